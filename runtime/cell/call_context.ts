@@ -1,0 +1,140 @@
+/**
+ * CallContext: the GuestContext of one call, with its output, its log lines and its span events.
+ *
+ * Owns the bounds on output and log lines and the memory of how the guest was stopped. It knows nothing of
+ * WASI or any other host module. Invariant: once stopped, the first stop is the call's outcome, whatever the
+ * guest does afterwards.
+ */
+import type { Limits } from "../model/limits.ts";
+import { GUEST_LOG_LEVELS, GuestStop } from "./guest_context.ts";
+import type { GuestContext, GuestLogLevel, GuestLogSource } from "./guest_context.ts";
+import type { Outcome } from "../model/outcome.ts";
+import { GuestLog } from "./guest_log.ts";
+
+/** What a call brings along. */
+export interface CallInput {
+  readonly callId: number;
+  readonly input: Uint8Array;
+  readonly programArgs: readonly string[];
+  readonly environment: readonly string[];
+  /** On the scale of performance.now(). */
+  readonly deadlineAtMs: number;
+  readonly startedAtMs: number;
+}
+
+/** Most span events of one call; the OpenTelemetry SDK's default event limit. */
+const SPAN_EVENTS_MAX = 128;
+/** Longest name of a span event, in UTF-16 units. */
+const EVENT_NAME_LENGTH_MAX = 256;
+/** A media type by RFC 9110 §8.3.1, without white space or control characters around its parameters. */
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(;[ ]?[\w!#$&^.+-]+=("[\w !#$&^.+:/=-]*"|[\w!#$&^.+-]+))*$/;
+const MEDIA_TYPE_LENGTH_MAX = 255;
+
+/** Implements GuestContext for one call. */
+export class CallContext implements GuestContext {
+  readonly input: Uint8Array;
+  readonly args: readonly string[];
+  readonly environment: readonly string[];
+  readonly fileBytesMax: number;
+  readonly chunkBytesMax: number;
+  readonly #limits: Limits;
+  readonly #call: CallInput;
+  readonly #log: GuestLog;
+  readonly #events: { name: string; atMs: number }[] = [];
+  readonly #chunks: Uint8Array[] = [];
+  #outputBytes = 0;
+  #contentType: string | undefined;
+  #stopped: Outcome | undefined;
+  #memory: WebAssembly.Memory | undefined;
+
+  constructor(call: CallInput, limits: Limits, writeLines: (bytes: Uint8Array) => void) {
+    this.#call = call;
+    this.#limits = limits;
+    this.input = call.input;
+    this.args = call.programArgs;
+    this.environment = call.environment;
+    this.fileBytesMax = limits.fileBytesMax;
+    this.chunkBytesMax = limits.chunkBytesMax;
+    this.#log = new GuestLog(call.callId, limits, writeLines);
+  }
+
+  /** The outcome with which a host function ended the guest, if one did. */
+  get stopped(): Outcome | undefined {
+    return this.#stopped;
+  }
+
+  get contentType(): string | undefined {
+    return this.#contentType;
+  }
+
+  get events(): readonly { readonly name: string; readonly atMs: number }[] {
+    return this.#events;
+  }
+
+  /** Gives the call its memory; before this, `memory()` is undefined (a start function runs without). */
+  attachMemory(memory: WebAssembly.Memory | undefined): void {
+    this.#memory = memory;
+  }
+
+  memory(): WebAssembly.Memory | undefined {
+    return this.#memory;
+  }
+
+  deadlineRemainingMs(): number {
+    return Math.max(0, this.#call.deadlineAtMs - performance.now());
+  }
+
+  writeOutput(bytes: Uint8Array): void {
+    const total = this.#outputBytes + bytes.length;
+    const max = this.#limits.outputBytesMax;
+    if (total > max) this.stop({ type: "exhausted", limit: "output_bytes", max, actual: total });
+    if (bytes.length === 0) return;
+    // Copied: the guest may change its memory before the output leaves.
+    this.#chunks.push(bytes.slice());
+    this.#outputBytes = total;
+  }
+
+  setContentType(contentType: string): boolean {
+    if (contentType.length > MEDIA_TYPE_LENGTH_MAX || !MEDIA_TYPE.test(contentType)) return false;
+    this.#contentType = contentType;
+    return true;
+  }
+
+  writeLog(source: GuestLogSource, level: GuestLogLevel, bytes: Uint8Array): void {
+    this.#log.write(source, level, bytes);
+  }
+
+  addSpanEvent(name: string): void {
+    if (this.#events.length >= SPAN_EVENTS_MAX) return;
+    const atMs = performance.now() - this.#call.startedAtMs;
+    this.#events.push({ name: name.slice(0, EVENT_NAME_LENGTH_MAX), atMs });
+  }
+
+  stop(outcome: Outcome): never {
+    this.#stopped ??= outcome;
+    throw new GuestStop(this.#stopped);
+  }
+
+  /** Prints what is left of unfinished lines and returns how many lines this call has printed in all. */
+  finishLog(): number {
+    return this.#log.finish();
+  }
+
+  /** The whole output in one piece. */
+  takeOutput(): Uint8Array {
+    const [first] = this.#chunks;
+    if (first !== undefined && this.#chunks.length === 1) return first;
+    const output = new Uint8Array(this.#outputBytes);
+    let offset = 0;
+    for (const chunk of this.#chunks) {
+      output.set(chunk, offset);
+      offset += chunk.length;
+    }
+    return output;
+  }
+}
+
+/** The level of an ABI's level number, `info` for a number outside the list. */
+export function guestLogLevel(index: number): GuestLogLevel {
+  return GUEST_LOG_LEVELS[index] ?? "info";
+}

@@ -1,0 +1,83 @@
+/**
+ * GuestContext: what the host functions of one call may see and touch.
+ *
+ * Owns the interface between a running guest and its imports, the checked views of linear memory, and the
+ * error that unwinds a guest. It does not instantiate or call anything (instance.ts does).
+ * Invariant: memory is looked up again at every access, because `memory.grow` detaches the old buffer; no
+ * pointer or length of a guest is used before it was checked against the memory as it is now.
+ */
+import type { Outcome } from "../model/outcome.ts";
+import type { FunctionType } from "../model/value_type.ts";
+
+/** Thrown by a host function to end the guest; carries how the call ended. */
+export class GuestStop extends Error {
+  override readonly name = "GuestStop";
+  readonly outcome: Outcome;
+
+  constructor(outcome: Outcome) {
+    super(outcome.type);
+    this.outcome = outcome;
+  }
+}
+
+/** Where a guest's log line comes from. */
+export type GuestLogSource = "stdout" | "stderr" | "log";
+
+/** The levels of a guest's log line, least severe first; the ABI passes the index. */
+export const GUEST_LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
+/** A level of a guest's log line. */
+export type GuestLogLevel = (typeof GUEST_LOG_LEVELS)[number];
+
+/** What one call's host functions share. Made anew for every call, dropped with it. */
+export interface GuestContext {
+  /** The bytes staged as the guest's input: WASI stdin and `read-input`. */
+  readonly input: Uint8Array;
+  /** WASI arguments; the first is the program's name. */
+  readonly args: readonly string[];
+  /** WASI environment as `NAME=value` strings. */
+  readonly environment: readonly string[];
+  /** Most bytes that the in-memory files of this call may hold together. */
+  readonly fileBytesMax: number;
+  /** Most bytes of one `emit-chunk`. */
+  readonly chunkBytesMax: number;
+  /** Milliseconds until the deadline, never negative. */
+  deadlineRemainingMs(): number;
+  /** The linear memory exported as `memory`, or undefined if the guest has none (yet). */
+  memory(): WebAssembly.Memory | undefined;
+  /** Appends to the guest's output; throws GuestStop `exhausted` past the limit. Copies the bytes. */
+  writeOutput(bytes: Uint8Array): void;
+  /** Names the content type of the output; false if it is not a valid media type. */
+  setContentType(contentType: string): boolean;
+  /** Logs bytes that a guest wrote, split into lines; never throws, counts what the limits suppress. */
+  writeLog(source: GuestLogSource, level: GuestLogLevel, bytes: Uint8Array): void;
+  /** Adds an event to the span of the call. */
+  addSpanEvent(name: string): void;
+  /** Ends the guest: remembers the outcome, so that a guest that catches the throw is stopped all the same. */
+  stop(outcome: Outcome): never;
+}
+
+/** The functions of one host module, bound to one call. Values are what WebAssembly.instantiate links. */
+export type HostFunctions = Record<string, (...args: never[]) => unknown>;
+
+/** A host module: the names it answers to, its functions' signatures, and how to bind them to a call. */
+export interface HostModule {
+  /** Import module names, versioned and unversioned. */
+  readonly names: readonly string[];
+  /** Signature of every function by import name: the link check at deploy compares against it. */
+  readonly functions: Readonly<Record<string, FunctionType>>;
+  /** Binds the functions to one call. Called only for modules that the guest imports. */
+  open(context: GuestContext): HostFunctions;
+}
+
+/**
+ * A view of `[pointer, pointer + length)` of the guest's memory as it is now, or undefined if the range is
+ * not wholly inside. `pointer` and `length` are i32 as the engine passes them: read as unsigned.
+ */
+export function guestBytes(context: GuestContext, pointer: number, length: number): Uint8Array | undefined {
+  const memory = context.memory();
+  if (memory === undefined) return undefined;
+  const start = pointer >>> 0;
+  const size = length >>> 0;
+  if (start + size > memory.buffer.byteLength) return undefined;
+  return new Uint8Array(memory.buffer, start, size);
+}

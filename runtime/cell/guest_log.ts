@@ -1,0 +1,167 @@
+/**
+ * GuestLog: a call's stdout, stderr and log calls as lines on the cell's own stdout.
+ *
+ * Owns line splitting, the bounds on number and length of lines, and the notices that name what the bounds
+ * suppressed. It does not know trace ids: the gateway joins them by the call's number.
+ * Invariant: a line is written synchronously and whole, so that it survives whatever happens to the cell
+ * next; bytes that are not UTF-8 text are never logged, only counted.
+ */
+import type { Limits } from "../model/limits.ts";
+import type { CellLogLine } from "../wire/messages.ts";
+import type { GuestLogLevel, GuestLogSource } from "./guest_context.ts";
+
+interface Stream {
+  /** Bytes of the line that has no newline yet. */
+  partial: Uint8Array;
+  /** Set once the stream was seen to carry something that is not text. */
+  binary: boolean;
+  binaryBytes: number;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+const lossyDecoder = new TextDecoder();
+const NEWLINE = 0x0a;
+
+/** The log of one call. */
+export class GuestLog {
+  readonly #callId: number;
+  readonly #limits: Limits;
+  readonly #writeLines: (bytes: Uint8Array) => void;
+  readonly #streams = new Map<GuestLogSource, Stream>();
+  #linesAccepted = 0;
+  #linesSuppressed = 0;
+  #linesWritten = 0;
+
+  /** `writeLines` writes whole lines, newline included, before it returns. */
+  constructor(callId: number, limits: Limits, writeLines: (bytes: Uint8Array) => void) {
+    this.#callId = callId;
+    this.#limits = limits;
+    this.#writeLines = writeLines;
+  }
+
+  /** Takes bytes of one source; complete lines are written at once, the rest waits for its newline. */
+  write(source: GuestLogSource, level: GuestLogLevel, bytes: Uint8Array): void {
+    if (source === "log") {
+      if (this.#admit()) this.#emit([this.#line(source, level, lossyDecoder.decode(this.#cut(bytes)))]);
+      return;
+    }
+    let stream = this.#streams.get(source);
+    if (stream === undefined) {
+      stream = { partial: new Uint8Array(0), binary: false, binaryBytes: 0 };
+      this.#streams.set(source, stream);
+    }
+    this.#split(stream, source, level, bytes);
+  }
+
+  /** Writes unfinished lines and notices; returns the number of lines written for this call. */
+  finish(): number {
+    const lines: (string | undefined)[] = [];
+    for (const [source, stream] of this.#streams) {
+      const level = source === "stderr" ? "warn" : "info";
+      if (stream.partial.length > 0 && !stream.binary) {
+        lines.push(this.#text(stream, source, level, stream.partial));
+      }
+      if (stream.binary) {
+        lines.push(this.#notice(`${source} is not text: ${stream.binaryBytes} bytes not logged`));
+      }
+    }
+    this.#emit(lines);
+    if (this.#linesSuppressed > 0) {
+      const max = this.#limits.guestLogLinesMax;
+      this.#emit([
+        this.#notice(`${this.#linesSuppressed} lines suppressed: guestLogLinesMax is ${max}`),
+      ]);
+    }
+    return this.#linesWritten;
+  }
+
+  #split(stream: Stream, source: GuestLogSource, level: GuestLogLevel, bytes: Uint8Array): void {
+    const lines: (string | undefined)[] = [];
+    let start = 0;
+    while (!stream.binary) {
+      const end = bytes.indexOf(NEWLINE, start);
+      if (end < 0) break;
+      const piece = bytes.subarray(start, end);
+      lines.push(
+        this.#text(stream, source, level, stream.partial.length > 0 ? join(stream.partial, piece) : piece),
+      );
+      stream.partial = new Uint8Array(0);
+      start = end + 1;
+    }
+    const rest = bytes.length - start;
+    if (stream.binary) {
+      stream.binaryBytes += rest;
+    } else if (rest > 0) {
+      // No more of a line than can be logged is kept: a guest that never ends its line costs no memory.
+      const room = this.#limits.guestLogLineBytesMax + 4 - stream.partial.length;
+      if (room > 0) {
+        stream.partial = join(stream.partial, bytes.subarray(start, start + Math.min(rest, room)));
+      }
+    }
+    this.#emit(lines);
+  }
+
+  /** The line for `bytes` of a stream, or undefined where a bound or the bytes themselves forbid it. */
+  #text(stream: Stream, source: GuestLogSource, level: GuestLogLevel, bytes: Uint8Array): string | undefined {
+    if (bytes.length === 0 || !this.#admit()) return undefined;
+    const cut = this.#cut(bytes);
+    if (isText(cut)) return this.#line(source, level, lossyDecoder.decode(cut));
+    this.#linesAccepted--;
+    stream.binary = true;
+    stream.binaryBytes += bytes.length + 1;
+    return undefined;
+  }
+
+  /** Counts one line against the bound; false if it must be suppressed. */
+  #admit(): boolean {
+    if (this.#linesAccepted >= this.#limits.guestLogLinesMax) {
+      this.#linesSuppressed++;
+      return false;
+    }
+    this.#linesAccepted++;
+    return true;
+  }
+
+  /** At most `guestLogLineBytesMax` bytes, cut before a character rather than inside one. */
+  #cut(bytes: Uint8Array): Uint8Array {
+    let end = this.#limits.guestLogLineBytesMax;
+    if (bytes.length <= end) return bytes;
+    while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
+    return bytes.subarray(0, end);
+  }
+
+  #notice(text: string): string {
+    return this.#line("notice", "warn", text);
+  }
+
+  #line(source: string, level: string, text: string): string {
+    const line: CellLogLine = { call: this.#callId, source, level, text };
+    return JSON.stringify(line) + "\n";
+  }
+
+  #emit(lines: readonly (string | undefined)[]): void {
+    const present = lines.filter((line) => line !== undefined);
+    if (present.length === 0) return;
+    this.#linesWritten += present.length;
+    this.#writeLines(encoder.encode(present.join("")));
+  }
+}
+
+function join(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(a.length + b.length);
+  joined.set(a);
+  joined.set(b, a.length);
+  return joined;
+}
+
+/** Text is UTF-8 without NUL. A cut may end inside a character only where `#cut` could not tell. */
+function isText(bytes: Uint8Array): boolean {
+  if (bytes.includes(0)) return false;
+  try {
+    decoder.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}

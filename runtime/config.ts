@@ -1,0 +1,336 @@
+/**
+ * Configuration: one frozen tree from defaults, file, environment and flags, each winning over the former.
+ *
+ * The only reader of the environment and of the configuration file. Owns the table of settings from which
+ * the flags, the environment names, docs/configuration.md and `--help` are made. Invariant: an unknown key,
+ * flag or ill-formed value stops the start with a message that names it; nothing is silently ignored.
+ */
+import { telemetryConfigFromEnv } from "../telemetry/mod.ts";
+import type { TelemetryConfig } from "../telemetry/mod.ts";
+import { DEFAULT_LIMITS } from "./model/limits.ts";
+import type { Limits } from "./model/limits.ts";
+
+/** Everything the runtime is started with. */
+export interface RuntimeConfig {
+  readonly hostname: string;
+  readonly port: number;
+  readonly dataFolder: string;
+  readonly allowPlaintextPublic: boolean;
+  readonly allowDevMode: boolean;
+  readonly requireTenant: boolean;
+  readonly cellsMin: number;
+  readonly cellsMax: number;
+  readonly callsPerCellMax: number;
+  /** Most bytes of modules that one cell keeps compiled, and that the gateway keeps in memory. */
+  readonly moduleCacheBytesMax: number;
+  /** How long readiness says no before calls are refused, on SIGTERM. */
+  readonly drainDelayMs: number;
+  /** How long calls in flight may take after that. */
+  readonly drainTimeoutMs: number;
+  readonly limits: Limits;
+  readonly telemetry: TelemetryConfig;
+  /** What a cell's `deno` needs to find its caches. */
+  readonly cellEnvironment: Readonly<Record<string, string>>;
+}
+
+/** A configuration that cannot be started with; the message is for the operator. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+type Kind = "text" | "flag" | "count" | "bytes" | "ms";
+
+/** One setting: how it is named everywhere, what it means, its default and range. */
+export interface Setting {
+  readonly key: string;
+  readonly flag: string;
+  readonly env: string;
+  readonly kind: Kind;
+  readonly fallback: string;
+  readonly min?: number;
+  readonly max?: number;
+  readonly meaning: string;
+}
+
+const HOUR_MS = 3_600_000;
+const GIB = 1024 ** 3;
+const FRAME_BLOB_BYTES_MAX = 128 * 1024 * 1024;
+
+function limit(key: keyof Limits, kind: Kind, min: number, max: number, meaning: string): Setting {
+  const words = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return {
+    key,
+    flag: words,
+    env: `TENSOR_WASM_${words.replaceAll("-", "_").toUpperCase()}`,
+    kind,
+    fallback: String(DEFAULT_LIMITS[key]),
+    min,
+    max,
+    meaning,
+  };
+}
+
+/** Every setting of the runtime itself. Those of telemetry are read by telemetry/ (docs/observability.md). */
+export const SETTINGS: readonly Setting[] = [
+  {
+    key: "addr",
+    flag: "addr",
+    env: "TENSOR_WASM_ADDR",
+    kind: "text",
+    fallback: "127.0.0.1:8080",
+    meaning: "host:port to listen on; port 0 picks a free one",
+  },
+  {
+    key: "data",
+    flag: "data",
+    env: "TENSOR_WASM_DATA",
+    kind: "text",
+    fallback: "./.tensor-wasm",
+    meaning: "folder of the embedded store",
+  },
+  {
+    key: "allowPlaintextPublic",
+    flag: "allow-plaintext-public",
+    env: "TENSOR_WASM_ALLOW_PLAINTEXT_PUBLIC",
+    kind: "flag",
+    fallback: "false",
+    meaning: "first half of the consent to listen beyond loopback without tokens",
+  },
+  {
+    key: "allowDevMode",
+    flag: "allow-dev-mode",
+    env: "TENSOR_WASM_API_ALLOW_DEV_MODE",
+    kind: "flag",
+    fallback: "false",
+    meaning: "second half of that consent",
+  },
+  {
+    key: "requireTenant",
+    flag: "require-tenant",
+    env: "TENSOR_WASM_API_REQUIRE_TENANT",
+    kind: "flag",
+    fallback: "false",
+    meaning: "refuse requests without X-TensorWasm-Tenant",
+  },
+  {
+    key: "cellsMin",
+    flag: "cells-min",
+    env: "TENSOR_WASM_CELLS_MIN",
+    kind: "count",
+    fallback: "2",
+    min: 1,
+    max: 256,
+    meaning: "cells kept warm",
+  },
+  {
+    key: "cellsMax",
+    flag: "cells-max",
+    env: "TENSOR_WASM_CELLS_MAX",
+    kind: "count",
+    fallback: "8",
+    min: 1,
+    max: 256,
+    meaning: "most cells; more than the minimum are started while calls hold theirs and others wait",
+  },
+  {
+    key: "callsPerCellMax",
+    flag: "calls-per-cell-max",
+    env: "TENSOR_WASM_CALLS_PER_CELL_MAX",
+    kind: "count",
+    fallback: "16",
+    min: 1,
+    max: 1024,
+    meaning:
+      "most calls sent to one cell at a time; it runs one, the others wait in its socket for at most 20 ms",
+  },
+  {
+    key: "moduleCacheBytesMax",
+    flag: "module-cache-bytes-max",
+    env: "TENSOR_WASM_MODULE_CACHE_BYTES_MAX",
+    kind: "bytes",
+    fallback: String(256 * 1024 * 1024),
+    min: 0,
+    max: 16 * GIB,
+    meaning: "module bytes kept in memory by the gateway, and by each cell in compiled form",
+  },
+  {
+    key: "drainDelayMs",
+    flag: "drain-delay-ms",
+    env: "TENSOR_WASM_DRAIN_DELAY_MS",
+    kind: "ms",
+    fallback: "0",
+    min: 0,
+    max: HOUR_MS,
+    meaning: "on SIGTERM: how long calls are still taken after readiness has flipped",
+  },
+  {
+    key: "drainTimeoutMs",
+    flag: "drain-timeout-ms",
+    env: "TENSOR_WASM_DRAIN_TIMEOUT_MS",
+    kind: "ms",
+    fallback: "30000",
+    min: 0,
+    max: HOUR_MS,
+    meaning: "on SIGTERM: how long calls in flight may take to finish",
+  },
+  limit("deadlineMs", "ms", 1, HOUR_MS, "default and largest deadline of a request, queueing included"),
+  limit("bodyBytesMax", "bytes", 1, FRAME_BLOB_BYTES_MAX, "largest request body"),
+  limit("moduleBytesMax", "bytes", 8, FRAME_BLOB_BYTES_MAX, "largest module"),
+  limit("memoryBytesMax", "bytes", 65_536, 4 * GIB, "largest linear memory of a guest"),
+  limit("tableElementsMax", "count", 0, 10_000_000, "largest table that a module may declare"),
+  limit("outputBytesMax", "bytes", 0, FRAME_BLOB_BYTES_MAX, "most output of one call"),
+  limit("fileBytesMax", "bytes", 0, GIB, "most bytes in the in-memory files of one call"),
+  limit("chunkBytesMax", "bytes", 1, FRAME_BLOB_BYTES_MAX, "largest emit-chunk"),
+  limit("queueDepthMax", "count", 0, 1_000_000, "most calls that wait for a cell"),
+  limit("argsCountMax", "count", 0, 1000, "most arguments of one call"),
+  limit("nameBytesMax", "bytes", 1, 1024, "longest function name"),
+  limit("functionsPerTenantMax", "count", 1, 1_000_000, "most functions of one tenant"),
+  limit("guestLogLinesMax", "count", 0, 100_000, "most log lines of one call"),
+  limit("guestLogLineBytesMax", "bytes", 16, 8192, "longest log line of a guest"),
+];
+
+/** Where settings come from; each later one wins. */
+export interface ConfigSources {
+  /** Parsed content of the configuration file, if there is one. */
+  readonly file?: Readonly<Record<string, unknown>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** By flag name, without dashes. */
+  readonly flags: Readonly<Record<string, string | boolean | undefined>>;
+}
+
+/** Builds the configuration. Throws ConfigError. */
+export function makeConfig(sources: ConfigSources): RuntimeConfig {
+  checkKeys(sources);
+  const text = new Map(SETTINGS.map((setting) => [setting.key, read(setting, sources)]));
+  const number = (key: string): number => Number(text.get(key));
+  const flag = (key: string): boolean => text.get(key) === "true";
+  const { hostname, port } = parseAddress(text.get("addr") ?? "");
+  const limits = Object.fromEntries(
+    Object.keys(DEFAULT_LIMITS).map((key) => [key, number(key)]),
+  ) as unknown as Limits;
+  const config: RuntimeConfig = Object.freeze({
+    hostname,
+    port,
+    dataFolder: text.get("data") ?? "",
+    allowPlaintextPublic: flag("allowPlaintextPublic"),
+    allowDevMode: flag("allowDevMode"),
+    requireTenant: flag("requireTenant"),
+    cellsMin: number("cellsMin"),
+    callsPerCellMax: number("callsPerCellMax"),
+    cellsMax: Math.max(number("cellsMin"), number("cellsMax")),
+    moduleCacheBytesMax: number("moduleCacheBytesMax"),
+    drainDelayMs: number("drainDelayMs"),
+    drainTimeoutMs: number("drainTimeoutMs"),
+    limits: Object.freeze(limits),
+    telemetry: readTelemetry(sources.env),
+    cellEnvironment: cellEnvironment(sources.env),
+  });
+  checkBind(config);
+  return config;
+}
+
+function readTelemetry(env: ConfigSources["env"]): TelemetryConfig {
+  try {
+    return telemetryConfigFromEnv(env);
+  } catch (error) {
+    throw new ConfigError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+function read(setting: Setting, { file, env, flags }: ConfigSources): string {
+  const candidates: readonly (readonly [string, unknown])[] = [
+    [`flag --${setting.flag}`, flags[setting.flag]],
+    [`variable ${setting.env}`, env[setting.env] === "" ? undefined : env[setting.env]],
+    [`file setting ${setting.key}`, file?.[setting.key]],
+  ];
+  for (const [source, value] of candidates) {
+    if (value !== undefined) return check(setting, source, value);
+  }
+  return setting.fallback;
+}
+
+function check(setting: Setting, source: string, value: unknown): string {
+  const text = String(value).trim();
+  switch (setting.kind) {
+    case "text":
+      if (text === "") throw new ConfigError(`Empty ${source}`);
+      return text;
+    case "flag":
+      if (text === "1" || text === "true") return "true";
+      if (text === "0" || text === "false") return "false";
+      throw new ConfigError(`Bad ${source}: expected true, false, 1 or 0, got ${JSON.stringify(text)}`);
+    default:
+      return checkNumber(setting, source, text);
+  }
+}
+
+function checkNumber(setting: Setting, source: string, text: string): string {
+  const min = setting.min ?? 0;
+  const max = setting.max ?? Number.MAX_SAFE_INTEGER;
+  if (!/^[0-9]{1,15}$/.test(text) || Number(text) < min || Number(text) > max) {
+    const expected = `a whole number of ${setting.kind} in ${min}..${max}`;
+    throw new ConfigError(`Bad ${source}: expected ${expected}, got ${JSON.stringify(text)}`);
+  }
+  return String(Number(text));
+}
+
+function checkKeys({ file, flags }: ConfigSources): void {
+  const keys = new Set(SETTINGS.map((setting) => setting.key));
+  const names = new Set(SETTINGS.map((setting) => setting.flag));
+  for (const key of Object.keys(file ?? {})) {
+    if (!keys.has(key)) {
+      throw new ConfigError(`Unknown file setting ${JSON.stringify(key)}${nearest(key, keys)}`);
+    }
+  }
+  for (const name of Object.keys(flags)) {
+    if (!names.has(name)) throw new ConfigError(`Unknown flag --${name}${nearest(name, names)}`);
+  }
+}
+
+/** "; did you mean …?" for the known name that shares the longest beginning, if it is at all alike. */
+function nearest(word: string, known: ReadonlySet<string>): string {
+  let best = "";
+  let bestLength = 2;
+  for (const candidate of known) {
+    let length = 0;
+    while (length < word.length && candidate[length]?.toLowerCase() === word[length]?.toLowerCase()) length++;
+    if (length > bestLength) {
+      best = candidate;
+      bestLength = length;
+    }
+  }
+  return best === "" ? "" : `; did you mean ${best}?`;
+}
+
+function parseAddress(text: string): { hostname: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):([0-9]{1,5})$/.exec(text);
+  const hostname = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (hostname === undefined || !(port <= 65_535)) {
+    throw new ConfigError(`Bad addr: expected host:port or [ipv6]:port, got ${JSON.stringify(text)}`);
+  }
+  return { hostname, port };
+}
+
+/** No tokens exist yet, so beyond loopback anyone could deploy: that takes two deliberate settings. */
+function checkBind(config: RuntimeConfig): void {
+  if (isLoopback(config.hostname)) return;
+  if (config.allowPlaintextPublic && config.allowDevMode) return;
+  throw new ConfigError(
+    `Refusing to listen on ${config.hostname}: the API has no authentication and no TLS. ` +
+      "Set both --allow-plaintext-public and --allow-dev-mode to do it all the same",
+  );
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" || /^127(\.[0-9]{1,3}){3}$/.test(hostname);
+}
+
+function cellEnvironment(env: ConfigSources["env"]): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const name of ["HOME", "DENO_DIR", "XDG_CACHE_HOME"]) {
+    const value = env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return environment;
+}

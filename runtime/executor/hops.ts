@@ -1,0 +1,119 @@
+/**
+ * Hops: the executor's part of a call's span tree, from records of a cell or from the death of one.
+ *
+ * Owns which spans a call has below `invoke.run`, their attributes and the whole tree of a call whose cell
+ * died. Ids are allotted before the call leaves, so that a killed guest leaves a complete trace.
+ * Invariant: each call yields one spawn span, one span per export called and one terminate span, on every
+ * way out, each exactly once.
+ */
+import type { SpanIds, Telemetry } from "../../telemetry/mod.ts";
+import type { Invocation } from "../model/invocation.ts";
+import type { Outcome } from "../model/outcome.ts";
+import type { CellHop, CellSpan } from "../wire/messages.ts";
+
+/** What the spans of a call need to know of it. */
+export interface HopContext {
+  readonly telemetry: Telemetry;
+  readonly invocation: Invocation;
+  readonly instanceId: string;
+  readonly parent: SpanIds | undefined;
+  readonly spawn: SpanIds | undefined;
+  /** When the cell began the call, on the Clock's scale: its offsets count from here. */
+  readonly startedAtMs: number;
+  readonly initialize: boolean;
+}
+
+/** Records the spans that a cell reported for a finished call. */
+export function recordCellSpans(context: HopContext, spans: readonly CellSpan[], outcome: Outcome): void {
+  for (const span of spans) {
+    const startMs = context.startedAtMs + span.startMs;
+    recordHop(
+      context,
+      span.hop,
+      startMs,
+      context.startedAtMs + span.endMs,
+      outcome.type,
+      span.reason,
+      span.events,
+    );
+  }
+  // A start function that traps leaves no export called; the contract has a span for the export all the same.
+  if (!spans.some((span) => span.hop === "call")) {
+    const spawn = spans.find((span) => span.hop === "spawn");
+    const atMs = context.startedAtMs + (spans.find((span) => span.hop === "terminate")?.startMs ?? 0);
+    recordHop(context, "call", atMs, atMs, outcome.type, spawn?.reason ?? "not_started");
+  }
+}
+
+/** Records the whole tree of a call whose cell died: open spans end with the reason as their error. */
+export function recordLostSpans(
+  context: HopContext,
+  outcome: Outcome,
+  reason: string,
+  killedAtMs: number,
+  endedAtMs: number,
+): void {
+  if (context.initialize) {
+    recordHop(context, "initialize", context.startedAtMs, killedAtMs, outcome.type, reason);
+  }
+  recordHop(context, "call", context.startedAtMs, killedAtMs, outcome.type, reason);
+  recordHop(context, "terminate", killedAtMs, endedAtMs, outcome.type, reason);
+  recordHop(context, "spawn", context.startedAtMs, endedAtMs, outcome.type, reason);
+}
+
+function recordHop(
+  context: HopContext,
+  hop: CellHop,
+  startMs: number,
+  endMs: number,
+  outcome: Outcome["type"],
+  reason: string | undefined,
+  events: CellSpan["events"] = [],
+): void {
+  const { telemetry, invocation, instanceId, parent, spawn, startedAtMs } = context;
+  const times = { startMs, endMs };
+  const error = reason === undefined ? {} : { failure: reason };
+  switch (hop) {
+    case "spawn":
+      telemetry.tracer.recordSpan({
+        name: "tensor_wasm_exec::executor::spawn_instance",
+        ids: spawn,
+        parentSpanId: parent?.spanId,
+        ...times,
+        ...error,
+        attributes: {
+          tenant: invocation.tenant,
+          instance_id: instanceId,
+          wasm_bytes: invocation.function.moduleBytes,
+          ...(reason === undefined ? {} : { reason }),
+        },
+      });
+      return;
+    case "initialize":
+    case "call":
+      telemetry.tracer.recordSpan({
+        name: "tensor_wasm_exec::executor::call_export_with_args",
+        ids: telemetry.tracer.allotIds(spawn),
+        parentSpanId: spawn?.spanId,
+        ...times,
+        ...error,
+        events: events.map((event) => ({ name: event.name, atMs: startedAtMs + event.atMs })),
+        attributes: {
+          instance: instanceId,
+          export: hop === "call" ? invocation.export : "_initialize",
+          args_len: hop === "call" ? invocation.args.length : 0,
+          outcome,
+          ...(reason === undefined ? {} : { reason }),
+        },
+      });
+      return;
+    case "terminate":
+      telemetry.tracer.recordSpan({
+        name: "tensor_wasm_exec::executor::terminate",
+        ids: telemetry.tracer.allotIds(spawn),
+        parentSpanId: spawn?.spanId,
+        ...times,
+        attributes: { instance: instanceId, reason: reason ?? outcome },
+      });
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Spawning: from nothing to a child process that is connected and has no permission left.
+ *
+ * Owns the command line of a cell, its socket and the handshake. Each cell has a socket of its own in a
+ * folder that only this user can enter; it accepts one connection and is gone. Invariant: when spawnCell
+ * rejects, neither process, listener nor socket file is left.
+ */
+import type { Clock } from "../model/clock.ts";
+import type { Limits } from "../model/limits.ts";
+import { FrameReader } from "../wire/frame.ts";
+import type { ByteSource } from "../wire/frame.ts";
+import { FRAME } from "../wire/messages.ts";
+import type { ReadyMeta } from "../wire/messages.ts";
+
+const WASM_PAGE_BYTES = 65_536;
+/** A cell is ready in tens of milliseconds; a machine under load may take long. */
+const START_TIMEOUT_MS = 20_000;
+
+/** What a cell is started with. */
+export interface CellOptions {
+  /** Distinguishes cells in logs and names the socket. */
+  readonly id: number;
+  /** A folder that only this user can enter. */
+  readonly socketFolder: string;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  /** Most bytes of modules that the cell keeps compiled. */
+  readonly moduleBytesMax: number;
+  /** What the `deno` program needs to find its caches; the cell's code cannot read it. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** A connected child process. */
+export interface SpawnedCell {
+  readonly child: Deno.ChildProcess;
+  readonly connection: Deno.UnixConn;
+  readonly source: TimedSource;
+  readonly reader: FrameReader;
+  /**
+   * What to add to an instant of the cell's clock to have it on ours. Both count the same monotonic clock,
+   * so it does not drift; it is too large by the time that the ready frame was under way, never too small.
+   */
+  readonly clockOffsetMs: number;
+}
+
+/** A connection that remembers when something was last read from it. */
+export class TimedSource implements ByteSource {
+  readonly #source: ByteSource;
+  readonly #clock: Clock;
+  lastReadMs: number;
+
+  constructor(source: ByteSource, clock: Clock) {
+    this.#source = source;
+    this.#clock = clock;
+    this.lastReadMs = clock.nowMs();
+  }
+
+  async read(target: Uint8Array): Promise<number | null> {
+    const count = await this.#source.read(target);
+    this.lastReadMs = this.#clock.nowMs();
+    return count;
+  }
+}
+
+/** Starts a cell and completes the handshake. */
+export async function spawnCell(options: CellOptions): Promise<SpawnedCell> {
+  const socketPath = `${options.socketFolder}/${options.id}.sock`;
+  using listener = Deno.listen({ transport: "unix", path: socketPath });
+  const child = new Deno.Command(Deno.execPath(), {
+    args: cellArguments(socketPath, options.limits),
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    clearEnv: true,
+    env: { ...options.environment, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+  }).spawn();
+  try {
+    const connection = await accept(listener, child);
+    const source = new TimedSource(connection, options.clock);
+    const reader = new FrameReader(source);
+    const frame = await reader.next();
+    if (frame?.type !== FRAME.ready) throw new Error("Cell did not say that it is ready");
+    const clockOffsetMs = options.clock.nowMs() - (frame.meta as ReadyMeta).nowMs;
+    return { child, connection, source, reader, clockOffsetMs };
+  } catch (error) {
+    child.kill("SIGKILL");
+    const { stderr } = await child.output();
+    const said = new TextDecoder().decode(stderr).trim().slice(-500);
+    throw new Error(`Cell ${options.id} did not start${said === "" ? "" : `: ${said}`}`, { cause: error });
+  } finally {
+    await Deno.remove(socketPath).catch(() => {});
+  }
+}
+
+async function accept(listener: Deno.UnixListener, child: Deno.ChildProcess): Promise<Deno.UnixConn> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const failed = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`No connection within ${START_TIMEOUT_MS} ms`)),
+      START_TIMEOUT_MS,
+    );
+    void child.status.then((status) => reject(new Error(`Process ended with code ${status.code}`)));
+  });
+  try {
+    return await Promise.race([listener.accept(), failed]);
+  } finally {
+    clearTimeout(timer);
+    failed.catch(() => {});
+  }
+}
+
+function cellArguments(socketPath: string, limits: Limits): string[] {
+  const v8Flags = [
+    // A guest can grow its memory to the limit and no further, whatever its module declares.
+    `--wasm-max-mem-pages=${Math.ceil(limits.memoryBytesMax / WASM_PAGE_BYTES)}`,
+    "--max-old-space-size=512",
+  ];
+  return [
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--no-config",
+    "--no-lock",
+    "--no-remote",
+    "--no-npm",
+    "--no-check",
+    `--v8-flags=${v8Flags.join(",")}`,
+    `--allow-net=unix:${socketPath}`,
+    `--allow-read=${socketPath}`,
+    `--allow-write=${socketPath}`,
+    new URL("../cell/main.ts", import.meta.url).href,
+    socketPath,
+  ];
+}

@@ -1,0 +1,57 @@
+/**
+ * The gateway's router: order of middleware and table of routes, on one screen.
+ *
+ * HTTP and nothing but HTTP. Invariant: whatever happens behind it, a request is answered with the envelope
+ * of the contract and its trace id.
+ */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { ClientGone } from "../executor/admission.ts";
+import { fault } from "../model/fault.ts";
+import type { RuntimeFault } from "../model/fault.ts";
+import type { Dependencies, GatewayApp, GatewayContext, GatewayEnv } from "./environment.ts";
+import { resolveTenant } from "./middleware/tenant.ts";
+import { traceRequests } from "./middleware/trace.ts";
+import { problemResponse, toProblem } from "./problem.ts";
+import { addDocsRoutes } from "./routes/docs.ts";
+import { addFunctionRoutes } from "./routes/functions.ts";
+import { addHealthRoutes } from "./routes/health.ts";
+import { addInvokeRoute } from "./routes/invoke.ts";
+
+/** nginx's status for a client that left; nobody receives it, the metric shows it. */
+const CLIENT_CLOSED_REQUEST = 499;
+
+/** Builds the router. */
+export function createApp(dependencies: Dependencies): GatewayApp {
+  const app: GatewayApp = new OpenAPIHono<GatewayEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw invalidRequest(result.error.issues);
+    },
+  });
+  app.onError((error, c) => answerError(error, c, dependencies));
+  app.notFound((c) => answerError(fault("not_found", "No such route"), c, dependencies));
+  app.use("*", traceRequests(dependencies));
+  app.use("/functions/*", resolveTenant(dependencies));
+  addHealthRoutes(app, dependencies);
+  addFunctionRoutes(app, dependencies);
+  addInvokeRoute(app, dependencies);
+  addDocsRoutes(app, dependencies.version);
+  return app;
+}
+
+function answerError(error: Error, c: GatewayContext, { telemetry }: Dependencies): Response {
+  if (error instanceof ClientGone) return new Response(null, { status: CLIENT_CLOSED_REQUEST });
+  const problem = toProblem(error);
+  const log = telemetry.log("tensor_wasm_api");
+  const fields = { kind: problem.kind, status: problem.status, stage: c.req.path.split("/")[3] ?? "request" };
+  if (problem.kind === "internal") log.error("request.failed", { ...fields, error });
+  else log[problem.status >= 500 ? "error" : "warn"]("request.failed", { ...fields, error: error.message });
+  return problemResponse(problem, c.get("span")?.ids?.traceId);
+}
+
+function invalidRequest(
+  issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+): RuntimeFault {
+  const [issue] = issues;
+  const place = issue === undefined ? "Request" : issue.path.map(String).join(".");
+  return fault("bad_request", `${place.slice(0, 64)}: ${issue?.message ?? "invalid"}`);
+}

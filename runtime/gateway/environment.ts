@@ -1,0 +1,66 @@
+/**
+ * What handlers and middleware of the gateway share: their dependencies and the variables of a request.
+ *
+ * Owns the two shapes only. Invariant: a handler gets at the rest of the runtime through `Dependencies`
+ * alone, so tests can give it any part.
+ */
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { Span, Telemetry } from "../../telemetry/mod.ts";
+import type { PoolCounts } from "../executor/cell_pool.ts";
+import type { Executor } from "../executor/executor.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Cancellation } from "../model/invocation.ts";
+import type { Limits } from "../model/limits.ts";
+import type { FunctionRegistry } from "../registry/functions.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+
+/** What the gateway works with. */
+export interface Dependencies {
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly requireTenant: boolean;
+  readonly registry: FunctionRegistry;
+  readonly executor: Executor;
+  readonly lifecycle: Lifecycle;
+  /** Which parts can serve right now. */
+  readonly readiness: { cells(): boolean; store(): boolean };
+  /** The pool's counts, read when metrics are scraped. */
+  readonly poolCounts: () => PoolCounts;
+  /** Version of the runtime, for the API's description. */
+  readonly version: string;
+}
+
+/** Given by the server with each request. */
+export interface RequestBindings {
+  /** Rejects when the client leaves before the whole answer was sent. Absent in tests without a socket. */
+  readonly completed?: Promise<void>;
+}
+
+/** Set by middleware, read by handlers. */
+export interface RequestVariables {
+  span: Span<"http.request">;
+  tenant: string;
+  /** The instant at which the request has had its time, and the budget it is counted from. */
+  deadlineAtMs: number;
+  deadlineMs: number;
+}
+
+/** The hono environment of the gateway. */
+export interface GatewayEnv {
+  Bindings: RequestBindings;
+  Variables: RequestVariables;
+}
+
+/** The router type of the gateway. */
+export type GatewayApp = OpenAPIHono<GatewayEnv>;
+/** A request in the gateway. */
+export type GatewayContext = Context<GatewayEnv>;
+
+/** The cancellation of a request: its client leaving. */
+export function cancellationOf(c: GatewayContext): Cancellation | undefined {
+  const completed = c.env?.completed;
+  if (completed === undefined) return undefined;
+  return { onCancel: (callback) => void completed.catch(callback) };
+}

@@ -1,0 +1,32 @@
+/**
+ * Tenants: who a request is for, by the header `X-TensorWasm-Tenant`.
+ *
+ * Owns parsing of the header; who may speak for a tenant is not decided here: no tokens exist yet.
+ * Invariant: behind this middleware the tenant is a canonical unsigned 64-bit number in decimal.
+ */
+import type { MiddlewareHandler } from "hono";
+import { fault } from "../../model/fault.ts";
+import type { Dependencies, GatewayEnv } from "../environment.ts";
+
+const TENANT_HEADER = "x-tensorwasm-tenant";
+const TENANT_MAX = 2n ** 64n - 1n;
+
+/** Makes the middleware. Throws `missing_tenant`. */
+export function resolveTenant({ requireTenant }: Dependencies): MiddlewareHandler<GatewayEnv> {
+  return async (c, next) => {
+    c.set("tenant", parseTenant(c.req.raw.headers.get(TENANT_HEADER), requireTenant));
+    await next();
+  };
+}
+
+/** The tenant of a header value; absent is tenant 0 unless it is required. */
+export function parseTenant(value: string | null, isRequired: boolean): string {
+  if (value === null) {
+    if (isRequired) throw fault("missing_tenant", "X-TensorWasm-Tenant is required");
+    return "0";
+  }
+  if (!/^[0-9]{1,20}$/.test(value) || BigInt(value) > TENANT_MAX) {
+    throw fault("missing_tenant", "X-TensorWasm-Tenant is not an unsigned 64-bit number");
+  }
+  return String(BigInt(value));
+}

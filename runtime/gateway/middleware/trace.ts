@@ -1,0 +1,85 @@
+/**
+ * Tracing of requests: the `http.request` span, its ids on the response, the first and last log line, the
+ * HTTP metrics.
+ *
+ * Outermost middleware: everything behind it runs under the span. It decides nothing. Invariant: every
+ * response leaves with `x-trace-id` unless tracing is off, and probes are traced and counted but not logged.
+ */
+import type { MiddlewareHandler } from "hono";
+import { routePath } from "hono/route";
+import type { Counter, Histogram, Metrics } from "../../../telemetry/mod.ts";
+import type { Dependencies, GatewayContext, GatewayEnv } from "../environment.ts";
+
+const PROBES = new Set(["/healthz", "/readyz", "/metrics"]);
+/** Label of requests that no route matched: one series, whatever paths callers invent. */
+const UNMATCHED = "unknown";
+const METHODS = new Set(["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"]);
+
+/** Makes the middleware. */
+export function traceRequests({ telemetry, clock, limits }: Dependencies): MiddlewareHandler<GatewayEnv> {
+  const { tracer } = telemetry;
+  const count = countRequests(telemetry.metrics);
+  const log = telemetry.log("tensor_wasm_api");
+  return async (c, next) => {
+    const startMs = clock.nowMs();
+    const { method, path } = c.req;
+    const remote = tracer.extract(c.req.raw.headers);
+    const span = tracer.startSpan("http.request", {
+      method,
+      uri: path,
+      version: "HTTP/1.1",
+      traceparent: remote.traceparent,
+      "http.request.method": method,
+      "url.path": path,
+    }, { remote });
+    c.set("span", span);
+    c.set("deadlineMs", limits.deadlineMs);
+    c.set("deadlineAtMs", startMs + limits.deadlineMs);
+    const isLogged = !PROBES.has(path);
+    await tracer.withSpan(span, async () => {
+      if (isLogged) log.info("request.received", { method, uri: path });
+      await next();
+      const durationMs = clock.nowMs() - startMs;
+      const { status } = c.res;
+      tracer.setResponseHeaders(c.res.headers, span.ids);
+      const route = routeOf(c);
+      span.setAttribute("http.route", route);
+      span.setAttribute("http.response.status_code", status);
+      if (status >= 500) span.fail(`HTTP ${status}`);
+      if (isLogged) log.info("request.completed", { method, route, status, duration_ms: round(durationMs) });
+      count(route, METHODS.has(method) ? method : "OTHER", status, durationMs / 1000);
+    });
+    span.end();
+  };
+}
+
+/** Counts answers; the series of a route, method and status are looked up once. */
+function countRequests(
+  metrics: Metrics,
+): (route: string, method: string, status: number, seconds: number) => void {
+  const series = new Map<string, { readonly total: Counter; readonly duration: Histogram }>();
+  return (route, method, status, seconds) => {
+    const key = `${status} ${method} ${route}`;
+    let counted = series.get(key);
+    if (counted === undefined) {
+      const labels = { route, method, status: String(status) };
+      counted = {
+        total: metrics.counter("tensor_wasm_http_requests_total", labels),
+        duration: metrics.histogram("tensor_wasm_http_request_duration_seconds", labels),
+      };
+      series.set(key, counted);
+    }
+    counted.total.inc();
+    counted.duration.observe(seconds);
+  };
+}
+
+/** The template of the route that answered, not what the caller wrote. */
+function routeOf(c: GatewayContext): string {
+  const route = routePath(c, -1);
+  return route.includes("*") ? UNMATCHED : route;
+}
+
+function round(milliseconds: number): number {
+  return Math.round(milliseconds * 1000) / 1000;
+}

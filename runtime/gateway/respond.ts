@@ -1,0 +1,86 @@
+/**
+ * Responses to invocations: from an Execution to HTTP.
+ *
+ * Owns the choice between the JSON envelope and the guest's raw output, and which fault each failed outcome
+ * is. Invariant: a guest's failure never looks like a success, and its bytes never become response headers
+ * except the media type it set.
+ */
+import { fault } from "../model/fault.ts";
+import type { RuntimeFault } from "../model/fault.ts";
+import { unreachable } from "../model/invariant.ts";
+import type { Execution } from "../model/invocation.ts";
+import { limitMessage } from "../model/limits.ts";
+import type { TypedValue } from "../model/module_facts.ts";
+import { TRAPS } from "../model/outcome.ts";
+import type { Outcome } from "../model/outcome.ts";
+import { resultToJson } from "./arguments.ts";
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** How the answer is to look. */
+export interface AnswerForm {
+  readonly functionId: string;
+  readonly hasInput: boolean;
+  readonly accept: string | undefined;
+}
+
+/** The answer to an execution that succeeded; throws the fault of one that did not. */
+export function respond(execution: Execution, form: AnswerForm): Response {
+  const values = valuesOf(execution.outcome);
+  if (wantsRawOutput(execution, values, form)) {
+    return new Response(execution.output as Uint8Array<ArrayBuffer>, {
+      headers: { "content-type": execution.contentType ?? "application/octet-stream" },
+    });
+  }
+  const answer = {
+    function_id: form.functionId,
+    result: resultToJson(values),
+    ...outputMember(execution.output),
+  };
+  return new Response(JSON.stringify(answer), { headers: { "content-type": "application/json" } });
+}
+
+/** Raw output answers raw input, unless the caller asks for JSON or there is only a result to tell. */
+function wantsRawOutput(execution: Execution, values: readonly TypedValue[], form: AnswerForm): boolean {
+  if (form.accept !== undefined && form.accept.includes("application/json")) return false;
+  if (execution.output.length === 0 && values.length > 0) return false;
+  return form.hasInput || execution.contentType !== undefined;
+}
+
+function outputMember(output: Uint8Array): { output?: string; output_b64?: string } {
+  if (output.length === 0) return {};
+  try {
+    return { output: decoder.decode(output) };
+  } catch {
+    return { output_b64: output.toBase64() };
+  }
+}
+
+function valuesOf(outcome: Outcome): readonly TypedValue[] {
+  if (outcome.type === "returned") return outcome.values;
+  if (outcome.type === "exited" && outcome.exitCode === 0) return [];
+  throw outcomeFault(outcome);
+}
+
+/** The fault that a failed outcome is to a caller. */
+export function outcomeFault(outcome: Exclude<Outcome, { type: "returned" }>): RuntimeFault {
+  switch (outcome.type) {
+    case "exited":
+      return fault("guest_exit", `Guest ended with exit code ${outcome.exitCode}`);
+    case "trapped":
+      return fault("wasmtime", `Guest trapped: ${TRAPS[outcome.trap]}`);
+    case "exhausted":
+      return outcome.limit === "deadline_ms"
+        ? fault("invoke_timeout", `Call did not finish within its deadline of ${outcome.max} ms`)
+        : fault(
+          "guest_limit_exceeded",
+          limitMessage("Guest exceeded a limit", outcome.limit, outcome.max, outcome.actual),
+        );
+    case "cancelled":
+      return fault("capacity_exhausted", "Call was cancelled", { retryAfterSeconds: 1 });
+    case "lost":
+      return fault("cell_lost", `The process that ran the call died: ${outcome.reason}`);
+    default:
+      return unreachable(outcome);
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Invocation: one call of one export, complete and frozen, whatever front door it came by.
+ *
+ * Owns the shape. HTTP requests become one in the gateway; the executor turns it into an Execution.
+ * Invariant: nobody behind the Invocation reaches back to the request it came from.
+ */
+import type { FunctionRecord } from "./function_record.ts";
+import type { TypedValue } from "./module_facts.ts";
+import type { Outcome } from "./outcome.ts";
+import type { ValueType } from "./value_type.ts";
+
+/** How a call learns that nobody waits for it any more. */
+export interface Cancellation {
+  /** Calls `callback` once if the client leaves before the answer. */
+  onCancel(callback: () => void): void;
+}
+
+/** One call. */
+export interface Invocation {
+  readonly tenant: string;
+  readonly function: FunctionRecord;
+  readonly export: string;
+  readonly args: readonly TypedValue[];
+  readonly resultTypes: readonly ValueType[];
+  /** Staged as `read-input` and WASI stdin. */
+  readonly input: Uint8Array;
+  /** WASI arguments after the program's name. */
+  readonly programArgs: readonly string[];
+  /** WASI environment as `NAME=value`. */
+  readonly environment: readonly string[];
+  /** The call's whole budget, queueing included, and the instant it ends on the Clock's scale. */
+  readonly deadlineMs: number;
+  readonly deadlineAtMs: number;
+  readonly cancellation?: Cancellation;
+}
+
+/** How an invocation went. */
+export interface Execution {
+  readonly outcome: Outcome;
+  readonly output: Uint8Array;
+  readonly contentType: string | undefined;
+  /** Time spent waiting for a cell. */
+  readonly queueMs: number;
+  /** Whether the cell had to be sent the module first. */
+  readonly cold: boolean;
+}

@@ -1,0 +1,63 @@
+/**
+ * Limits of the runtime with their defaults: one flat, frozen record with the unit in every name.
+ *
+ * Owns defaults and ranges only; config.ts reads them from flags, environment and file. Invariant: every
+ * refusal names the limit, its value and the actual value, by `limitMessage`.
+ */
+
+/** All limits. Sizes in bytes, times in milliseconds, counts as such. */
+export interface Limits {
+  /** Largest request body (HTTP contract: 64 MiB). */
+  readonly bodyBytesMax: number;
+  /** Largest module in its binary form. */
+  readonly moduleBytesMax: number;
+  /** Largest linear memory that a module may declare or grow to. */
+  readonly memoryBytesMax: number;
+  /** Largest table, in elements, that a module may declare. */
+  readonly tableElementsMax: number;
+  /** Longest function name, in bytes of UTF-8. */
+  readonly nameBytesMax: number;
+  /** Most arguments of one call. */
+  readonly argsCountMax: number;
+  /** Default and largest deadline of one call, queueing included. */
+  readonly deadlineMs: number;
+  /** Most bytes that a guest may write as its output. */
+  readonly outputBytesMax: number;
+  /** Most bytes of one `emit-chunk`. */
+  readonly chunkBytesMax: number;
+  /** Most bytes that a guest's in-memory files may hold together. */
+  readonly fileBytesMax: number;
+  /** Most calls that wait for a cell. */
+  readonly queueDepthMax: number;
+  /** Most log lines of one call; the rest are counted and named in one line. */
+  readonly guestLogLinesMax: number;
+  /** Longest log line of a guest, in bytes; the rest is cut. */
+  readonly guestLogLineBytesMax: number;
+  /** Most functions of one tenant. */
+  readonly functionsPerTenantMax: number;
+}
+
+const MIB = 1024 * 1024;
+
+/** The defaults, those of the reference where it names one. */
+export const DEFAULT_LIMITS: Limits = Object.freeze({
+  bodyBytesMax: 64 * MIB,
+  moduleBytesMax: 64 * MIB,
+  memoryBytesMax: 256 * MIB,
+  tableElementsMax: 1_000_000,
+  nameBytesMax: 256,
+  argsCountMax: 256,
+  deadlineMs: 30_000,
+  outputBytesMax: 64 * MIB,
+  chunkBytesMax: 64 * 1024,
+  fileBytesMax: 64 * MIB,
+  queueDepthMax: 1024,
+  guestLogLinesMax: 100,
+  guestLogLineBytesMax: 4096,
+  functionsPerTenantMax: 10_000,
+});
+
+/** The sentence of every limit refusal: what, which limit, its value, the actual value. */
+export function limitMessage(what: string, limit: string, max: number, actual: number): string {
+  return `${what}: ${limit} is ${max}, got ${actual}`;
+}

@@ -1,0 +1,178 @@
+/**
+ * Composition root: builds every room in order, serves, and takes everything down in reverse.
+ *
+ * Owns construction, the listening socket and the graceful drain; no logic of its own besides their order.
+ * Invariant: after `drain` or disposal no process, socket, timer or lock of the runtime is left, and every
+ * finished span and log line has been handed to its sink.
+ */
+import { startTelemetry } from "../telemetry/mod.ts";
+import type { Telemetry } from "../telemetry/mod.ts";
+import type { RuntimeConfig } from "./config.ts";
+import { CellPool } from "./executor/cell_pool.ts";
+import { CellProcess } from "./executor/cell_process.ts";
+import { Executor } from "./executor/executor.ts";
+import { observePool } from "./executor/pool_telemetry.ts";
+import { createApp } from "./gateway/app.ts";
+import { Lifecycle } from "./gateway/lifecycle.ts";
+import type { Clock } from "./model/clock.ts";
+import { systemClock } from "./model/clock.ts";
+import { FunctionRegistry } from "./registry/functions.ts";
+import { openEmbeddedStore } from "./store/embedded/embedded_store.ts";
+import type { Store } from "./store/store.ts";
+import { VERSION } from "./version.ts";
+
+/** What a runtime is given besides its configuration. */
+export interface RuntimeOptions {
+  readonly config: RuntimeConfig;
+  /** Receives log lines, whole, newline included, and must write them before it returns. */
+  readonly writeLog: (bytes: Uint8Array) => void;
+  readonly clock?: Clock;
+}
+
+/** A running runtime. */
+export interface Runtime extends AsyncDisposable {
+  /** The HTTP API as a standard handler. */
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Starts listening; returns the address. */
+  listen(): Deno.NetAddr;
+  /** Readiness off, calls in flight finished, cells ended, spans flushed, store closed. */
+  drain(): Promise<void>;
+}
+
+/** Builds and starts a runtime; resolves when its first cell is ready. */
+export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const { config, clock = systemClock } = options;
+  await using stack = new AsyncDisposableStack();
+  const telemetry = stack.use(startTelemetry(config.telemetry, { write: options.writeLog }));
+  const store = stack.use(await openEmbeddedStore(config.dataFolder));
+  const registry = stack.use(
+    new FunctionRegistry({
+      store,
+      clock,
+      limits: config.limits,
+      newId: () => crypto.randomUUID(),
+      cachedModulesBytesMax: config.moduleCacheBytesMax,
+    }),
+  );
+  const socketFolder = await Deno.makeTempDir({ prefix: "tensor-wasm-" });
+  stack.defer(() => Deno.remove(socketFolder, { recursive: true }));
+  const pool = new CellPool({
+    cellsMin: config.cellsMin,
+    cellsMax: config.cellsMax,
+    callsPerCellMax: config.callsPerCellMax,
+    queueDepthMax: config.limits.queueDepthMax,
+    clock,
+    observer: observePool(telemetry),
+    startCell: (id) =>
+      CellProcess.start({
+        id,
+        socketFolder,
+        limits: config.limits,
+        clock,
+        moduleBytesMax: config.moduleCacheBytesMax,
+        environment: config.cellEnvironment,
+      }),
+  });
+  stack.defer(() => pool.kill("closed"));
+  await pool.open();
+  const lifecycle = new Lifecycle();
+  const executor = new Executor({
+    pool,
+    clock,
+    telemetry,
+    moduleBytes: (digest) => registry.moduleBytes(digest),
+  });
+  const app = createApp({
+    telemetry,
+    clock,
+    limits: config.limits,
+    requireTenant: config.requireTenant,
+    registry,
+    executor,
+    lifecycle,
+    poolCounts: () => pool.counts(),
+    readiness: { cells: () => pool.isReady, store: () => answers(store) },
+    version: VERSION,
+  });
+  return new RunningRuntime(config, telemetry, lifecycle, app.fetch, clock, stack.move());
+}
+
+/** True if the store can be read; the question itself is as cheap as one gets. */
+function answers(store: Store): boolean {
+  try {
+    store.records.isReferenced("");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+type Fetch = (request: Request, bindings?: { completed: Promise<void> }) => Response | Promise<Response>;
+
+class RunningRuntime implements Runtime {
+  readonly #config: RuntimeConfig;
+  readonly #telemetry: Telemetry;
+  readonly #lifecycle: Lifecycle;
+  readonly #fetch: Fetch;
+  readonly #clock: Clock;
+  readonly #stack: AsyncDisposableStack;
+  #server: Deno.HttpServer<Deno.NetAddr> | undefined;
+  #drained: Promise<void> | undefined;
+
+  constructor(
+    config: RuntimeConfig,
+    telemetry: Telemetry,
+    lifecycle: Lifecycle,
+    fetch: Fetch,
+    clock: Clock,
+    stack: AsyncDisposableStack,
+  ) {
+    this.#config = config;
+    this.#telemetry = telemetry;
+    this.#lifecycle = lifecycle;
+    this.#fetch = fetch;
+    this.#clock = clock;
+    this.#stack = stack;
+  }
+
+  readonly fetch = (request: Request): Response | Promise<Response> => this.#fetch(request);
+
+  listen(): Deno.NetAddr {
+    const { hostname, port } = this.#config;
+    this.#server = Deno.serve(
+      { hostname, port, onListen: () => {} },
+      (request, info) => this.#fetch(request, { completed: info.completed }),
+    );
+    return this.#server.addr;
+  }
+
+  drain(): Promise<void> {
+    this.#drained ??= this.#drain();
+    return this.#drained;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain();
+  }
+
+  async #drain(): Promise<void> {
+    const log = this.#telemetry.log("tensor_wasm");
+    this.#lifecycle.markUnready();
+    log.info("drain.started", { in_flight: this.#lifecycle.inFlight });
+    if (this.#config.drainDelayMs > 0) await this.#pause(this.#config.drainDelayMs);
+    this.#lifecycle.markDraining();
+    await Promise.race([this.#lifecycle.idle(), this.#pause(this.#config.drainTimeoutMs)]);
+    const abandoned = this.#lifecycle.inFlight;
+    log[abandoned === 0 ? "info" : "warn"]("drain.finished", { abandoned });
+    const stopped = this.#server?.shutdown();
+    // Calls that outlasted the timeout end with their cells; then the server has nothing left to wait for.
+    await this.#stack.disposeAsync();
+    await stopped;
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.after(delayMs, resolve);
+    });
+  }
+}

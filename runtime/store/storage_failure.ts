@@ -1,0 +1,63 @@
+/**
+ * Storage failures: what the file system and SQLite report, in words that may be shown to anyone.
+ *
+ * Owns the mapping of their codes to a phrase and to a fault. It decides no policy (no retry, no log).
+ * Invariant: neither phrase nor fault message ever has a path, a statement or a value in it; the original
+ * error is kept as the cause.
+ */
+import { fault, RuntimeFault } from "../model/fault.ts";
+import { InvariantError } from "../model/invariant.ts";
+
+/** Primary result codes of SQLite (sqlite.org/rescode.html); the extended ones have them in the low byte. */
+const SQLITE_PHRASES: Readonly<Record<number, string>> = {
+  3: "access is denied",
+  5: "the database is locked by another program",
+  6: "the database is locked by another program",
+  8: "the storage is read-only",
+  10: "the storage failed to read or write",
+  11: "the database is damaged",
+  13: "no space is left",
+  14: "the database file cannot be opened",
+  26: "the file is not a database",
+};
+
+/** Error codes of the operating system (errno(3)). */
+const SYSTEM_PHRASES: Readonly<Record<string, string>> = {
+  EACCES: "access is denied",
+  EPERM: "access is denied",
+  EROFS: "the storage is read-only",
+  ENOSPC: "no space is left",
+  EDQUOT: "no space is left",
+  EFBIG: "the storage takes no file of that size",
+  EIO: "the storage failed to read or write",
+  EMFILE: "too many files are open",
+  ENFILE: "too many files are open",
+  ENOTDIR: "a part of the path is not a folder",
+  EEXIST: "a file is where a folder should be",
+  EISDIR: "a folder is where a file should be",
+  ENOENT: "a file or folder is missing",
+};
+
+const SQLITE_PRIMARY_MASK = 0xff;
+
+/** The phrase for an error of the file system or of SQLite, such as "no space is left". */
+export function storageFailurePhrase(error: unknown): string {
+  const unknown = "the storage failed";
+  if (!(error instanceof Error)) return unknown;
+  if (error instanceof RuntimeFault) return storageFailurePhrase(error.cause);
+  if (error instanceof Deno.errors.NotCapable) return "the process has no permission for it";
+  if ("errcode" in error && typeof error.errcode === "number") {
+    return SQLITE_PHRASES[error.errcode & SQLITE_PRIMARY_MASK] ?? unknown;
+  }
+  if ("code" in error && typeof error.code === "string") return SYSTEM_PHRASES[error.code] ?? unknown;
+  return unknown;
+}
+
+/**
+ * The fault for a failed storage operation: `what` and the phrase of the error. Faults and broken
+ * invariants pass through as they are.
+ */
+export function toStorageFault(error: unknown, what: string): RuntimeFault | InvariantError {
+  if (error instanceof RuntimeFault || error instanceof InvariantError) return error;
+  return fault("internal", `${what}: ${storageFailurePhrase(error)}`, { cause: error });
+}

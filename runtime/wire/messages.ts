@@ -1,0 +1,109 @@
+/**
+ * Messages: what the frames between a gateway and a cell mean.
+ *
+ * Owns the frame types and the shape of each one's meta and blob, in both directions. It does not send or
+ * read (frame.ts, frame_writer.ts do). Invariant: everything in a meta is plain JSON data; trace context
+ * travels as ids that the gateway allotted, never as objects of a tracing library.
+ */
+import type { FaultRecord } from "../model/fault.ts";
+import type { Limits } from "../model/limits.ts";
+import type { ModuleFacts, TypedValue } from "../model/module_facts.ts";
+import type { Outcome } from "../model/outcome.ts";
+import type { ValueType } from "../model/value_type.ts";
+
+/** Frame types. Odd ones go to the cell, even ones come from it. */
+export const FRAME = {
+  /** Limits, once, before anything else. meta: ConfigureMeta. */
+  configure: 1,
+  /** The cell is connected and has no permission left. meta: ReadyMeta. */
+  ready: 2,
+  /** Bytes of a module, id = the cell-local module number. blob: the module. */
+  module: 3,
+  /** A call's end, id = the call. meta: ResultMeta, blob: the guest's output. */
+  result: 4,
+  /** Drop a module, id = its number. */
+  forget: 5,
+  /** A deploy body's examination, id = the request. meta: PreparedMeta, blob: the module if the body was JSON. */
+  prepared: 6,
+  /** The request was not begun, because its moment had passed. id = the request. */
+  not_started: 8,
+  /** Run an export, id = the call. meta: CallMeta, blob: the guest's input. */
+  call: 7,
+  /** Examine a deploy body, id = the request. meta: PrepareMeta, blob: the body. */
+  prepare: 9,
+} as const;
+
+/** Meta of `configure`. */
+export interface ConfigureMeta {
+  readonly limits: Limits;
+}
+
+/** Meta of `ready`. */
+export interface ReadyMeta {
+  /** The cell's performance.now() as the frame was made. */
+  readonly nowMs: number;
+}
+
+/** Meta of `call`. */
+export interface CallMeta {
+  /** Number of a module sent before. */
+  readonly module: number;
+  readonly export: string;
+  readonly args: readonly TypedValue[];
+  readonly resultTypes: readonly ValueType[];
+  /** Whether `_initialize` must run first: a WASI reactor. */
+  readonly initialize: boolean;
+  /** WASI arguments, program name first, and environment as `NAME=value`. */
+  readonly programArgs: readonly string[];
+  readonly environment: readonly string[];
+  /** Time left until the deadline when the frame was sent. */
+  readonly remainingMs: number;
+  /** On the cell's performance.now(): a request that cannot be begun before is answered `not_started`. */
+  readonly startBy?: number;
+}
+
+/** The hops of a call that a cell times; the gateway has allotted a span id for each. */
+export type CellHop = "spawn" | "initialize" | "call" | "terminate";
+
+/** A span of a cell as a plain record: milliseconds after the cell began the call. */
+export interface CellSpan {
+  readonly hop: CellHop;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Present when the hop failed: the reason, which becomes the span's error status. */
+  readonly reason?: string;
+  readonly events?: readonly { readonly name: string; readonly atMs: number }[];
+}
+
+/** Meta of `result`. */
+export interface ResultMeta {
+  /** The cell's performance.now() when it began the call. */
+  readonly startedAtMs: number;
+  readonly outcome: Outcome;
+  readonly spans: readonly CellSpan[];
+  /** Lines of this call that were written to the cell's stdout before this frame. */
+  readonly logLines: number;
+  readonly contentType?: string;
+  /** Present instead of a meaningful outcome when the cell itself failed: a bug of ours. */
+  readonly fault?: FaultRecord;
+}
+
+/** Meta of `prepare`: the body is `{name, wasm_b64}` in JSON, or the module itself. */
+export interface PrepareMeta {
+  readonly form: "json" | "wasm";
+  /** As in CallMeta. */
+  readonly startBy?: number;
+}
+
+/** Meta of `prepared`. */
+export type PreparedMeta =
+  | { readonly name?: string; readonly facts: ModuleFacts }
+  | { readonly fault: FaultRecord };
+
+/** A guest's log line as a cell prints it on its own stdout, one JSON object a line. */
+export interface CellLogLine {
+  readonly call: number;
+  readonly source: string;
+  readonly level: string;
+  readonly text: string;
+}

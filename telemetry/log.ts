@@ -1,0 +1,209 @@
+/**
+ * Log: loggers by target, from the call to the buffered line.
+ *
+ * Owns the way of an event through LogTape: our loggers hand it complete records, our sink makes the line and
+ * counts it; whatever else in the process logs through LogTape comes out in the same form. Invariant: every
+ * line that is written inside a span carries its ids; levels are decided by one LogFilter, because LogTape's
+ * own would let a parent swallow what a child was asked to show.
+ */
+import {
+  configureSync,
+  getLogger,
+  type Logger as TapeLogger,
+  type LogLevel as TapeLevel,
+  type LogRecord,
+  resetSync,
+} from "@logtape/logtape";
+import type { SpanIds } from "./ids.ts";
+import type { LineBuffer } from "./line_buffer.ts";
+import { type LogFilter, rankOf } from "./log_filter.ts";
+import type { LineWriter, LogEvent, LogFields, LogLevel } from "./log_line.ts";
+
+/** Writes events of one target. `ids` default to those of the active span. */
+export interface Logger {
+  /** Whether such an event would be written; to save the making of costly fields. */
+  enabled(level: LogLevel): boolean;
+  trace(message: string, fields?: LogFields, ids?: SpanIds): void;
+  debug(message: string, fields?: LogFields, ids?: SpanIds): void;
+  info(message: string, fields?: LogFields, ids?: SpanIds): void;
+  warn(message: string, fields?: LogFields, ids?: SpanIds): void;
+  error(message: string, fields?: LogFields, ids?: SpanIds): void;
+}
+
+/** What the log is made of. */
+export interface LogParts {
+  readonly filter: LogFilter;
+  readonly format: "json" | "pretty";
+  readonly writer: LineWriter;
+  readonly buffer: LineBuffer;
+  readonly nowMs: () => number;
+  readonly activeIds: () => SpanIds | undefined;
+  /** Called for each line. */
+  readonly onLine: (hasTrace: boolean) => void;
+}
+
+const SINK = "line";
+/** LogTape copies each record for sinks that keep it; this tells it that ours does not. It saves 2 µs a line. */
+const IMMEDIATE = Symbol.for("LogTape.sinkSnapshotPolicy.immediate");
+const NO_FIELDS: LogFields = Object.freeze({});
+
+const TO_TAPE: Readonly<Record<LogLevel, TapeLevel>> = {
+  trace: "trace",
+  debug: "debug",
+  info: "info",
+  warn: "warning",
+  error: "error",
+};
+const FROM_TAPE: Readonly<Record<TapeLevel, LogLevel>> = {
+  trace: "trace",
+  debug: "debug",
+  info: "info",
+  warning: "warn",
+  error: "error",
+  fatal: "error",
+};
+
+/** A LogTape record that brings its event along; LogTape passes it through as it is. */
+class EventRecord implements LogRecord {
+  readonly category: readonly string[];
+  readonly level: TapeLevel;
+  readonly message: readonly unknown[];
+  readonly rawMessage: string;
+  readonly timestamp: number;
+  readonly properties: Record<string, unknown>;
+  readonly event: LogEvent;
+
+  constructor(category: readonly string[], event: LogEvent) {
+    this.category = category;
+    this.level = TO_TAPE[event.level];
+    this.message = [event.message];
+    this.rawMessage = event.message;
+    this.timestamp = event.atMs;
+    this.properties = event.fields ?? NO_FIELDS;
+    this.event = event;
+  }
+}
+
+class TargetLogger implements Logger {
+  readonly #target: string;
+  readonly #rankMin: number;
+  readonly #parts: LogParts;
+  /** Held here because LogTape itself holds its loggers weakly. */
+  readonly #tape: TapeLogger;
+
+  constructor(target: string, parts: LogParts) {
+    this.#target = target;
+    this.#rankMin = parts.filter.rankMinOf(target);
+    this.#parts = parts;
+    this.#tape = getLogger([target]);
+  }
+
+  enabled(level: LogLevel): boolean {
+    return rankOf(level) >= this.#rankMin;
+  }
+
+  trace(message: string, fields?: LogFields, ids?: SpanIds): void {
+    if (this.#rankMin <= 0) this.#emit("trace", message, fields, ids);
+  }
+
+  debug(message: string, fields?: LogFields, ids?: SpanIds): void {
+    if (this.#rankMin <= 1) this.#emit("debug", message, fields, ids);
+  }
+
+  info(message: string, fields?: LogFields, ids?: SpanIds): void {
+    if (this.#rankMin <= 2) this.#emit("info", message, fields, ids);
+  }
+
+  warn(message: string, fields?: LogFields, ids?: SpanIds): void {
+    if (this.#rankMin <= 3) this.#emit("warn", message, fields, ids);
+  }
+
+  error(message: string, fields?: LogFields, ids?: SpanIds): void {
+    if (this.#rankMin <= 4) this.#emit("error", message, fields, ids);
+  }
+
+  #emit(level: LogLevel, message: string, fields: LogFields | undefined, ids: SpanIds | undefined): void {
+    const { nowMs, activeIds } = this.#parts;
+    this.#tape.emit(
+      new EventRecord(this.#tape.category, {
+        atMs: nowMs(),
+        level,
+        target: this.#target,
+        message,
+        ids: ids ?? activeIds(),
+        fields,
+      }),
+    );
+  }
+}
+
+/** The log of the process. LogTape's configuration is global, so there is one at a time. */
+export class Log {
+  readonly #parts: LogParts;
+  readonly #loggers = new Map<string, Logger>();
+
+  /** @throws ConfigError of LogTape when it is configured already */
+  constructor(parts: LogParts) {
+    this.#parts = parts;
+    const sink = Object.assign((record: LogRecord): void => this.#sink(record), { [IMMEDIATE]: true });
+    configureSync({
+      sinks: { [SINK]: sink },
+      loggers: [
+        { category: [], lowestLevel: "trace", sinks: [SINK] },
+        { category: ["logtape", "meta"], lowestLevel: "warning", sinks: [SINK], parentSinks: "override" },
+      ],
+    });
+  }
+
+  /** The logger of a target; the same one each time. Targets are names in our code, so there are few. */
+  logger(target: string): Logger {
+    const known = this.#loggers.get(target);
+    if (known !== undefined) return known;
+    const made = new TargetLogger(target, this.#parts);
+    this.#loggers.set(target, made);
+    return made;
+  }
+
+  /** Takes LogTape's configuration back. */
+  close(): void {
+    resetSync();
+    this.#loggers.clear();
+  }
+
+  #sink(record: LogRecord): void {
+    if (record instanceof EventRecord) return this.#write(record.event);
+    const event = this.#fromForeign(record);
+    if (this.#parts.filter.enabled(event.target, event.level)) this.#write(event);
+  }
+
+  #write(event: LogEvent): void {
+    const { buffer, writer, format, onLine } = this.#parts;
+    if (buffer.droppedCount > 0) {
+      const fields = { count: buffer.takeDroppedCount() };
+      const message = "log.lines_dropped";
+      this.#write({
+        ...event,
+        level: "warn",
+        target: "tensor-wasm-telemetry",
+        message,
+        ids: undefined,
+        fields,
+      });
+    }
+    buffer.push(format === "json" ? writer.toJson(event) : writer.toPretty(event));
+    onLine(event.ids !== undefined);
+  }
+
+  /** The template stays unfilled: a value in it would escape redaction, and it is among the fields anyway. */
+  #fromForeign(record: LogRecord): LogEvent {
+    const { rawMessage } = record;
+    return {
+      atMs: record.timestamp,
+      level: FROM_TAPE[record.level],
+      target: record.category.join("."),
+      message: typeof rawMessage === "string" ? rawMessage : rawMessage.join("{}"),
+      ids: this.#parts.activeIds(),
+      fields: record.properties,
+    };
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Telemetry: spans, logs and metrics under the names of the observability contract.
+ *
+ * The public face of this room; nothing else in it is imported from outside, and no other room imports a
+ * telemetry library.
+ */
+export { METRICS, SPANS, UNKNOWN } from "./names.ts";
+export type {
+  AttributeName,
+  AttributeValue,
+  MetricLabels,
+  MetricName,
+  MetricNameOf,
+  SpanAttributes,
+  SpanKindName,
+  SpanName,
+} from "./names.ts";
+export { DEFAULT_TELEMETRY_CONFIG } from "./config.ts";
+export type { ExporterType, LogConfig, LogFormat, TelemetryConfig, TracingConfig } from "./config.ts";
+export { telemetryConfigFromEnv } from "./config_env.ts";
+export type { ServiceDefaults } from "./config_env.ts";
+export { TelemetryConfigError } from "./env_reader.ts";
+export type { Environment } from "./env_reader.ts";
+export { startTelemetry } from "./telemetry.ts";
+export type { Telemetry, TelemetryDeps } from "./telemetry.ts";
+export { TelemetryStartError } from "./active_span.ts";
+export { NULL_TRACER } from "./tracer.ts";
+export type { JoinedSpan, SpanOptions, Tracer } from "./tracer.ts";
+export { NULL_SPAN } from "./span.ts";
+export type { Span, SpanEvent } from "./span.ts";
+export type { SpanIds } from "./ids.ts";
+export { formatTraceparent, parseTraceparent } from "./traceparent.ts";
+export type { HeaderReader, HeaderWriter, RemoteContext } from "./propagation.ts";
+export type { SamplerConfig, SamplerType } from "./sampling.ts";
+export type { OtlpConfig } from "./export/otlp_sender.ts";
+export type { BatchConfig } from "./export/pipeline.ts";
+export type { SendResult, SpanSender } from "./export/sender.ts";
+export { LogFilterError, parseLogFilter } from "./log_filter.ts";
+export { LOG_LEVELS } from "./log_line.ts";
+export type { LogFields, LogLevel } from "./log_line.ts";
+export type { Logger } from "./log.ts";
+export type { WriteBytes } from "./line_buffer.ts";
+export type { Counter, Gauge, Histogram, Metrics, MetricsText } from "./metrics.ts";

@@ -1,0 +1,223 @@
+/**
+ * Telemetry: tracing, logs and metrics of one process, started and stopped as one.
+ *
+ * Owns the composition and the order of starting, flushing and closing. Invariant: after it has started,
+ * nothing that an exporter, a collector or an output does is felt by a request; after it was disposed, the
+ * process is as it was before.
+ */
+import { defaultResource, type Resource, resourceFromAttributes } from "@opentelemetry/resources";
+import { findActiveSpan, registerGlobals, TelemetryStartError } from "./active_span.ts";
+import type { TelemetryConfig } from "./config.ts";
+import { DropReport } from "./export/drop_report.ts";
+import { OtlpSender } from "./export/otlp_sender.ts";
+import { SpanPipeline } from "./export/pipeline.ts";
+import type { SpanSender } from "./export/sender.ts";
+import { StdoutSender } from "./export/stdout_sender.ts";
+import { PooledIdGenerator, type SpanIds } from "./ids.ts";
+import { LineBuffer, type WriteBytes } from "./line_buffer.ts";
+import { Log, type Logger } from "./log.ts";
+import { type LogFilter, parseLogFilter } from "./log_filter.ts";
+import { LineWriter } from "./log_line.ts";
+import { MetricRegistry, type Metrics } from "./metrics.ts";
+import type { MetricLabels } from "./names.ts";
+import { makeSampler } from "./sampling.ts";
+import { NULL_TRACER, RecordingTracer, type Tracer } from "./tracer.ts";
+
+/** How long disposing waits for spans that are on their way. */
+const CLOSE_TIMEOUT_MS = 3000;
+/** The target of telemetry's own lines. */
+const TARGET = "tensor-wasm-telemetry";
+
+/** What telemetry needs from outside. */
+export interface TelemetryDeps {
+  /** Where log lines and printed spans go; standard output in the real program. Synchronous. */
+  readonly write: WriteBytes;
+  /** Milliseconds since the epoch; the process's clock by default. */
+  readonly nowMs?: () => number;
+  /** Takes the place of the configured exporter; for tests. */
+  readonly sender?: SpanSender;
+}
+
+/** The telemetry of a process. */
+export interface Telemetry extends AsyncDisposable {
+  readonly tracer: Tracer;
+  readonly metrics: Metrics;
+  /** The logger of a target, such as `tower-http` or `guest`. */
+  log(target: string): Logger;
+  /** Sends and writes what waits. False if spans were still on their way after `timeoutMs`. */
+  flush(timeoutMs: number): Promise<boolean>;
+  /** Writes the lines that wait, now; for every way out of the process. */
+  flushLog(): void;
+}
+
+/**
+ * Starts telemetry. One at a time: the OpenTelemetry API and LogTape are global.
+ *
+ * @throws TelemetryStartError when another tracing or logging setup is active; LogFilterError
+ */
+export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Telemetry {
+  const filter = parseLogFilter(config.log.filter);
+  const nowMs = deps.nowMs ?? ((): number => performance.timeOrigin + performance.now());
+  const metrics = new MetricRegistry();
+  const buffer = new LineBuffer(deps.write);
+  const { enabled } = config.tracing;
+  // What is deferred first is done last: lines leave after everything else has had its say.
+  using starting = new DisposableStack();
+  starting.defer(() => buffer.flush());
+  if (enabled) starting.defer(registerGlobals());
+  const log = starting.adopt(startLog(config, { filter, buffer, nowMs, metrics }), (log) => log.close());
+  const drops = starting.adopt(new DropReport(log.logger(TARGET), nowMs), (drops) => drops.close());
+  const resource = makeResource(config);
+  const sender = enabled ? deps.sender ?? makeSender(config, resource, buffer) : undefined;
+  const pipeline = sender && makePipeline(config, sender, metrics, drops);
+  const tracer = enabled ? makeTracer(config, resource, nowMs, pipeline) : NULL_TRACER;
+  metrics.gauge("tensor_wasm_build_info", buildLabels(config)).set(1);
+  for (const warning of config.warnings) log.logger(TARGET).warn("telemetry.config_ignored", { warning });
+  return new RunningTelemetry({ tracer, metrics, log, buffer, pipeline, end: starting.move() });
+}
+
+interface RunningParts {
+  readonly tracer: Tracer;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly buffer: LineBuffer;
+  readonly pipeline: SpanPipeline | undefined;
+  /** Takes back what start did, in order. */
+  readonly end: DisposableStack;
+}
+
+class RunningTelemetry implements Telemetry {
+  readonly tracer: Tracer;
+  readonly metrics: Metrics;
+  readonly #parts: RunningParts;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: RunningParts) {
+    this.tracer = parts.tracer;
+    this.metrics = parts.metrics;
+    this.#parts = parts;
+  }
+
+  log(target: string): Logger {
+    return this.#parts.log.logger(target);
+  }
+
+  async flush(timeoutMs: number): Promise<boolean> {
+    this.#parts.buffer.flush();
+    const done = await this.#flushSpans(timeoutMs);
+    this.#parts.buffer.flush();
+    return done;
+  }
+
+  flushLog(): void {
+    this.#parts.buffer.flush();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#flushSpans(CLOSE_TIMEOUT_MS);
+    await this.#parts.pipeline?.close();
+    this.#parts.end.dispose();
+  }
+
+  async #flushSpans(timeoutMs: number): Promise<boolean> {
+    const { pipeline } = this.#parts;
+    if (pipeline === undefined) return true;
+    const late = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => late.resolve(false), timeoutMs);
+    const done = await Promise.race([pipeline.flush().then(() => true), late.promise]);
+    clearTimeout(timer);
+    return done;
+  }
+}
+
+interface LogInputs {
+  readonly filter: LogFilter;
+  readonly buffer: LineBuffer;
+  readonly nowMs: () => number;
+  readonly metrics: Metrics;
+}
+
+function startLog(config: TelemetryConfig, inputs: LogInputs): Log {
+  const { filter, buffer, nowMs, metrics } = inputs;
+  const withTrace = metrics.counter("tensor_wasm_log_lines_total", { has_trace: "true" });
+  const withoutTrace = metrics.counter("tensor_wasm_log_lines_total", { has_trace: "false" });
+  try {
+    return new Log({
+      filter,
+      format: config.log.format,
+      writer: new LineWriter(config.serviceName),
+      buffer,
+      nowMs,
+      activeIds: config.tracing.enabled
+        ? (): SpanIds | undefined => findActiveSpan()?.ids
+        : (): undefined => undefined,
+      onLine: (hasTrace) => (hasTrace ? withTrace : withoutTrace).inc(),
+    });
+  } catch (cause) {
+    throw new TelemetryStartError("Cannot start the log: LogTape is configured already", { cause });
+  }
+}
+
+function makeSender(config: TelemetryConfig, resource: Resource, buffer: LineBuffer): SpanSender | undefined {
+  const { exporter, otlp } = config.tracing;
+  if (exporter === "stdout") return new StdoutSender((line) => buffer.push(line));
+  return exporter === "otlp"
+    ? new OtlpSender(otlp, resource, `tensor-wasm/${config.serviceVersion}`)
+    : undefined;
+}
+
+function makePipeline(
+  config: TelemetryConfig,
+  sender: SpanSender,
+  metrics: Metrics,
+  drops: DropReport,
+): SpanPipeline {
+  const exported = metrics.counter("tensor_wasm_spans_exported_total", {});
+  const dropped = metrics.counter("tensor_wasm_spans_dropped_total", {});
+  return new SpanPipeline(sender, config.tracing.batch, {
+    exported: (count) => exported.inc(count),
+    dropped: (count, reason) => {
+      dropped.inc(count);
+      drops.add(count, reason);
+    },
+  });
+}
+
+function makeTracer(
+  config: TelemetryConfig,
+  resource: Resource,
+  nowMs: () => number,
+  pipeline: SpanPipeline | undefined,
+): Tracer {
+  return new RecordingTracer({
+    resource,
+    sampler: makeSampler(config.tracing.sampler),
+    ids: new PooledIdGenerator(),
+    nowMs,
+    onEnd: pipeline?.add ?? ((): void => {}),
+  });
+}
+
+function makeResource(config: TelemetryConfig): Resource {
+  return defaultResource().merge(resourceFromAttributes({
+    "process.runtime.name": "deno",
+    "process.runtime.version": Deno.version.deno,
+    ...config.resource,
+    "service.name": config.serviceName,
+    "service.version": config.serviceVersion,
+  }));
+}
+
+function buildLabels(config: TelemetryConfig): MetricLabels<"tensor_wasm_build_info"> {
+  return {
+    version: config.serviceVersion,
+    deno_version: Deno.version.deno,
+    v8_version: Deno.version.v8,
+    target: Deno.build.target,
+  };
+}

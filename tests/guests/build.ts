@@ -1,0 +1,194 @@
+/**
+ * Builds every guest of tests/guests/src into tests/guests/build, and writes MANIFEST.json and the image of
+ * data/; `--check` builds into a temporary folder and compares digests instead.
+ *
+ * Owns the compilers' flags. The AssemblyScript compiler is fetched on first use by a process of its own, so
+ * that nothing else depends on its 100 MB. Invariant: the same compilers give the same bytes.
+ */
+import wabt from "wabt";
+import { formatFunctionType } from "../../runtime/model/value_type.ts";
+import { inspectModule } from "../../runtime/wasm/inspect.ts";
+import { type ManifestEntry, type ManifestExport, readManifest } from "../support/guests.ts";
+import { makePpm } from "../support/ppm.ts";
+
+/** A source file of a guest and the name of the guest. */
+export interface GuestSource {
+  readonly name: string;
+  readonly language: "wat" | "c" | "ts";
+  /** Relative to tests/guests. */
+  readonly path: string;
+}
+
+const HERE = new URL("./", import.meta.url);
+const IMAGE = new URL("data/gradient_64x48.ppm", HERE);
+const C_FLAGS = [
+  "--target=wasm32-wasi",
+  "--sysroot=/usr",
+  "-std=gnu11",
+  "-Wall",
+  "-Wextra",
+  "-Werror",
+  "-Wl,--strip-all",
+];
+const C_FLAGS_DEFAULT = ["-Os"];
+// Where speed matters more than size.
+const C_FLAGS_BY_NAME: ReadonlyMap<string, readonly string[]> = new Map([
+  ["image_filter", ["-O3", "-msimd128"]],
+]);
+const CLANG_MISSING = "Cannot run clang; install it with: apt-get install " +
+  "clang lld wasi-libc libclang-rt-dev-wasm32";
+
+/** The guests that there are sources of, in the order of their names. */
+export function listSources(): GuestSource[] {
+  const sources: GuestSource[] = [];
+  for (const entry of Deno.readDirSync(new URL("src/", HERE))) {
+    const match = /^([a-z0-9_]+)\.(wat|c|ts)$/.exec(entry.name);
+    const [, name, language] = match ?? [];
+    if (name === undefined || (language !== "wat" && language !== "c" && language !== "ts")) {
+      throw new Error(`Unexpected file in src: ${entry.name}`);
+    }
+    sources.push({ name, language, path: `src/${entry.name}` });
+  }
+  return sources.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Assembles a module in text form, without names. Throws Error with the assembler's message. */
+export async function assembleWat(file: string, text: string): Promise<Uint8Array<ArrayBuffer>> {
+  const assembler = await wabt();
+  const module = assembler.parseWat(file, text, {
+    exceptions: true,
+    simd: true,
+    multi_value: true,
+    bulk_memory: true,
+    reference_types: true,
+    sign_extension: true,
+    mutable_globals: true,
+    sat_float_to_int: true,
+  });
+  try {
+    return Uint8Array.from(module.toBinary({ write_debug_names: false }).buffer);
+  } finally {
+    module.destroy();
+  }
+}
+
+/** The manifest's entry of a built module. */
+export async function describeGuest(
+  source: GuestSource,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<ManifestEntry> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  const exports = inspectModule(bytes).exports.map(({ name, kind, type }): ManifestExport =>
+    type === undefined ? { name, kind } : { name, kind, signature: formatFunctionType(type) }
+  );
+  return { name: source.name, source: source.path, sha256: digest.toHex(), bytes: bytes.length, exports };
+}
+
+async function buildGuest(source: GuestSource, folder: string): Promise<ManifestEntry> {
+  const sourceFile = new URL(source.path, HERE);
+  const target = `${folder}/${source.name}.wasm`;
+  switch (source.language) {
+    case "wat":
+      await Deno.writeFile(target, await assembleWat(source.path, await Deno.readTextFile(sourceFile)));
+      break;
+    case "c":
+      await runCompiler("clang", [
+        ...C_FLAGS,
+        ...(C_FLAGS_BY_NAME.get(source.name) ?? C_FLAGS_DEFAULT),
+        sourceFile.pathname,
+        "-o",
+        target,
+      ]);
+      break;
+    case "ts":
+      await runCompiler(Deno.execPath(), [
+        ...["run", "--allow-all", "--no-lock", `${assemblyScript()}/asc`],
+        ...[sourceFile.pathname, "--outFile", target],
+        ...["--runtime", "stub", "--use", "abort=", "--noAssert", "-O3", "--shrinkLevel", "2"],
+      ]);
+      break;
+  }
+  await Deno.chmod(target, 0o644);
+  return describeGuest(source, await Deno.readFile(target));
+}
+
+/** The compiler's package and version: the task in deno.json names it, so that nothing else fetches it. */
+function assemblyScript(): string {
+  const specifier = Deno.env.get("ASSEMBLYSCRIPT");
+  if (specifier === undefined) throw new Error("ASSEMBLYSCRIPT is not set; run this by `deno task guests`");
+  return specifier;
+}
+
+async function runCompiler(program: string, args: string[]): Promise<void> {
+  let output: Deno.CommandOutput;
+  try {
+    output = await new Deno.Command(program, { args, stdout: "inherit", stderr: "inherit" }).output();
+  } catch (cause) {
+    if (program === "clang" && cause instanceof Deno.errors.NotFound) {
+      throw new Error(CLANG_MISSING, { cause });
+    }
+    throw cause;
+  }
+  if (!output.success) throw new Error(`Compiler failed with code ${output.code}: ${program}`);
+}
+
+async function buildAll(folder: string): Promise<ManifestEntry[]> {
+  const sources = listSources();
+  const entries: ManifestEntry[] = [];
+  for (const [index, source] of sources.entries()) {
+    const entry = await buildGuest(source, folder);
+    entries.push(entry);
+    print(`[${index + 1}/${sources.length}] ${entry.name} ${entry.bytes} bytes`);
+  }
+  return entries;
+}
+
+/** Builds elsewhere and lists every guest whose bytes differ from the manifest, or that only one side has. */
+async function findDifferences(): Promise<string[]> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const built = new Map((await buildAll(folder)).map((entry) => [entry.name, entry.sha256]));
+    const committed = new Map(readManifest().map((entry) => [entry.name, entry.sha256]));
+    const names = [...new Set([...built.keys(), ...committed.keys()])];
+    return names.filter((name) => built.get(name) !== committed.get(name));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function rebuild(): Promise<void> {
+  const folder = new URL("build/", HERE).pathname;
+  await Deno.remove(folder, { recursive: true }).catch(ignoreNotFound);
+  await Deno.mkdir(folder);
+  const entries = await buildAll(folder);
+  await Deno.writeTextFile(new URL("MANIFEST.json", HERE), JSON.stringify(entries, null, 2) + "\n");
+  await Deno.writeFile(IMAGE, makePpm(64, 48));
+  const total = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+  print(`Built ${entries.length} guests, ${total} bytes`);
+}
+
+function ignoreNotFound(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}
+
+function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(line + "\n"));
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const unknown = args.find((arg) => arg !== "--check");
+  if (unknown !== undefined) throw new Error(`Unknown argument "${unknown}"; the only one is --check`);
+  if (!args.includes("--check")) return await rebuild();
+  const differences = await findDifferences();
+  if (differences.length === 0) return print("All guests are as committed");
+  throw new Error(`Guests differ from MANIFEST.json: ${differences.join(", ")}`);
+}
+
+if (import.meta.main) {
+  try {
+    await main(Deno.args);
+  } catch (error) {
+    print(error instanceof Error ? error.message : String(error));
+    Deno.exitCode = 1;
+  }
+}

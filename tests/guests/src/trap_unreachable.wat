@@ -1,0 +1,3 @@
+;; Traps: unreachable.
+(module
+  (func (export "run") unreachable))

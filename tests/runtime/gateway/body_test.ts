@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { readBody } from "../../../runtime/gateway/body.ts";
+import { ManualClock } from "../../support/clock.ts";
+
+function streamed(...chunks: readonly number[][]): Request {
+  const body = ReadableStream.from(chunks.map((chunk) => new Uint8Array(chunk)));
+  return new Request("http://localhost/", { method: "POST", body });
+}
+
+const clock = new ManualClock();
+const later = clock.nowMs() + 1000;
+
+Deno.test("readBody() reads no body as empty", async () => {
+  const request = new Request("http://localhost/", { method: "POST" });
+  assert.equal((await readBody(request, 10, later, clock)).length, 0);
+});
+
+Deno.test("readBody() takes a chunked body of exactly the limit and refuses one byte more", async () => {
+  assert.deepEqual([...await readBody(streamed([1, 2], [3]), 3, later, clock)], [1, 2, 3]);
+  await assert.rejects(readBody(streamed([1, 2], [3, 4]), 3, later, clock), {
+    code: "body_too_large",
+    message: "Request body is too large: bodyBytesMax is 3, got 4",
+  });
+});
+
+Deno.test("readBody() refuses by Content-Length before it reads", async () => {
+  const request = new Request("http://localhost/", {
+    method: "POST",
+    body: "xx",
+    headers: { "content-length": "11" },
+  });
+  await assert.rejects(readBody(request, 10, later, clock), { message: /bodyBytesMax is 10, got 11$/ });
+  assert.equal(request.bodyUsed, false);
+});
+
+Deno.test("readBody() gives up on a body that does not arrive before the deadline", async () => {
+  const ownClock = new ManualClock();
+  const never = new ReadableStream<Uint8Array>({});
+  const request = new Request("http://localhost/", { method: "POST", body: never });
+  const reading = readBody(request, 10, ownClock.nowMs() + 50, ownClock);
+  ownClock.advance(50);
+  await assert.rejects(reading, { code: "request_timeout" });
+});

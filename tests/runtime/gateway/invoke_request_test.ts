@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { isJson, parseInvokeRequest } from "../../../runtime/gateway/invoke_request.ts";
+import type { InvokeRequest } from "../../../runtime/gateway/invoke_request.ts";
+
+const JSON_TYPE = "application/json";
+
+function json(body: string): InvokeRequest {
+  return parseInvokeRequest(JSON_TYPE, undefined, new TextEncoder().encode(body));
+}
+
+function text(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+Deno.test("parseInvokeRequest() takes an empty body of any content type as the defaults", () => {
+  for (const type of [undefined, JSON_TYPE, "text/plain"]) {
+    const request = parseInvokeRequest(type, undefined, new Uint8Array(0));
+    assert.deepEqual([request.export, request.args, request.hasInput], [undefined, [], false]);
+  }
+});
+
+Deno.test("parseInvokeRequest() stages any body that is not JSON as input", () => {
+  const request = parseInvokeRequest("image/x-portable-pixmap", undefined, new Uint8Array([1, 2]));
+  assert.deepEqual([[...request.input], request.hasInput], [[1, 2], true]);
+});
+
+Deno.test("parseInvokeRequest() reads export, args, argv and env of the query beside raw input", () => {
+  const query = new URLSearchParams("export=run&args=[9007199254740993]&argv=a&argv=b&env=X=1");
+  const request = parseInvokeRequest("application/octet-stream", query, new Uint8Array([1]));
+  assert.equal(request.export, "run");
+  assert.equal(String((request.args[0] as { text: string }).text), "9007199254740993");
+  assert.deepEqual([request.programArgs, request.environment], [["a", "b"], ["X=1"]]);
+});
+
+Deno.test("parseInvokeRequest() tolerates nulls and unknown members", () => {
+  const request = json('{"export":null,"args":null,"future":1}');
+  assert.deepEqual([request.export, request.args], [undefined, []]);
+});
+
+Deno.test("parseInvokeRequest() stages a string input as its UTF-8, anything else as its JSON text", () => {
+  assert.equal(text(json('{"input":"grüße"}').input), "grüße");
+  assert.equal(
+    text(json('{"input":{"a":[1,2.50,9007199254740993]}}').input),
+    '{"a":[1,2.50,9007199254740993]}',
+  );
+  assert.equal(json('{"input":""}').hasInput, true);
+});
+
+const REFUSED: readonly (readonly [body: string, code: string])[] = [
+  ["{", "invalid_json"],
+  ["[1]", "invalid_json"],
+  ["\ufeff{", "invalid_json"],
+  ['{"export":1}', "invalid_json"],
+  ['{"args":"1"}', "invalid_args"],
+  ['{"args":{}}', "invalid_args"],
+  ['{"argv":[1]}', "invalid_json"],
+  ['{"env":{"A=B":"x"}}', "none"],
+  ['{"env":{"":"x"}}', "bad_request"],
+  ['{"argv":["a\\u0000b"]}', "bad_request"],
+];
+
+for (const [body, code] of REFUSED) {
+  Deno.test(`parseInvokeRequest() answers ${JSON.stringify(body)} with ${code}`, () => {
+    if (code === "none") json(body);
+    else assert.throws(() => json(body), { code });
+  });
+}
+
+Deno.test("parseInvokeRequest() refuses JSON that is not UTF-8", () => {
+  assert.throws(() => parseInvokeRequest(JSON_TYPE, undefined, new Uint8Array([0x22, 0xff, 0x22])), {
+    code: "invalid_json",
+  });
+});
+
+Deno.test("parseInvokeRequest() takes 256 argv entries and refuses 257, with limit and value", () => {
+  const argv = (count: number): string => JSON.stringify({ argv: Array.from({ length: count }, () => "a") });
+  assert.equal(json(argv(256)).programArgs.length, 256);
+  assert.throws(() => json(argv(257)), { message: "Too many argv entries: count is 256, got 257" });
+});
+
+Deno.test("isJson() takes parameters and +json, whatever the case", () => {
+  assert.ok(isJson("Application/JSON; charset=utf-8"));
+  assert.ok(isJson("application/ld+json"));
+  assert.equal(isJson("application/jsonlines"), false);
+  assert.equal(isJson(undefined), false);
+});

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { statusOf } from "../../../runtime/gateway/problem.ts";
+import { outcomeFault, respond } from "../../../runtime/gateway/respond.ts";
+import type { Execution } from "../../../runtime/model/invocation.ts";
+import type { Outcome } from "../../../runtime/model/outcome.ts";
+
+const FORM = { functionId: "f", hasInput: false, accept: undefined };
+
+function execution(outcome: Outcome, output: readonly number[], contentType?: string): Execution {
+  return { outcome, output: new Uint8Array(output), contentType, queueMs: 0, cold: false };
+}
+
+const RETURNED: Outcome = { type: "returned", values: [] };
+
+Deno.test("respond() answers JSON with result ok and the output as text", async () => {
+  const response = respond(execution(RETURNED, [104, 105]), FORM);
+  assert.deepEqual(await response.json(), { function_id: "f", result: "ok", output: "hi" });
+});
+
+Deno.test("respond() carries output that is not UTF-8 as base64", async () => {
+  const response = respond(execution(RETURNED, [0xff]), FORM);
+  assert.deepEqual(await response.json(), { function_id: "f", result: "ok", output_b64: "/w==" });
+});
+
+Deno.test("respond() answers raw input with raw output and the media type that the guest set", async () => {
+  const response = respond(execution(RETURNED, [1, 2], "image/png"), { ...FORM, hasInput: true });
+  assert.equal(response.headers.get("content-type"), "image/png");
+  assert.deepEqual([...new Uint8Array(await response.arrayBuffer())], [1, 2]);
+});
+
+Deno.test("respond() answers JSON to raw input when the caller asks for it", async () => {
+  const response = respond(execution(RETURNED, [104]), {
+    ...FORM,
+    hasInput: true,
+    accept: "application/json",
+  });
+  assert.deepEqual(await response.json(), { function_id: "f", result: "ok", output: "h" });
+});
+
+Deno.test("respond() does not lose a result for want of output", async () => {
+  const outcome: Outcome = { type: "returned", values: [{ type: "i32", value: 3 }] };
+  const response = respond(execution(outcome, []), { ...FORM, hasInput: true });
+  assert.deepEqual(await response.json(), { function_id: "f", result: [3] });
+});
+
+Deno.test("respond() takes exit code 0 as success", async () => {
+  assert.deepEqual(await respond(execution({ type: "exited", exitCode: 0 }, []), FORM).json(), {
+    function_id: "f",
+    result: "ok",
+  });
+});
+
+const FAILED: readonly (readonly [Exclude<Outcome, { type: "returned" }>, string, number, string])[] = [
+  [{ type: "exited", exitCode: 3 }, "guest_exit", 500, "Guest ended with exit code 3"],
+  [
+    { type: "trapped", trap: "unreachable" },
+    "wasmtime",
+    500,
+    "Guest trapped: an unreachable instruction was executed",
+  ],
+  [
+    { type: "exhausted", limit: "deadline_ms", max: 50, actual: 51 },
+    "invoke_timeout",
+    504,
+    "Call did not finish within its deadline of 50 ms",
+  ],
+  [
+    { type: "exhausted", limit: "output_bytes", max: 10, actual: 11 },
+    "guest_limit_exceeded",
+    500,
+    "Guest exceeded a limit: output_bytes is 10, got 11",
+  ],
+  [
+    { type: "lost", reason: "cell_sigkill" },
+    "cell_lost",
+    502,
+    "The process that ran the call died: cell_sigkill",
+  ],
+];
+
+for (const [outcome, kind, status, message] of FAILED) {
+  Deno.test(`respond() fails ${JSON.stringify(outcome)} as ${kind}`, () => {
+    const error = outcomeFault(outcome);
+    assert.deepEqual([error.code, statusOf(error.code), error.message], [kind, status, message]);
+    assert.throws(() => respond(execution(outcome, []), FORM), { code: kind });
+  });
+}

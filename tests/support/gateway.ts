@@ -1,0 +1,220 @@
+/**
+ * A real gateway in a child process, as users start it, with its log lines at hand.
+ *
+ * Everything it leaves behind (process, data folder) is gone when it is disposed.
+ */
+import { readGuest } from "./guests.ts";
+
+/** A log line, parsed. */
+export type LogLine = Readonly<Record<string, unknown>> & {
+  readonly message: string;
+  readonly trace_id?: string;
+};
+
+/** How a gateway is started. */
+export interface GatewayOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly flags?: readonly string[];
+  /** Kept after disposal when given; made anew and removed otherwise. */
+  readonly dataFolder?: string;
+}
+
+/** A deployed function. */
+export interface Deployed {
+  readonly id: string;
+  readonly name: string;
+  readonly version: number;
+  readonly digest: string;
+}
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const LINE_WAIT_MS_MAX = 10_000;
+
+/** A running gateway. */
+export class TestGateway implements AsyncDisposable {
+  readonly url: string;
+  readonly dataFolder: string;
+  readonly #child: Deno.ChildProcess;
+  readonly #output: GatewayOutput;
+  readonly #ownsFolder: boolean;
+
+  static async start(options: GatewayOptions = {}): Promise<TestGateway> {
+    const dataFolder = options.dataFolder ?? await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        ...[
+          "run",
+          "--quiet",
+          "--no-check",
+          "--allow-net",
+          "--allow-read",
+          "--allow-write",
+          "--allow-env",
+          "--allow-run",
+        ],
+        ...["main.ts", "serve", "--addr", "127.0.0.1:0", "--data", dataFolder, ...options.flags ?? []],
+      ],
+      cwd: ROOT,
+      env: { ...options.env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const output = new GatewayOutput(child);
+    const first = await output.firstLine();
+    const url = /^listening on (http:\/\/\S+)$/.exec(first)?.[1];
+    if (url === undefined) {
+      await child.status;
+      throw new Error(`Gateway did not start: ${first}${await output.stderr}`);
+    }
+    return new TestGateway(url, dataFolder, child, output, options.dataFolder === undefined);
+  }
+
+  private constructor(
+    url: string,
+    dataFolder: string,
+    child: Deno.ChildProcess,
+    output: GatewayOutput,
+    ownsFolder: boolean,
+  ) {
+    this.url = url;
+    this.dataFolder = dataFolder;
+    this.#child = child;
+    this.#output = output;
+    this.#ownsFolder = ownsFolder;
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Resolves when the process has ended. */
+  get status(): Promise<Deno.CommandStatus> {
+    return this.#child.status;
+  }
+
+  /** The log lines so far. */
+  get lines(): readonly LogLine[] {
+    return this.#output.lines;
+  }
+
+  /** Lines of stdout that were not JSON, the first one left out. There are to be none. */
+  get strayLines(): readonly string[] {
+    return this.#output.strayLines;
+  }
+
+  /** What it wrote on stderr, once it has ended. */
+  get stderr(): Promise<string> {
+    return this.#output.stderr;
+  }
+
+  /** The first log line, past or to come, that satisfies `matches`. */
+  async line(matches: (line: LogLine) => boolean): Promise<LogLine> {
+    return await this.#output.line(matches);
+  }
+
+  signal(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  /** Deploys a guest of tests/guests under its own name, or other bytes under `name`. */
+  async deploy(
+    name: string,
+    bytes?: Uint8Array<ArrayBuffer>,
+    headers: Record<string, string> = {},
+  ): Promise<Deployed> {
+    const response = await fetch(`${this.url}/functions?name=${encodeURIComponent(name)}`, {
+      method: "POST",
+      headers: { "content-type": "application/wasm", ...headers },
+      body: bytes ?? await readGuest(name),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`Deploy of ${name} answered ${response.status}: ${text}`);
+    return JSON.parse(text);
+  }
+
+  /** Invokes with a JSON body. */
+  async invoke(ref: string, body: unknown = {}, headers: Record<string, string> = {}): Promise<Response> {
+    return await fetch(`${this.url}/functions/${encodeURIComponent(ref)}/invoke`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGTERM");
+    } catch {
+      // It has ended already.
+    }
+    await this.#child.status;
+    await this.#output.ended;
+    if (this.#ownsFolder) await Deno.remove(this.dataFolder, { recursive: true }).catch(() => {});
+  }
+}
+
+/** Reads a gateway's stdout line by line, and its stderr whole. */
+class GatewayOutput {
+  readonly lines: LogLine[] = [];
+  readonly strayLines: string[] = [];
+  readonly ended: Promise<void>;
+  readonly stderr: Promise<string>;
+  readonly #first = Promise.withResolvers<string>();
+  readonly #watchers = new Set<(line: LogLine) => void>();
+
+  constructor(child: Deno.ChildProcess) {
+    this.ended = this.#read(child.stdout);
+    this.stderr = new Response(child.stderr).text();
+  }
+
+  firstLine(): Promise<string> {
+    return this.#first.promise;
+  }
+
+  line(matches: (line: LogLine) => boolean): Promise<LogLine> {
+    const past = this.lines.find(matches);
+    if (past !== undefined) return Promise.resolve(past);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#watchers.delete(watch);
+        reject(new Error(`No such log line within ${LINE_WAIT_MS_MAX} ms`));
+      }, LINE_WAIT_MS_MAX);
+      const watch = (line: LogLine): void => {
+        if (!matches(line)) return;
+        clearTimeout(timer);
+        this.#watchers.delete(watch);
+        resolve(line);
+      };
+      this.#watchers.add(watch);
+    });
+  }
+
+  async #read(stdout: ReadableStream<Uint8Array>): Promise<void> {
+    let isFirst = true;
+    let rest = "";
+    for await (const text of stdout.pipeThrough(new TextDecoderStream())) {
+      const pieces = (rest + text).split("\n");
+      rest = pieces.pop() ?? "";
+      for (const piece of pieces) {
+        if (isFirst) this.#first.resolve(piece);
+        else this.#take(piece);
+        isFirst = false;
+      }
+    }
+    if (rest !== "") this.strayLines.push(rest);
+    this.#first.resolve(rest);
+  }
+
+  #take(text: string): void {
+    let line: LogLine;
+    try {
+      line = JSON.parse(text);
+    } catch {
+      this.strayLines.push(text);
+      return;
+    }
+    this.lines.push(line);
+    for (const watch of this.#watchers) watch(line);
+  }
+}
