@@ -23,7 +23,6 @@ import type { MetricLabels } from "./names.ts";
 import { makeSampler } from "./sampling.ts";
 import { NULL_TRACER, RecordingTracer, type Tracer } from "./tracer.ts";
 
-/** How long disposing waits for spans that are on their way. */
 const CLOSE_TIMEOUT_MS = 3000;
 /** The target of telemetry's own lines. */
 const TARGET = "tensor-wasm-telemetry";
@@ -36,6 +35,8 @@ export interface TelemetryDeps {
   readonly nowMs?: () => number;
   /** Takes the place of the configured exporter; for tests. */
   readonly sender?: SpanSender;
+  /** How long disposing waits for spans that are on their way; 3 s by default. */
+  readonly closeTimeoutMs?: number;
 }
 
 /** The telemetry of a process. */
@@ -73,7 +74,16 @@ export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Te
   const tracer = enabled ? makeTracer(config, resource, nowMs, pipeline) : NULL_TRACER;
   metrics.gauge("tensor_wasm_build_info", buildLabels(config)).set(1);
   for (const warning of config.warnings) log.logger(TARGET).warn("telemetry.config_ignored", { warning });
-  return new RunningTelemetry({ tracer, metrics, log, buffer, pipeline, end: starting.move() });
+  const closeTimeoutMs = deps.closeTimeoutMs ?? CLOSE_TIMEOUT_MS;
+  return new RunningTelemetry({
+    tracer,
+    metrics,
+    log,
+    buffer,
+    pipeline,
+    closeTimeoutMs,
+    end: starting.move(),
+  });
 }
 
 interface RunningParts {
@@ -82,6 +92,7 @@ interface RunningParts {
   readonly log: Log;
   readonly buffer: LineBuffer;
   readonly pipeline: SpanPipeline | undefined;
+  readonly closeTimeoutMs: number;
   /** Takes back what start did, in order. */
   readonly end: DisposableStack;
 }
@@ -119,7 +130,7 @@ class RunningTelemetry implements Telemetry {
   }
 
   async #close(): Promise<void> {
-    await this.#flushSpans(CLOSE_TIMEOUT_MS);
+    await this.#flushSpans(this.#parts.closeTimeoutMs);
     await this.#parts.pipeline?.close();
     this.#parts.end.dispose();
   }

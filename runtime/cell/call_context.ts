@@ -39,8 +39,10 @@ export class CallContext implements GuestContext {
   readonly chunkBytesMax: number;
   readonly #limits: Limits;
   readonly #call: CallInput;
-  readonly #log: GuestLog;
-  readonly #events: { name: string; atMs: number }[] = [];
+  readonly #writeLines: (bytes: Uint8Array) => void;
+  /** Made by the first line: most calls print nothing. */
+  #log: GuestLog | undefined;
+  readonly #events: { name: string; atUs: number }[] = [];
   readonly #chunks: Uint8Array[] = [];
   #outputBytes = 0;
   #contentType: string | undefined;
@@ -55,7 +57,7 @@ export class CallContext implements GuestContext {
     this.environment = call.environment;
     this.fileBytesMax = limits.fileBytesMax;
     this.chunkBytesMax = limits.chunkBytesMax;
-    this.#log = new GuestLog(call.callId, limits, writeLines);
+    this.#writeLines = writeLines;
   }
 
   /** The outcome with which a host function ended the guest, if one did. */
@@ -67,7 +69,7 @@ export class CallContext implements GuestContext {
     return this.#contentType;
   }
 
-  get events(): readonly { readonly name: string; readonly atMs: number }[] {
+  get events(): readonly { readonly name: string; readonly atUs: number }[] {
     return this.#events;
   }
 
@@ -101,13 +103,14 @@ export class CallContext implements GuestContext {
   }
 
   writeLog(source: GuestLogSource, level: GuestLogLevel, bytes: Uint8Array): void {
+    this.#log ??= new GuestLog(this.#call.callId, this.#limits, this.#writeLines);
     this.#log.write(source, level, bytes);
   }
 
   addSpanEvent(name: string): void {
     if (this.#events.length >= SPAN_EVENTS_MAX) return;
-    const atMs = performance.now() - this.#call.startedAtMs;
-    this.#events.push({ name: name.slice(0, EVENT_NAME_LENGTH_MAX), atMs });
+    const atUs = Math.round((performance.now() - this.#call.startedAtMs) * 1000);
+    this.#events.push({ name: name.slice(0, EVENT_NAME_LENGTH_MAX), atUs });
   }
 
   stop(outcome: Outcome): never {
@@ -117,7 +120,7 @@ export class CallContext implements GuestContext {
 
   /** Prints what is left of unfinished lines and returns how many lines this call has printed in all. */
   finishLog(): number {
-    return this.#log.finish();
+    return this.#log?.finish() ?? 0;
   }
 
   /** The whole output in one piece. */

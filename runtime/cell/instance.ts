@@ -66,12 +66,14 @@ export function runCall(
   );
   const spans: CellSpan[] = [];
   const outcome = runHops(compiled, meta, context, spans, startedAtMs);
-  const terminateStartMs = performance.now() - startedAtMs;
+  const terminateStartUs = microsSince(startedAtMs);
   const logLines = context.finishLog();
-  const endMs = performance.now() - startedAtMs;
-  spans.push({ hop: "terminate", startMs: terminateStartMs, endMs });
+  const endUs = microsSince(startedAtMs);
+  spans.push({ hop: "terminate", startUs: terminateStartUs, endUs });
   const reason = failureReason(outcome);
-  spans.push({ hop: "spawn", startMs: 0, endMs, ...(reason === undefined ? {} : { reason }) });
+  spans.push(
+    reason === undefined ? { hop: "spawn", startUs: 0, endUs } : { hop: "spawn", startUs: 0, endUs, reason },
+  );
   const result: ResultMeta = { startedAtMs, outcome, spans, logLines };
   return {
     meta: context.contentType === undefined ? result : { ...result, contentType: context.contentType },
@@ -110,7 +112,7 @@ function callExport(
   spans: CellSpan[],
   startedAtMs: number,
 ): Outcome {
-  const startMs = performance.now() - startedAtMs;
+  const startUs = microsSince(startedAtMs);
   let outcome: Outcome;
   try {
     const exported = instance.exports[name];
@@ -123,8 +125,8 @@ function callExport(
   const reason = failureReason(outcome);
   spans.push({
     hop,
-    startMs,
-    endMs: performance.now() - startedAtMs,
+    startUs,
+    endUs: microsSince(startedAtMs),
     ...(reason === undefined ? {} : { reason }),
     ...(hop === "call" && context.events.length > 0 ? { events: context.events } : {}),
   });
@@ -154,6 +156,11 @@ function failureReason(outcome: Outcome): string | undefined {
     default:
       return outcome.type;
   }
+}
+
+/** Whole numbers: printing and parsing doubles would cost more than the rest of the record. */
+function microsSince(startedAtMs: number): number {
+  return Math.round((performance.now() - startedAtMs) * 1000);
 }
 
 function toEngineValue(typed: TypedValue): number | bigint {

@@ -8,6 +8,7 @@
  * Invariants: a request resolves exactly once; one that is handed back has not run and never will; a death
  * is reported only after everything the cell had printed was read.
  */
+import { setImmediate } from "node:timers";
 import type { Clock } from "../model/clock.ts";
 import { invariant } from "../model/invariant.ts";
 import type { FrameReader } from "../wire/frame.ts";
@@ -68,7 +69,12 @@ export class CellProcess {
       lastReadMs: () => spawned.source.lastReadMs,
       deadlinePassed: () => this.kill(KILLED_AT_DEADLINE),
     });
-    this.#writer = new FrameWriter(spawned.connection, () => this.kill("socket_failed"));
+    this.#writer = new FrameWriter(
+      spawned.connection,
+      () => this.kill("socket_failed"),
+      // Calls of one turn of the event loop share a system call.
+      (drain) => setImmediate(drain),
+    );
     const configure: ConfigureMeta = { limits: options.limits };
     this.#writer.send(FRAME.configure, 0, configure);
     const log = readCellLog(spawned.child.stdout, (line) => this.#line.takeLogLine(line));

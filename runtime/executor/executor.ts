@@ -211,7 +211,7 @@ function isHandedBack(answer: { readonly type: string }): answer is { readonly t
 
 /** When the cell began, on our clock; held between the sending of the call and the arrival of its answer. */
 function startOf(meta: ResultMeta, cell: CellProcess, sentAtMs: number, receivedAtMs: number): number {
-  const durationMs = meta.spans.at(-1)?.endMs ?? 0;
+  const durationMs = (meta.spans.at(-1)?.endUs ?? 0) / 1000;
   return Math.max(sentAtMs, Math.min(cell.toGatewayMs(meta.startedAtMs), receivedAtMs - durationMs));
 }
 

@@ -26,21 +26,15 @@ export interface HopContext {
 /** Records the spans that a cell reported for a finished call. */
 export function recordCellSpans(context: HopContext, spans: readonly CellSpan[], outcome: Outcome): void {
   for (const span of spans) {
-    const startMs = context.startedAtMs + span.startMs;
-    recordHop(
-      context,
-      span.hop,
-      startMs,
-      context.startedAtMs + span.endMs,
-      outcome.type,
-      span.reason,
-      span.events,
-    );
+    const startMs = context.startedAtMs + span.startUs / 1000;
+    const endMs = context.startedAtMs + span.endUs / 1000;
+    recordHop(context, span.hop, startMs, endMs, outcome.type, span.reason, span.events);
   }
   // A start function that traps leaves no export called; the contract has a span for the export all the same.
   if (!spans.some((span) => span.hop === "call")) {
     const spawn = spans.find((span) => span.hop === "spawn");
-    const atMs = context.startedAtMs + (spans.find((span) => span.hop === "terminate")?.startMs ?? 0);
+    const terminate = spans.find((span) => span.hop === "terminate");
+    const atMs = context.startedAtMs + (terminate?.startUs ?? 0) / 1000;
     recordHop(context, "call", atMs, atMs, outcome.type, spawn?.reason ?? "not_started");
   }
 }
@@ -97,7 +91,7 @@ function recordHop(
         parentSpanId: spawn?.spanId,
         ...times,
         ...error,
-        events: events.map((event) => ({ name: event.name, atMs: startedAtMs + event.atMs })),
+        events: events.map((event) => ({ name: event.name, atMs: startedAtMs + event.atUs / 1000 })),
         attributes: {
           instance: instanceId,
           export: hop === "call" ? invocation.export : "_initialize",

@@ -5,9 +5,10 @@
  * running one's deadline, and the moment after which a waiting one must not be started any more.
  *
  * Why handing back is safe: the cell starts a request only before its `startBy`, and only after the answer
- * to the one before has left for the socket. So when `startBy` has passed by the margin, and the socket has
- * been silent for that long, every answer that preceded a start has been read; a request that is still not
- * first was not started, and the cell will refuse to.
+ * to the one before has left for the socket. So once `startBy` has passed by the margin, every answer that
+ * preceded a start is in the socket. A review then waits through further turns of the event loop; when not a
+ * byte was read in them, the socket is empty, not merely unread by a loop that was busy; a request that is
+ * still not first was not started, and the cell will refuse to.
  * Invariant: each request is answered, handed back or lost, exactly once.
  */
 import type { Clock } from "../model/clock.ts";
@@ -17,8 +18,10 @@ import type { CellAnswer } from "./cell_process.ts";
 
 /** How long a request may wait behind another before the cell must leave it. */
 const START_WITHIN_MS = 20;
-/** How long after that, and of silence on the socket, it is taken back. */
+/** How long after that its fate is reviewed. */
 const MARGIN_MS = 10;
+/** How long the socket must stay silent from then on; long enough for the loop to have looked at it twice. */
+const SILENCE_MS = 5;
 /** A cell whose running request is younger than this is likely to begin another soon. */
 const MOVING_MS = 5;
 
@@ -157,17 +160,24 @@ export class RequestLine {
     });
   }
 
-  /** Hands back what waited too long, and looks again while anyone waits. */
+  /** Something may have waited too long: listens to the socket for a while, then decides. */
   #review(): void {
+    const askedAtMs = this.#clock.nowMs();
+    this.#cancelReview = this.#clock.after(SILENCE_MS, () => {
+      this.#cancelReview = this.#clock.after(SILENCE_MS, () => this.#decide(askedAtMs));
+    });
+  }
+
+  /** Hands back what had to be started before `askedAtMs`, and looks again while anyone waits. */
+  #decide(askedAtMs: number): void {
     this.#cancelReview = undefined;
-    const nowMs = this.#clock.nowMs();
-    const isSilent = nowMs - this.#owner.lastReadMs() >= MARGIN_MS;
+    const isSilent = this.#owner.lastReadMs() < askedAtMs;
     let isAnyoneWaiting = false;
     for (const request of this.#requests.values()) {
       if (request === this.#first || request.answer !== undefined || request.startByMs === undefined) {
         continue;
       }
-      if (isSilent && nowMs >= request.startByMs + MARGIN_MS) this.handBack(request.id);
+      if (isSilent && askedAtMs >= request.startByMs + MARGIN_MS) this.handBack(request.id);
       else isAnyoneWaiting = true;
     }
     if (isAnyoneWaiting) this.#cancelReview = this.#clock.after(MARGIN_MS, () => this.#review());

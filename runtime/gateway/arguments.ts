@@ -113,8 +113,14 @@ function describe(value: unknown): string {
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
-/** Parses JSON keeping every number's source text, for arguments. Throws SyntaxError. */
+/** What could be a number that a double does not carry exactly: long, fractional, or minus zero. */
+const INEXACT_NUMBER = /[0-9]{16}|[0-9][.eE]|-0/;
+
+/**
+ * Parses JSON keeping the source text of every number that is not a small integer. Throws SyntaxError.
+ */
 export function parseJsonExact(text: string): unknown {
+  if (!INEXACT_NUMBER.test(text)) return JSON.parse(text);
   return JSON.parse(
     text,
     ((_key: string, value: unknown, context?: { source?: string }) =>

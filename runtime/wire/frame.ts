@@ -35,7 +35,7 @@ export class FrameError extends Error {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
-const EMPTY = new Uint8Array(0);
+const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 /** The chunks to write for one frame, in order: one chunk, or two when the blob is large. */
 export function encodeFrame(
@@ -99,10 +99,11 @@ export class FrameReader {
     while (this.#end - this.#start < total) {
       if (!(await this.#fill())) throw new FrameError("Stream ended inside a frame");
     }
-    // Copied: the blob outlives this buffer's next use.
-    const bytes = this.#buffer.slice(this.#start, this.#start + total);
+    const frame = decodeFrame(this.#buffer.subarray(this.#start, this.#start + total));
     this.#start += total;
-    return decodeFrame(bytes);
+    // The blob outlives this buffer's next use, so it is copied; most frames have none.
+    const blob = frame.blob.length === 0 ? EMPTY : frame.blob.slice();
+    return { type: frame.type, id: frame.id, meta: frame.meta, blob };
   }
 
   async #fill(): Promise<boolean> {

@@ -3,7 +3,7 @@
  *
  * Owns ordering and coalescing: while one write is under way, further small chunks gather and leave
  * together. It does not bound what is gathered: its users bound how many frames they have outstanding.
- * Invariant: chunks leave whole and in the order of `send`; the first write is issued before `send` returns.
+ * Invariant: chunks leave whole and in the order of `send`.
  */
 import { encodeFrame } from "./frame.ts";
 
@@ -19,22 +19,35 @@ const JOIN_BYTES_MAX = 64 * 1024;
 export class FrameWriter {
   readonly #sink: ByteSink;
   readonly #onError: (error: unknown) => void;
+  readonly #schedule: ((drain: () => void) => void) | undefined;
   #pending: Uint8Array[] = [];
   #writing = false;
   #failed = false;
   #idle: PromiseWithResolvers<void> | undefined;
 
-  /** `onError` is called at most once, when a write fails; later frames are then discarded. */
-  constructor(sink: ByteSink, onError: (error: unknown) => void) {
+  /**
+   * `onError` is called at most once, when a write fails; later frames are then discarded. With `schedule`
+   * the first write waits for it, so that frames of one turn of the event loop leave in one write; without,
+   * it is issued before `send` returns.
+   */
+  constructor(
+    sink: ByteSink,
+    onError: (error: unknown) => void,
+    schedule?: (drain: () => void) => void,
+  ) {
     this.#sink = sink;
     this.#onError = onError;
+    this.#schedule = schedule;
   }
 
   /** Queues one frame and starts writing if nothing is being written. */
   send(type: number, id: number, meta: unknown, blob?: Uint8Array): void {
     if (this.#failed) return;
     for (const chunk of encodeFrame(type, id, meta, blob)) this.#pending.push(chunk);
-    if (!this.#writing) void this.#drain();
+    if (this.#writing) return;
+    this.#writing = true;
+    if (this.#schedule === undefined) void this.#drain();
+    else this.#schedule(() => void this.#drain());
   }
 
   /** Resolves when everything sent so far has been handed to the system, or a write has failed. */
@@ -45,7 +58,6 @@ export class FrameWriter {
   }
 
   async #drain(): Promise<void> {
-    this.#writing = true;
     try {
       while (this.#pending.length > 0) {
         const chunk = this.#takeNext();

@@ -65,14 +65,14 @@ export interface CallMeta {
 /** The hops of a call that a cell times; the gateway has allotted a span id for each. */
 export type CellHop = "spawn" | "initialize" | "call" | "terminate";
 
-/** A span of a cell as a plain record: milliseconds after the cell began the call. */
+/** A span of a cell as a plain record: whole microseconds after the cell began the call. */
 export interface CellSpan {
   readonly hop: CellHop;
-  readonly startMs: number;
-  readonly endMs: number;
+  readonly startUs: number;
+  readonly endUs: number;
   /** Present when the hop failed: the reason, which becomes the span's error status. */
   readonly reason?: string;
-  readonly events?: readonly { readonly name: string; readonly atMs: number }[];
+  readonly events?: readonly { readonly name: string; readonly atUs: number }[];
 }
 
 /** Meta of `result`. */

@@ -83,8 +83,8 @@ export function fdPwrite(
   offset: bigint,
   resultPointer: number,
 ): void {
+  checkWritable(call.descriptors.get(fd));
   const descriptor = call.descriptors.getFile(fd);
-  checkWritable(descriptor);
   const source = buffersAt(call.context, buffers, count);
   const result = viewAt(call.context, resultPointer, 4);
   writeFile(descriptor, source, writeOffset(descriptor, Number(toUnsigned(offset))));

@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import fc from "fast-check";
+import { encodeSpans, TEXT_LENGTH_MAX } from "../../../telemetry/export/otlp_encode.ts";
+import { type AttributeValue, type SpanName, SPANS } from "../../../telemetry/mod.ts";
+import { getSpanKindRow } from "../../../telemetry/span_kind.ts";
+import { SpanRecord } from "../../../telemetry/span_record.ts";
+import { parseTracestate } from "../../../telemetry/tracestate.ts";
+import { type DecodedSpan, type DecodedValue, decodeTraceRequest } from "../../support/collector.ts";
+
+const resource = resourceFromAttributes({ "service.name": "svc", pid: 7, tags: ["a", "b"] });
+const IDS = { traceId: "a".repeat(32), spanId: "b".repeat(16), traceFlags: 1 };
+
+function aSpan(
+  name: SpanName,
+  attributes: Record<string, AttributeValue>,
+  ids = IDS,
+  startMs = 1000,
+): SpanRecord {
+  const owner = { resource, nowMs: () => 0, finish: (): void => {} };
+  return new SpanRecord(owner, getSpanKindRow(name), ids, undefined, startMs, attributes);
+}
+
+function roundTrip(...spans: SpanRecord[]): DecodedSpan[] {
+  return decodeTraceRequest(encodeSpans(resource, spans));
+}
+
+function valueOf(value: AttributeValue): DecodedValue {
+  const span = aSpan("wasi_cuda.sync", { instance: value });
+  span.end(1001);
+  return roundTrip(span)[0]?.attributes["instance"];
+}
+
+const hexId = (length: number): fc.Arbitrary<string> =>
+  fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: length, maxLength: length });
+const attributeValue: fc.Arbitrary<AttributeValue> = fc.oneof(
+  fc.string({ unit: "binary", maxLength: 200 }),
+  fc.maxSafeInteger(),
+  fc.double({ noNaN: true }).filter((value) => !Object.is(value, -0)),
+  fc.boolean(),
+  fc.array(fc.string({ maxLength: 10 }), { maxLength: 5 }),
+  fc.array(fc.integer(), { maxLength: 5 }),
+);
+const attributes = fc.dictionary(fc.string({ unit: "binary", maxLength: 20 }), attributeValue, {
+  maxKeys: 8,
+});
+const spanInput = fc.record({
+  name: fc.constantFrom(...Object.keys(SPANS) as SpanName[]),
+  traceId: hexId(32),
+  spanId: hexId(16),
+  // Quarters of a millisecond are exact in a double at this magnitude.
+  startMs: fc.integer({ min: 0, max: 8e12 }).map((quarters) => quarters / 4),
+  tookMs: fc.integer({ min: 0, max: 1e9 }).map((quarters) => quarters / 4),
+  attributes,
+  later: attributes,
+  events: fc.array(fc.record({ name: fc.string(), atMs: fc.nat(), attributes }), { maxLength: 4 }),
+  failure: fc.option(fc.string({ minLength: 1 }), { nil: undefined }),
+});
+
+/** Lone surrogates cannot be UTF-8. */
+function wellFormed<T>(value: T): T {
+  return typeof value === "string" ? value.toWellFormed() as T : value;
+}
+
+function nanos(ms: number): bigint {
+  return BigInt(ms * 4) * 250_000n;
+}
+
+Deno.test("encodeSpans(): what is decoded is what was recorded", () => {
+  fc.assert(
+    fc.property(fc.array(spanInput, { minLength: 1, maxLength: 12 }), (inputs) => {
+      const spans = inputs.map((input) => {
+        const ids = { traceId: input.traceId, spanId: input.spanId, traceFlags: 1 };
+        const span = aSpan(input.name, input.attributes, ids, input.startMs);
+        for (const event of input.events) span.addEvent(event.name, event.attributes, event.atMs);
+        span.setAttributes(input.later);
+        if (input.failure !== undefined) span.fail(input.failure);
+        span.end(input.startMs + input.tookMs);
+        return span;
+      });
+      const decoded = roundTrip(...spans);
+      assert.equal(decoded.length, inputs.length);
+      // Spans are grouped by scope, in order within each.
+      const order = [...new Set(inputs.map(({ name }) => SPANS[name].scope))];
+      const sorted = inputs.toSorted((a, b) =>
+        order.indexOf(SPANS[a.name].scope) - order.indexOf(SPANS[b.name].scope)
+      );
+      for (const [index, input] of sorted.entries()) {
+        const got = decoded[index];
+        assert.ok(got !== undefined);
+        assert.equal(got.traceId, input.traceId);
+        assert.equal(got.spanId, input.spanId);
+        assert.equal(got.scope, SPANS[input.name].scope);
+        assert.equal(got.startNanos, nanos(input.startMs));
+        assert.equal(got.endNanos, nanos(input.startMs + input.tookMs));
+        assert.equal(got.status.code, input.failure === undefined ? 0 : 2);
+        assert.equal(got.status.message, wellFormed(input.failure ?? ""));
+        const expected: Record<string, AttributeValue> = {
+          ...input.attributes,
+          ...input.later,
+          target: SPANS[input.name].scope,
+        };
+        for (const name of SPANS[input.name].required) expected[name] ??= "unknown";
+        for (const [name, value] of Object.entries(expected)) {
+          const plain = Array.isArray(value) ? value.map(wellFormed) : wellFormed(value);
+          assert.deepEqual(got.attributes[wellFormed(name)], plain);
+        }
+        assert.deepEqual(
+          got.events.map(({ name }) => name),
+          input.events.map(({ name }) => wellFormed(name)),
+        );
+        assert.deepEqual(got.events.map((event) => event.nanos), input.events.map(({ atMs }) => nanos(atMs)));
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+Deno.test("encodeSpans() and the SDK's serializer say the same", () => {
+  fc.assert(fc.property(fc.array(spanInput, { minLength: 1, maxLength: 5 }), (inputs) => {
+    const spans = inputs.map((input) => {
+      const ids = { traceId: input.traceId, spanId: input.spanId, traceFlags: 1 };
+      const span = aSpan(input.name, input.attributes, ids, input.startMs);
+      for (const event of input.events) span.addEvent(event.name, event.attributes, event.atMs);
+      if (input.failure !== undefined) span.fail(input.failure);
+      span.end(input.startMs + input.tookMs);
+      return span;
+    });
+    const theirs = ProtobufTraceSerializer.serializeRequest(spans);
+    assert.ok(theirs !== undefined);
+    assert.deepEqual(roundTrip(...spans), decodeTraceRequest(theirs));
+  }));
+});
+
+Deno.test("encodeSpans() carries the resource once for all scopes", () => {
+  const spans = roundTrip(aSpan("wasi_cuda.sync", {}), aSpan("http.request", {}));
+  assert.deepEqual(spans.map((span) => span.resource), [
+    { "service.name": "svc", pid: 7, tags: ["a", "b"] },
+    { "service.name": "svc", pid: 7, tags: ["a", "b"] },
+  ]);
+});
+
+for (
+  const value of [
+    0,
+    1,
+    -1,
+    127,
+    128,
+    2 ** 31,
+    2 ** 32 - 1,
+    2 ** 32,
+    -(2 ** 32),
+    2 ** 53 - 1,
+    -(2 ** 53 - 1),
+    0.5,
+    1e300,
+  ]
+) {
+  Deno.test(`encodeSpans() carries the number ${value}`, () => assert.equal(valueOf(value), value));
+}
+
+Deno.test("encodeSpans() carries infinities and NaN as doubles", () => {
+  assert.deepEqual([Infinity, -Infinity, NaN].map(valueOf), [Infinity, -Infinity, NaN]);
+});
+
+for (const length of [0, 1, 63, 64, 127, 128, 129, TEXT_LENGTH_MAX]) {
+  Deno.test(`encodeSpans() carries texts of ${length} characters, ASCII and not`, () => {
+    assert.equal(valueOf("x".repeat(length)), "x".repeat(length));
+    assert.equal(valueOf("ü".repeat(length)), "ü".repeat(length));
+    assert.equal(valueOf("\u{1f600}".repeat(length / 2)), "\u{1f600}".repeat(length / 2));
+  });
+}
+
+Deno.test("encodeSpans() cuts a text that is too long", () => {
+  assert.equal(valueOf("x".repeat(TEXT_LENGTH_MAX + 1)), "x".repeat(TEXT_LENGTH_MAX));
+});
+
+Deno.test("encodeSpans() carries trace state and says whether the parent is remote", () => {
+  const traceState = parseTracestate("v=1");
+  const owner = { resource, nowMs: () => 0, finish: (): void => {} };
+  const parent = { ...IDS, isRemote: true };
+  const span = new SpanRecord(owner, getSpanKindRow("cli "), { ...IDS, traceState }, parent, 0, {
+    command: "x",
+  });
+  span.end(1);
+  const [decoded] = roundTrip(span);
+  assert.equal(decoded?.traceState, "v=1");
+  assert.equal(decoded?.parentSpanId, IDS.spanId);
+  assert.equal(decoded?.flags, 0x301);
+  assert.equal(decoded?.name, "cli x");
+});
+
+Deno.test("encodeSpans() counts events that were left out", () => {
+  const span = aSpan("wasi_cuda.sync", { instance: 1 });
+  for (let index = 0; index < 130; index++) span.addEvent("e", {}, 1);
+  assert.equal(roundTrip(span)[0]?.droppedEventsCount, 2);
+});
+
+Deno.test("encodeSpans() of a present-day instant is exact to the nanosecond that a double has", () => {
+  const startMs = 1_795_236_772_972.25;
+  const span = aSpan("wasi_cuda.sync", {}, IDS, startMs);
+  span.end(startMs);
+  assert.equal(roundTrip(span)[0]?.startNanos, 1_795_236_772_972_250_000n);
+});

@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { type SendResult, startTelemetry, TelemetryStartError } from "../../telemetry/mod.ts";
+import { Collector } from "../support/collector.ts";
+import { aTelemetryConfig, TestTelemetry, type TestTelemetryOptions } from "../support/telemetry.ts";
+
+const NO_LEAKS = { sanitizeOps: true, sanitizeResources: true } as const;
+
+function otlpTo(url: string, more: TestTelemetryOptions["tracing"] = {}): TestTelemetryOptions {
+  const otlp = { url, headers: {}, timeoutMs: 10_000, compression: "none" } as const;
+  return { tracing: { exporter: "otlp", otlp, ...more }, sender: null };
+}
+
+function endSpans(test: TestTelemetry, count: number): void {
+  for (let index = 0; index < count; index++) test.telemetry.tracer.startSpan("cli ", { command: "x" }).end();
+}
+
+Deno.test("startTelemetry() can be started again after it was disposed", NO_LEAKS, async () => {
+  for (let round = 0; round < 3; round++) {
+    await using test = new TestTelemetry();
+    test.telemetry.log("t").info("event");
+    assert.equal(test.lines.length, 1);
+  }
+});
+
+Deno.test(
+  "startTelemetry() refuses a second one, with tracing on and off, and the first goes on",
+  NO_LEAKS,
+  async () => {
+    await using test = new TestTelemetry();
+    for (const enabled of [true, false]) {
+      const config = aTelemetryConfig({ tracing: { enabled } });
+      assert.throws(() => startTelemetry(config, { write: () => {} }), TelemetryStartError);
+    }
+    using span = test.telemetry.tracer.startSpan("cli ", { command: "x" });
+    test.telemetry.tracer.withSpan(span, () => test.telemetry.log("t").info("event"));
+    assert.equal(test.lines[0]?.["trace_id"], span.ids?.traceId);
+  },
+);
+
+Deno.test("startTelemetry() logs what the configuration could not follow", async () => {
+  await using test = new TestTelemetry({
+    config: { warnings: ["OTEL_X is set and not supported, ignored"] },
+  });
+  assert.equal(test.lines[0]?.["message"], "telemetry.config_ignored");
+  assert.equal(test.lines[0]?.["warning"], "OTEL_X is set and not supported, ignored");
+});
+
+Deno.test("startTelemetry() tells its build", async () => {
+  await using test = new TestTelemetry({ config: { serviceVersion: "1.2.3" } });
+  const { version: { deno, v8 }, build: { target } } = Deno;
+  const labels = `{version="1.2.3",deno_version="${deno}",v8_version="${v8}",target="${target}"}`;
+  assert.equal(await test.metric("tensor_wasm_build_info", labels), 1);
+});
+
+Deno.test("telemetry: spans arrive at a collector with resource and counts", NO_LEAKS, async () => {
+  await using collector = new Collector();
+  const options = otlpTo(collector.url);
+  await using test = new TestTelemetry({
+    ...options,
+    config: { serviceName: "svc", serviceVersion: "9", resource: { "deployment.environment": "test" } },
+  });
+  endSpans(test, 1000);
+  assert.equal(await test.telemetry.flush(5000), true);
+  assert.equal(collector.spans.length, 1000);
+  assert.deepEqual(collector.requests.map(({ spans }) => spans.length), [512, 488]);
+  assert.equal(await test.metric("tensor_wasm_spans_exported_total"), 1000);
+  assert.equal(await test.metric("tensor_wasm_spans_dropped_total"), 0);
+  const resource = collector.spans[0]?.resource ?? {};
+  assert.equal(resource["service.name"], "svc");
+  assert.equal(resource["service.version"], "9");
+  assert.equal(resource["deployment.environment"], "test");
+  assert.equal(resource["process.runtime.name"], "deno");
+});
+
+Deno.test("telemetry.flush() gives up on a hanging collector after its timeout", NO_LEAKS, async () => {
+  await using collector = new Collector();
+  collector.mode = { type: "hang" };
+  await using test = new TestTelemetry({ ...otlpTo(collector.url), closeTimeoutMs: 0 });
+  endSpans(test, 10);
+  const startMs = performance.now();
+  assert.equal(await test.telemetry.flush(30), false);
+  assert.ok(performance.now() - startMs < 1000);
+});
+
+Deno.test("telemetry: disposing counts what a hanging collector did not take", NO_LEAKS, async () => {
+  await using collector = new Collector();
+  collector.mode = { type: "hang" };
+  const batch = { queueCountMax: 100, batchCountMax: 10, delayMs: 1000 };
+  const test = new TestTelemetry({ ...otlpTo(collector.url, { batch }), closeTimeoutMs: 20 });
+  // Four batches are on the wire and three wait.
+  endSpans(test, 70);
+  await test[Symbol.asyncDispose]();
+  assert.equal(await test.metric("tensor_wasm_spans_dropped_total"), 70);
+  assert.equal(await test.metric("tensor_wasm_spans_exported_total"), 0);
+  const told = test.lines.filter((line) => line["message"] === "telemetry.spans_dropped");
+  assert.equal(told.reduce((sum, line) => sum + Number(line["count"]), 0), 70);
+});
+
+Deno.test("telemetry: disposing waits for a slow collector", NO_LEAKS, async () => {
+  await using collector = new Collector();
+  collector.mode = { type: "delay", delayMs: 30 };
+  const test = new TestTelemetry(otlpTo(collector.url));
+  endSpans(test, 10);
+  await test[Symbol.asyncDispose]();
+  assert.equal(await test.metric("tensor_wasm_spans_exported_total"), 10);
+});
+
+Deno.test(
+  "telemetry: a collector that is down costs spans, one log line, and no time",
+  NO_LEAKS,
+  async () => {
+    const collector = new Collector();
+    const { url } = collector;
+    await collector[Symbol.asyncDispose]();
+    const otlp = { url, headers: {}, timeoutMs: 20, compression: "none" } as const;
+    const batch = { queueCountMax: 100, batchCountMax: 10, delayMs: 1000 };
+    await using test = new TestTelemetry({ tracing: { exporter: "otlp", otlp, batch }, sender: null });
+    endSpans(test, 50);
+    assert.equal(await test.telemetry.flush(5000), true);
+    assert.equal(await test.metric("tensor_wasm_spans_dropped_total"), 50);
+    const told = test.lines.filter((line) => line["message"] === "telemetry.spans_dropped");
+    assert.equal(told.length, 1);
+    assert.equal(told[0]?.["reason"], "the collector is not reachable");
+  },
+);
+
+Deno.test("telemetry: start-up does not need the collector", NO_LEAKS, async () => {
+  await using test = new TestTelemetry(otlpTo("http://127.0.0.1:1/v1/traces"));
+  assert.equal(test.telemetry.tracer.enabled, true);
+});
+
+Deno.test("telemetry: the exporter stdout prints one JSON span a line between the log lines", async () => {
+  await using test = new TestTelemetry({ tracing: { exporter: "stdout" }, sender: null });
+  const { tracer } = test.telemetry;
+  using root = tracer.startSpan("http.invoke_function", { function_id: "f\n", tenant: "t" });
+  const child = tracer.startSpan("wasi_cuda.sync", { instance: 1 }, { parent: root.ids ?? null });
+  child.fail("no").end();
+  root.end();
+  test.telemetry.log("t").info("event");
+  await test.telemetry.flush(1000);
+  const [line, first, second] = test.lines.toSorted((a, b) =>
+    String(a["span"] ?? "").length - String(b["span"] ?? "").length
+  );
+  assert.equal(line?.["message"], "event");
+  assert.equal(first?.["span"], "wasi_cuda.sync");
+  assert.equal(first?.["status"], "error");
+  assert.equal(first?.["parent_span_id"], root.ids?.spanId);
+  assert.deepEqual(second?.["attributes"], { target: "tensor-wasm-api", function_id: "f\n", tenant: "t" });
+});
+
+Deno.test("telemetry: ids are there with the exporter none", async () => {
+  await using test = new TestTelemetry({ tracing: { exporter: "none" }, sender: null });
+  using span = test.telemetry.tracer.startSpan("cli ", { command: "x" });
+  assert.match(span.ids?.traceId ?? "", /^[0-9a-f]{32}$/);
+  span.end();
+  assert.equal(await test.telemetry.flush(100), true);
+});
+
+Deno.test(
+  "telemetry: disposing twice is disposing once, and spans that end later are counted",
+  NO_LEAKS,
+  async () => {
+    const test = new TestTelemetry();
+    const span = test.telemetry.tracer.startSpan("cli ", { command: "x" });
+    await Promise.all([test[Symbol.asyncDispose](), test[Symbol.asyncDispose]()]);
+    span.end();
+    assert.equal(await test.metric("tensor_wasm_spans_dropped_total"), 1);
+  },
+);
+
+Deno.test("telemetry: a sender that throws costs spans and nothing else", async () => {
+  const sender = {
+    send: (): Promise<SendResult> => {
+      throw new Error("bug");
+    },
+    close: (): void => {},
+  };
+  await using test = new TestTelemetry({ sender });
+  endSpans(test, 3);
+  assert.equal(await test.telemetry.flush(1000), true);
+  assert.equal(await test.metric("tensor_wasm_spans_dropped_total"), 3);
+});
+
+Deno.test("telemetry: lines are counted by whether they have a trace", async () => {
+  await using test = new TestTelemetry();
+  const { tracer } = test.telemetry;
+  const log = test.telemetry.log("t");
+  using span = tracer.startSpan("cli ", { command: "x" });
+  tracer.withSpan(span, () => log.info("in"));
+  log.info("explicit", {}, span.ids);
+  log.info("out");
+  assert.equal(await test.metric("tensor_wasm_log_lines_total", '{has_trace="true"}'), 2);
+  assert.equal(await test.metric("tensor_wasm_log_lines_total", '{has_trace="false"}'), 1);
+});
+
+Deno.test("telemetry: an import has no effect and needs no permission", async () => {
+  const module = new URL("../../telemetry/mod.ts", import.meta.url).href;
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-check", "--no-prompt", module],
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  assert.equal(success, true, new TextDecoder().decode(stderr));
+});
