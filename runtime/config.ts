@@ -9,6 +9,7 @@ import { telemetryConfigFromEnv } from "../telemetry/mod.ts";
 import type { TelemetryConfig } from "../telemetry/mod.ts";
 import { DEFAULT_LIMITS } from "./model/limits.ts";
 import type { Limits } from "./model/limits.ts";
+import { VERSION } from "./version.ts";
 
 /** Everything the runtime is started with. */
 export interface RuntimeConfig {
@@ -175,6 +176,13 @@ export const SETTINGS: readonly Setting[] = [
   },
   limit("deadlineMs", "ms", 1, HOUR_MS, "default and largest deadline of a request, queueing included"),
   limit("bodyBytesMax", "bytes", 1, FRAME_BLOB_BYTES_MAX, "largest request body"),
+  limit(
+    "jsonBodyBytesMax",
+    "bytes",
+    2,
+    16 * 1024 * 1024,
+    "largest JSON body of an invocation; raw input may be larger",
+  ),
   limit("moduleBytesMax", "bytes", 8, FRAME_BLOB_BYTES_MAX, "largest module"),
   limit("memoryBytesMax", "bytes", 65_536, 4 * GIB, "largest linear memory of a guest"),
   limit("tableElementsMax", "count", 0, 10_000_000, "largest table that a module may declare"),
@@ -196,6 +204,8 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** By flag name, without dashes. */
   readonly flags: Readonly<Record<string, string | boolean | undefined>>;
+  /** Whether log lines are for a person at a terminal. */
+  readonly isTerminal?: boolean;
 }
 
 /** Builds the configuration. Throws ConfigError. */
@@ -222,16 +232,17 @@ export function makeConfig(sources: ConfigSources): RuntimeConfig {
     drainDelayMs: number("drainDelayMs"),
     drainTimeoutMs: number("drainTimeoutMs"),
     limits: Object.freeze(limits),
-    telemetry: readTelemetry(sources.env),
+    telemetry: readTelemetry(sources),
     cellEnvironment: cellEnvironment(sources.env),
   });
   checkBind(config);
   return config;
 }
 
-function readTelemetry(env: ConfigSources["env"]): TelemetryConfig {
+function readTelemetry({ env, isTerminal }: ConfigSources): TelemetryConfig {
   try {
-    return telemetryConfigFromEnv(env);
+    const config = telemetryConfigFromEnv(env, { serviceVersion: VERSION });
+    return isTerminal === true ? { ...config, log: { ...config.log, format: "pretty" } } : config;
   } catch (error) {
     throw new ConfigError(error instanceof Error ? error.message : String(error), { cause: error });
   }

@@ -44,6 +44,12 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { config, clock = systemClock } = options;
   await using stack = new AsyncDisposableStack();
   const telemetry = stack.use(startTelemetry(config.telemetry, { write: options.writeLog }));
+  telemetry.metrics.gauge("tensor_wasm_build_info", {
+    version: VERSION,
+    deno_version: Deno.version.deno,
+    v8_version: Deno.version.v8,
+    target: Deno.build.target,
+  }).set(1);
   const store = stack.use(await openEmbeddedStore(config.dataFolder));
   const registry = stack.use(
     new FunctionRegistry({

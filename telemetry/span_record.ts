@@ -50,7 +50,7 @@ export class SpanRecord implements Span, ReadableSpan, ApiSpan {
   readonly #owner: SpanOwner;
   /** The caller's object, never changed: copying it would cost more than everything else here. */
   readonly #initial: Readonly<Record<string, AttributeValue | undefined>>;
-  #later: Record<string, AttributeValue | undefined> | undefined;
+  #later: Map<string, AttributeValue> | undefined;
   #events: SpanEvent[] | undefined;
   #eventsDropped = 0;
   #name: string | undefined;
@@ -75,8 +75,8 @@ export class SpanRecord implements Span, ReadableSpan, ApiSpan {
 
   setAttribute(name: string, value: ApiAttributeValue | undefined): this {
     if (this.#endMs < 0 && value !== undefined) {
-      this.#later ??= {};
-      this.#later[name] = value as AttributeValue;
+      this.#later ??= new Map();
+      this.#later.set(name, value as AttributeValue);
     }
     return this;
   }
@@ -134,20 +134,17 @@ export class SpanRecord implements Span, ReadableSpan, ApiSpan {
   visitAttributes(visit: (name: string, value: AttributeValue) => void): void {
     const initial = this.#initial;
     const later = this.#later;
-    visit("target", this.row.scope.name);
-    for (const name of this.row.required) {
-      visit(name, later?.[name] ?? initial[name] ?? UNKNOWN);
-    }
+    const { scope, required } = this.row;
+    visit("target", scope.name);
+    for (const name of required) visit(name, later?.get(name) ?? initial[name] ?? UNKNOWN);
     for (const name of Object.keys(initial)) {
       const value = initial[name];
-      if (value === undefined || (later !== undefined && later[name] !== undefined)) continue;
-      if (name !== "target" && !this.row.required.includes(name)) visit(name, value);
+      if (value === undefined || later?.has(name) || name === "target" || required.includes(name)) continue;
+      visit(name, value);
     }
     if (later === undefined) return;
-    for (const name of Object.keys(later)) {
-      const value = later[name];
-      if (value === undefined || name === "target" || this.row.required.includes(name)) continue;
-      visit(name, value);
+    for (const [name, value] of later) {
+      if (name !== "target" && !required.includes(name)) visit(name, value);
     }
   }
 

@@ -43,7 +43,8 @@ export class CallContext implements GuestContext {
   /** Made by the first line: most calls print nothing. */
   #log: GuestLog | undefined;
   readonly #events: { name: string; atUs: number }[] = [];
-  readonly #chunks: Uint8Array[] = [];
+  /** The output so far, in a buffer that doubles: a guest that writes byte by byte makes no more garbage. */
+  #output = new Uint8Array(0);
   #outputBytes = 0;
   #contentType: string | undefined;
   #stopped: Outcome | undefined;
@@ -90,9 +91,13 @@ export class CallContext implements GuestContext {
     const total = this.#outputBytes + bytes.length;
     const max = this.#limits.outputBytesMax;
     if (total > max) this.stop({ type: "exhausted", limit: "output_bytes", max, actual: total });
-    if (bytes.length === 0) return;
     // Copied: the guest may change its memory before the output leaves.
-    this.#chunks.push(bytes.slice());
+    if (total > this.#output.length) {
+      const grown = new Uint8Array(Math.min(max, Math.max(total, 2 * this.#output.length)));
+      grown.set(this.#output.subarray(0, this.#outputBytes));
+      this.#output = grown;
+    }
+    this.#output.set(bytes, this.#outputBytes);
     this.#outputBytes = total;
   }
 
@@ -125,15 +130,7 @@ export class CallContext implements GuestContext {
 
   /** The whole output in one piece. */
   takeOutput(): Uint8Array {
-    const [first] = this.#chunks;
-    if (first !== undefined && this.#chunks.length === 1) return first;
-    const output = new Uint8Array(this.#outputBytes);
-    let offset = 0;
-    for (const chunk of this.#chunks) {
-      output.set(chunk, offset);
-      offset += chunk.length;
-    }
-    return output;
+    return this.#output.subarray(0, this.#outputBytes);
   }
 }
 

@@ -88,6 +88,10 @@ function prepareModule(bytes: Uint8Array<ArrayBuffer>, limits: Limits): ModuleFa
 }
 
 function checkDeclaredLimits(facts: ModuleFacts, limits: Limits): void {
+  // The engine bounds each memory by itself, so several would multiply what one guest may have.
+  if (facts.memories.length > 1) {
+    throw fault("invalid_wasm", `Module has ${facts.memories.length} memories; more than one is not offered`);
+  }
   for (const memory of facts.memories) {
     const bytes = memory.pagesMin * WASM_PAGE_BYTES;
     if (bytes > limits.memoryBytesMax) {
@@ -98,17 +102,11 @@ function checkDeclaredLimits(facts: ModuleFacts, limits: Limits): void {
     }
     if (memory.shared) throw fault("invalid_wasm", "Module has a shared memory, which is not offered");
   }
-  for (const table of facts.tables) {
-    if (table.elementsMin > limits.tableElementsMax) {
-      throw fault(
-        "module_memory_too_large",
-        limitMessage(
-          "Module declares too large a table",
-          "tableElementsMax",
-          limits.tableElementsMax,
-          table.elementsMin,
-        ),
-      );
-    }
+  const elements = facts.tables.reduce((sum, table) => sum + table.elementsMin, 0);
+  if (elements > limits.tableElementsMax) {
+    throw fault(
+      "module_memory_too_large",
+      limitMessage("Module declares too large tables", "tableElementsMax", limits.tableElementsMax, elements),
+    );
   }
 }

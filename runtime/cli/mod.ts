@@ -30,7 +30,15 @@ export async function runCli(argv: readonly string[], exit: (code: number) => ne
       ...Deno.env.toObject(),
       ...(debug ? { TENSOR_WASM_LOG: "debug", TENSOR_WASM_TRACING: "on" } : {}),
     };
-    return await serve(makeConfig({ env, flags, ...(file === undefined ? {} : { file }) }), exit);
+    return await serve(
+      makeConfig({
+        env,
+        flags,
+        isTerminal: Deno.stdout.isTerminal(),
+        ...(file === undefined ? {} : { file }),
+      }),
+      exit,
+    );
   } catch (error) {
     if (error instanceof ConfigError) return usage(error.message);
     writeStderrLine(`error: ${error instanceof Error ? error.message : String(error)}`);

@@ -52,6 +52,8 @@ export class CellProcess {
   readonly #line: RequestLine;
   #nextRequestId = 1;
   #killReason: string | undefined;
+  /** Its socket is gone: it is dying, or is made to. The reason is whatever its status says. */
+  #disconnected = false;
   #dead = false;
   #deathReason = "";
 
@@ -71,7 +73,7 @@ export class CellProcess {
     });
     this.#writer = new FrameWriter(
       spawned.connection,
-      () => this.kill("socket_failed"),
+      () => this.#disconnect(),
       // Calls of one turn of the event loop share a system call.
       (drain) => setImmediate(drain),
     );
@@ -88,7 +90,7 @@ export class CellProcess {
   }
 
   get isDead(): boolean {
-    return this.#dead || this.#killReason !== undefined;
+    return this.#dead || this.#disconnected || this.#killReason !== undefined;
   }
 
   /** Whether a request sent now is likely to be begun soon. */
@@ -143,6 +145,16 @@ export class CellProcess {
   kill(reason: string): void {
     if (this.isDead) return;
     this.#killReason = reason;
+    this.#sendKill();
+  }
+
+  #disconnect(): void {
+    if (this.isDead) return;
+    this.#disconnected = true;
+    this.#sendKill();
+  }
+
+  #sendKill(): void {
     try {
       this.#spawned.child.kill("SIGKILL");
     } catch {
@@ -171,10 +183,10 @@ export class CellProcess {
       for (let frame = await reader.next(); frame !== undefined; frame = await reader.next()) {
         if (!this.#take(frame)) return this.kill("protocol_violation");
       }
-      this.kill("socket_closed");
     } catch {
-      this.kill("socket_failed");
+      // A broken frame or connection: no more can be read.
     }
+    this.#disconnect();
   }
 
   #take(frame: Frame): boolean {

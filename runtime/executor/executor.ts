@@ -10,6 +10,7 @@ import type { Clock } from "../model/clock.ts";
 import { fault, fromFaultRecord } from "../model/fault.ts";
 import { InvariantError } from "../model/invariant.ts";
 import type { Execution, Invocation } from "../model/invocation.ts";
+import { findFunctionExport } from "../model/module_facts.ts";
 import type { ModuleFacts } from "../model/module_facts.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { ResultMeta } from "../wire/messages.ts";
@@ -80,6 +81,7 @@ export class Executor {
       const execution = await this.#runUnder(span, invocation);
       span.setAttribute("queue_ms", execution.queueMs);
       span.setAttribute("cold", execution.cold);
+      if (!isSuccess(execution.outcome)) span.fail(execution.outcome.type);
       return execution;
     } catch (error) {
       span.fail(error instanceof Error ? error.name : "error");
@@ -143,7 +145,7 @@ export class Executor {
       }
       return await this.#call(cell, invocation, span.ids);
     });
-    return { ...done.result, cold, queueMs: Math.max(0, done.startedAtMs - askedAtMs) };
+    return { ...done.result, cold, queueMs: wholeMicros(done.startedAtMs - askedAtMs) };
   }
 
   async #call(cell: CellProcess, invocation: Invocation, parent: SpanIds | undefined): Promise<CallEnd> {
@@ -215,12 +217,20 @@ function startOf(meta: ResultMeta, cell: CellProcess, sentAtMs: number, received
   return Math.max(sentAtMs, Math.min(cell.toGatewayMs(meta.startedAtMs), receivedAtMs - durationMs));
 }
 
-/** WASI reactors export `_initialize`, which must run once before any other export. */
+function isSuccess(outcome: Outcome): boolean {
+  return outcome.type === "returned" || (outcome.type === "exited" && outcome.exitCode === 0);
+}
+
+/** Milliseconds with three digits; two clocks were read, so a hair below zero is zero. */
+function wholeMicros(ms: number): number {
+  return Math.max(0, Math.round(ms * 1000) / 1000);
+}
+
+/** WASI reactors export `_initialize: () -> ()`, which must run once before any other export. */
 function needsInitialize(invocation: Invocation): boolean {
   if (invocation.export === "_initialize" || invocation.export === "_start") return false;
-  return invocation.function.facts.exports.some((entry) =>
-    entry.name === "_initialize" && entry.kind === "func"
-  );
+  const type = findFunctionExport(invocation.function.facts, "_initialize");
+  return type !== undefined && type.params.length === 0 && type.results.length === 0;
 }
 
 function lostOutcome(reason: string, invocation: Invocation, nowMs: number): Outcome {

@@ -76,7 +76,7 @@ function typeInteger(value: unknown, type: "i32" | "i64", index: number): TypedV
   if (integer < range.min || integer > range.max) {
     throw fault(
       "invalid_args",
-      `Argument ${index}: expected ${type} in ${range.min}..${range.max}, got ${text}`,
+      `Argument ${index}: expected ${type} in ${range.min}..${range.max}, got an integer outside it`,
     );
   }
   return type === "i32" ? { type, value: Number(BigInt.asIntN(32, integer)) } : { type, value: text };
@@ -113,22 +113,23 @@ function describe(value: unknown): string {
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
-/** What could be a number that a double does not carry exactly: long, fractional, or minus zero. */
-const INEXACT_NUMBER = /[0-9]{16}|[0-9][.eE]|-0/;
-
 /**
- * Parses JSON keeping the source text of every number that is not a small integer. Throws SyntaxError.
+ * Parses the text of an argument list keeping the source of every number that a double may not carry
+ * exactly. The engine calls back for every value, so this is for short texts only. Throws SyntaxError.
  */
-export function parseJsonExact(text: string): unknown {
-  if (!INEXACT_NUMBER.test(text)) return JSON.parse(text);
+export function parseArgumentList(text: string): unknown {
   return JSON.parse(
     text,
     ((_key: string, value: unknown, context?: { source?: string }) =>
-      typeof value === "number" && context?.source !== undefined &&
-        (!Number.isSafeInteger(value) || Object.is(value, -0))
+      typeof value === "number" && context?.source !== undefined && !isExact(value)
         ? new NumberSource(context.source)
         : value) as (key: string, value: unknown) => unknown,
   );
+}
+
+/** Whether a parsed number is certainly the one that was written. */
+export function isExact(value: number): boolean {
+  return Number.isSafeInteger(value) && !Object.is(value, -0);
 }
 
 /**

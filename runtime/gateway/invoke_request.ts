@@ -8,7 +8,8 @@
 import { z } from "@hono/zod-openapi";
 import { fault } from "../model/fault.ts";
 import { limitMessage } from "../model/limits.ts";
-import { NumberSource, parseJsonExact } from "./arguments.ts";
+import { isExact, parseArgumentList } from "./arguments.ts";
+import { memberTexts } from "./json_members.ts";
 
 /** Most bytes of argv and env together, and most entries of each: what a C program's start-up can bear. */
 const ENVIRONMENT_BYTES_MAX = 65_536;
@@ -25,6 +26,11 @@ export interface InvokeRequest {
   readonly environment: readonly string[];
 }
 
+/** Longest text of an argument list that needs its numbers exactly: the count is limited elsewhere. */
+const ARGS_LENGTH_MAX = 65_536;
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+const encoder = new TextEncoder();
 const NO_BYTES = new Uint8Array(0);
 const NO_REQUEST: InvokeRequest = Object.freeze({
   export: undefined,
@@ -52,16 +58,28 @@ export const InvokeBody = z.object({
 /**
  * Reads an invoke request.
  *
- * @throws RuntimeFault `invalid_json`, `invalid_args`, `bad_request`
+ * @throws RuntimeFault `invalid_json`, `invalid_args`, `bad_request`, `body_too_large`
  */
 export function parseInvokeRequest(
   contentType: string | undefined,
   query: URLSearchParams | undefined,
   body: Uint8Array,
+  jsonBodyBytesMax: number,
 ): InvokeRequest {
   const fromQuery = query === undefined ? NO_REQUEST : parseQuery(query);
   if (body.length === 0) return fromQuery;
   if (!isJson(contentType)) return { ...fromQuery, input: body, hasInput: true };
+  if (body.length > jsonBodyBytesMax) {
+    throw fault(
+      "body_too_large",
+      limitMessage(
+        "JSON body is too large, send input as raw bytes",
+        "jsonBodyBytesMax",
+        jsonBodyBytesMax,
+        body.length,
+      ),
+    );
+  }
   return { ...fromQuery, ...parseJsonBody(body) };
 }
 
@@ -90,7 +108,7 @@ function parseQuery(query: URLSearchParams): InvokeRequest {
 function parseArgsText(text: string): readonly unknown[] {
   let value: unknown;
   try {
-    value = parseJsonExact(text);
+    value = parseArgumentList(text);
   } catch (error) {
     throw fault("invalid_args", "Query parameter args is not JSON", { cause: error });
   }
@@ -99,9 +117,11 @@ function parseArgsText(text: string): readonly unknown[] {
 }
 
 function parseJsonBody(body: Uint8Array): Partial<InvokeRequest> {
+  let text: string;
   let value: unknown;
   try {
-    value = parseJsonExact(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    text = decoder.decode(body);
+    value = JSON.parse(text);
   } catch (error) {
     throw fault("invalid_json", "Body is not JSON in UTF-8", { cause: error });
   }
@@ -117,22 +137,29 @@ function parseJsonBody(body: Uint8Array): Partial<InvokeRequest> {
   checkEnvironment(argv ?? [], environment);
   return {
     ...(name === undefined || name === null ? {} : { export: name }),
-    ...(args === undefined || args === null ? {} : { args }),
+    ...(args === undefined || args === null ? {} : { args: exactArguments(args, text) }),
     ...(argv === undefined || argv === null ? {} : { programArgs: argv }),
     ...(environment.length === 0 ? {} : { environment }),
-    ...(input === undefined ? {} : { input: inputBytes(input), hasInput: true }),
+    ...(input === undefined ? {} : { input: inputBytes(input, text), hasInput: true }),
   };
 }
 
-function inputBytes(input: unknown): Uint8Array {
-  const text = typeof input === "string" ? input : JSON.stringify(input, restoreNumbers);
-  return new TextEncoder().encode(text);
+/** The arguments with numbers as they were written, where parsing may have changed one. */
+function exactArguments(args: readonly unknown[], text: string): readonly unknown[] {
+  if (args.every((value) => typeof value !== "number" || isExact(value))) return args;
+  const source = memberTexts(text).get("args") ?? "";
+  if (source.length > ARGS_LENGTH_MAX) {
+    throw fault(
+      "invalid_args",
+      limitMessage("Arguments are too long", "length", ARGS_LENGTH_MAX, source.length),
+    );
+  }
+  return parseArgumentList(source) as readonly unknown[];
 }
 
-/** Numbers that were kept as text go back as they were written. */
-function restoreNumbers(_key: string, value: unknown): unknown {
-  if (!(value instanceof NumberSource)) return value;
-  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(value.text);
+/** A string is its UTF-8; anything else is the very text that the caller wrote. */
+function inputBytes(input: unknown, text: string): Uint8Array {
+  return encoder.encode(typeof input === "string" ? input : memberTexts(text).get("input") ?? "");
 }
 
 function checkEnvironment(programArgs: readonly string[], environment: readonly string[]): void {

@@ -15,7 +15,7 @@ import { TRAPS } from "../model/outcome.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { resultToJson } from "./arguments.ts";
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** How the answer is to look. */
 export interface AnswerForm {

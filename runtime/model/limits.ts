@@ -9,6 +9,8 @@
 export interface Limits {
   /** Largest request body (HTTP contract: 64 MiB). */
   readonly bodyBytesMax: number;
+  /** Largest JSON body of an invocation: the gateway parses it on its event loop, so it must stay small. */
+  readonly jsonBodyBytesMax: number;
   /** Largest module in its binary form. */
   readonly moduleBytesMax: number;
   /** Largest linear memory that a module may declare or grow to. */
@@ -42,6 +44,7 @@ const MIB = 1024 * 1024;
 /** The defaults, those of the reference where it names one. */
 export const DEFAULT_LIMITS: Limits = Object.freeze({
   bodyBytesMax: 64 * MIB,
+  jsonBodyBytesMax: MIB,
   moduleBytesMax: 64 * MIB,
   memoryBytesMax: 256 * MIB,
   tableElementsMax: 1_000_000,

@@ -69,8 +69,11 @@ export class SpanPipeline {
 
   /** Sends what waits; settles once the sender has settled all that was there, however long that takes. */
   async flush(): Promise<void> {
-    await this.#processor.forceFlush();
-    await Promise.all(this.#unsettled);
+    // The processor hands its batches over before it returns, so later ones are not waited for.
+    const handedOver = this.#processor.forceFlush();
+    const settled = Promise.all(this.#unsettled);
+    await handedOver;
+    await settled;
   }
 
   /** Drops and counts what is left, and gives up what is on the wire. */

@@ -7,7 +7,7 @@
  */
 import type { MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
-import type { Counter, Histogram, Metrics } from "../../../telemetry/mod.ts";
+import type { Counter, Gauge, Histogram, Metrics } from "../../../telemetry/mod.ts";
 import type { Dependencies, GatewayContext, GatewayEnv } from "../environment.ts";
 
 const PROBES = new Set(["/healthz", "/readyz", "/metrics"]);
@@ -19,6 +19,7 @@ const METHODS = new Set(["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIO
 export function traceRequests({ telemetry, clock, limits }: Dependencies): MiddlewareHandler<GatewayEnv> {
   const { tracer } = telemetry;
   const count = countRequests(telemetry.metrics);
+  const inFlightOf = gaugesInFlight(telemetry.metrics);
   const log = telemetry.log("tensor_wasm_api");
   return async (c, next) => {
     const startMs = clock.nowMs();
@@ -36,19 +37,23 @@ export function traceRequests({ telemetry, clock, limits }: Dependencies): Middl
     c.set("deadlineMs", limits.deadlineMs);
     c.set("deadlineAtMs", startMs + limits.deadlineMs);
     const isLogged = !PROBES.has(path);
+    const route = routeOf(c);
+    const countedMethod = METHODS.has(method) ? method : "OTHER";
+    const inFlight = inFlightOf(route, countedMethod);
+    inFlight.inc();
     await tracer.withSpan(span, async () => {
       if (isLogged) log.info("request.received", { method, uri: path });
       await next();
       const durationMs = clock.nowMs() - startMs;
       const { status } = c.res;
       tracer.setResponseHeaders(c.res.headers, span.ids);
-      const route = routeOf(c);
       span.setAttribute("http.route", route);
       span.setAttribute("http.response.status_code", status);
       if (status >= 500) span.fail(`HTTP ${status}`);
       if (isLogged) log.info("request.completed", { method, route, status, duration_ms: round(durationMs) });
-      count(route, METHODS.has(method) ? method : "OTHER", status, durationMs / 1000);
+      count(route, countedMethod, status, durationMs / 1000);
     });
+    inFlight.dec();
     span.end();
   };
 }
@@ -71,6 +76,20 @@ function countRequests(
     }
     counted.total.inc();
     counted.duration.observe(seconds);
+  };
+}
+
+/** The gauge of a route and method, looked up once. */
+function gaugesInFlight(metrics: Metrics): (route: string, method: string) => Gauge {
+  const gauges = new Map<string, Gauge>();
+  return (route, method) => {
+    const key = `${method} ${route}`;
+    let gauge = gauges.get(key);
+    if (gauge === undefined) {
+      gauge = metrics.gauge("tensor_wasm_http_requests_in_flight", { route, method });
+      gauges.set(key, gauge);
+    }
+    return gauge;
   };
 }
 

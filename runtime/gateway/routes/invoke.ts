@@ -101,7 +101,7 @@ async function invokeUnder(
   span.setAttribute("function_id", record.id);
   span.setAttribute("name", record.name);
   const body = await readBody(c.req.raw, limits.bodyBytesMax, c.var.deadlineAtMs, clock);
-  const request = parseInvokeRequest(c.req.header("content-type"), queryOf(c), body);
+  const request = parseInvokeRequest(c.req.header("content-type"), queryOf(c), body, limits.jsonBodyBytesMax);
   const execution = await executor.run(makeInvocation(c, request, record, dependencies));
   return respond(execution, {
     functionId: record.id,

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { parseJsonExact, resultToJson, typeArguments } from "../../../runtime/gateway/arguments.ts";
+import { parseArgumentList, resultToJson, typeArguments } from "../../../runtime/gateway/arguments.ts";
 import { DEFAULT_LIMITS } from "../../../runtime/model/limits.ts";
 import type { TypedValue } from "../../../runtime/model/module_facts.ts";
 import type { ValueType } from "../../../runtime/model/value_type.ts";
 
 function typed(json: string, ...params: ValueType[]): TypedValue[] {
-  return typeArguments(parseJsonExact(json) as unknown[], { params, results: [] }, DEFAULT_LIMITS);
+  return typeArguments(parseArgumentList(json) as unknown[], { params, results: [] }, DEFAULT_LIMITS);
 }
 
 const ACCEPTED: readonly (readonly [json: string, type: ValueType, value: number | string])[] = [

@@ -66,33 +66,54 @@ class TestPipeline {
   }
 }
 
+/** Fills the wire: four batches, handed over one a turn. */
+async function fillWire(test: TestPipeline, batchCountMax: number): Promise<void> {
+  for (let batch = 0; batch < 4; batch++) {
+    test.add(batchCountMax);
+    await turn();
+  }
+  assert.equal(test.pending.length, 4);
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
 Deno.test("pipeline.add() keeps as many as the queue holds and drops the next one", async () => {
   const test = new TestPipeline(10, 5);
-  // Four batches of five leave the queue for the wire; ten more fill it.
-  test.add(20);
-  assert.equal(test.pending.length, 4);
+  await fillWire(test, 5);
   test.add(10);
   assert.equal(test.dropped, 0);
   test.add(1);
   assert.equal(test.dropped, 1);
   assert.deepEqual(test.reasons, ["the queue is full"]);
   await test.settleAll();
-  assert.equal(test.exported, 30);
-  assert.equal(test.dropped, 1);
+  assert.deepEqual([test.exported, test.dropped], [30, 1]);
   await test.pipeline.close();
 });
 
 Deno.test("pipeline.add() has room again once a batch is on the wire", async () => {
   const test = new TestPipeline(10, 5);
-  test.add(30);
+  await fillWire(test, 5);
+  test.add(10);
+  await turn();
   test.pending[0]?.settle({ acceptedCount: 5 });
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  await turn();
   test.add(5);
   assert.equal(test.dropped, 0);
   test.add(1);
   assert.equal(test.dropped, 1);
   await test.pipeline.close();
   assert.equal(test.exported + test.dropped, 36);
+});
+
+Deno.test("pipeline: a burst within one turn is bounded by the queue alone", async () => {
+  const test = new TestPipeline(1000, 5);
+  test.add(1000);
+  assert.equal(test.dropped, 0);
+  await test.settleAll();
+  assert.deepEqual([test.exported, test.dropped], [1000, 0]);
+  await test.pipeline.close();
 });
 
 Deno.test("pipeline: a queue smaller than the batch still sends and counts", async () => {

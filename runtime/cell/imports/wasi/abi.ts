@@ -17,7 +17,7 @@ export const RIGHTS_ALL = 0x3fff_ffff;
 export const RIGHTS_FILE = 0x08e0_01ff;
 /** Rights that mean something for a directory: sync, advise, paths, readdir, filestat get and set times. */
 export const RIGHTS_DIRECTORY = 0x07bf_fe98;
-/** Rights of stdin: read, set flags, filestat get, poll. Without seek and tell, so nobody takes it for a file. */
+/** Rights of stdin: read, set flags, filestat get, poll; no seek, no tell. */
 export const RIGHTS_INPUT = 0x0820_000a;
 /** Rights of stdout and stderr: write, set flags, sync, datasync, filestat get, poll. */
 export const RIGHTS_OUTPUT = 0x0820_0059;

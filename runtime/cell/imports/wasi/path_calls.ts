@@ -24,7 +24,7 @@ import type { NamedPlace } from "./paths.ts";
 
 const encoder = new TextEncoder();
 
-/** `path_open`. Rights that the directory does not pass on, or that mean nothing for what is opened, are left out. */
+/** `path_open`. Rights that the directory does not pass on, or that mean nothing for the inode, are left out. */
 export function pathOpen(
   call: WasiCall,
   fd: number,

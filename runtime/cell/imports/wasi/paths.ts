@@ -57,7 +57,8 @@ export function readPath(context: GuestContext, pointer: number, length: number)
 
 /**
  * Walks `path` from `start`. A symbolic link in the last component is followed only if `follow` says so, even
- * where a slash comes after it. Refuses with `noent`, `notdir`, `nametoolong`, `loop`, and `notcapable` above the start.
+ * where a slash comes after it. Refuses with `noent`, `notdir`, `nametoolong`, `loop`, and with `notcapable`
+ * above the start.
  */
 export function resolvePath(start: DirectoryInode, path: string, follow: boolean): Place {
   const trail: DirectoryInode[] = [];

@@ -69,7 +69,7 @@ function writeStrings(
   }
 }
 
-/** The strings one after the other, each ended by a NUL; a string's own NULs are left out, they would end it. */
+/** The strings, each ended by a NUL; a string's own NULs are left out, they would end it. */
 function encodeStrings(strings: readonly string[]): Uint8Array {
   return encoder.encode(strings.map((text) => text.replaceAll("\0", "") + "\0").join(""));
 }

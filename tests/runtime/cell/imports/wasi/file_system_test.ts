@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { ERRNO } from "../../../../../runtime/cell/imports/wasi/errno.ts";
 import { NAMES_COUNT_MAX } from "../../../../../runtime/cell/imports/wasi/file_system.ts";
 import { AT, OPEN, WasiGuest, WRITE_RIGHT } from "./wasi_guest.ts";
@@ -114,5 +115,43 @@ Deno.test("directories: a tree deeper than any path is taken down without recurs
   assert.equal(
     guest.call("path_rename", 3, ...guest.put("d"), fd, ...guest.put("x", AT.path2)),
     ERRNO.inval,
+  );
+});
+
+Deno.test("bytes: whatever was done, all of them come back when all is closed and removed", () => {
+  const path = fc.constantFrom("a", "b", "d", "d/a", "d/b", "d/e", "d/e/a", "l", "l/a");
+  const step = fc.tuple(fc.nat(9), path, path, fc.nat(400));
+  const bytesMax = 1000;
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      const guest = new WasiGuest({ fileBytesMax: bytesMax });
+      const open: number[] = [];
+      for (const [kind, one, two, size] of steps) {
+        const fd = open[size % (open.length || 1)] ?? 99;
+        if (kind === 0) guest.mkdir(one);
+        if (kind === 1 || kind === 2) {
+          if (guest.tryOpen(one, { flags: OPEN.creat, rights: WRITE_RIGHT }) === 0) open.push(guest.u32());
+        }
+        if (kind === 3) guest.write(fd, "x".repeat(size));
+        if (kind === 4) guest.unlink(one);
+        if (kind === 5) guest.rename(one, two);
+        if (kind === 6) guest.link(one, two);
+        if (kind === 7) guest.symlink(one, two);
+        if (kind === 8) guest.call("fd_filestat_set_size", fd, BigInt(size));
+        if (kind === 9 && guest.call("fd_close", fd) === 0) open.splice(open.indexOf(fd), 1);
+      }
+      for (const fd of open) guest.call("fd_close", fd);
+      for (let pass = 0; pass < 4; pass++) {
+        for (const name of ["a", "b", "d", "e", "l"]) {
+          for (const folder of ["", "a/", "b/", "d/", "e/", "l/", "d/a/", "d/b/", "d/e/", "l/a/"]) {
+            guest.unlink(folder + name);
+            guest.rmdir(folder + name);
+          }
+        }
+      }
+      fc.pre(guest.rmdir("a") === ERRNO.noent && guest.rmdir("d") === ERRNO.noent);
+      assert.equal(guest.write(guest.create("f"), "x".repeat(bytesMax)), ERRNO.success);
+    }),
+    { seed: 20_262, numRuns: 150 },
   );
 });

@@ -1,0 +1,19 @@
+/**
+ * Waiting for a trace to arrive at the collector.
+ *
+ * The root of a request's trace ends last, so once it has arrived the rest has too, or it will never.
+ */
+import type { Collector, DecodedSpan } from "./collector.ts";
+
+const POLL_MS = 10;
+const WAIT_MS_MAX = 10_000;
+
+/** The spans of a trace, once its `http.request` span has arrived. */
+export async function awaitTrace(collector: Collector, traceId: string): Promise<readonly DecodedSpan[]> {
+  for (let waitedMs = 0; waitedMs < WAIT_MS_MAX; waitedMs += POLL_MS) {
+    const spans = collector.trace(traceId);
+    if (spans.some((span) => span.name === "http.request")) return spans;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  throw new Error(`Trace ${traceId} did not arrive within ${WAIT_MS_MAX} ms`);
+}

@@ -1,0 +1,254 @@
+import assert from "node:assert/strict";
+import {
+  DEFAULT_TELEMETRY_CONFIG,
+  type Environment,
+  LogFilterError,
+  type TelemetryConfig,
+  TelemetryConfigError,
+  telemetryConfigFromEnv,
+} from "../../telemetry/mod.ts";
+
+type Read = (config: TelemetryConfig) => unknown;
+
+const exporter: Read = (config) => config.tracing.exporter;
+const url: Read = (config) => config.tracing.otlp.url;
+const headers: Read = (config) => config.tracing.otlp.headers;
+const sampler: Read = (config) => config.tracing.sampler;
+const enabled: Read = (config) => config.tracing.enabled;
+
+const TRACES = "/v1/traces";
+const GENERAL = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const SPECIFIC = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+const OWN = "TENSOR_WASM_OTLP_ENDPOINT";
+
+const FOLLOWED: readonly (readonly [env: Environment, read: Read, value: unknown])[] = [
+  [{}, (config) => config, DEFAULT_TELEMETRY_CONFIG],
+  [{ TENSOR_WASM_LOG: "debug,a=off" }, (config) => config.log.filter, "debug,a=off"],
+  [{ TENSOR_WASM_LOG: "" }, (config) => config.log.filter, "info"],
+  [{ TENSOR_WASM_TRACING: "off" }, enabled, false],
+  [{ TENSOR_WASM_TRACING: "false" }, enabled, false],
+  [{ TENSOR_WASM_TRACING: "0" }, enabled, false],
+  [{ TENSOR_WASM_TRACING: "ON" }, enabled, true],
+  [{ OTEL_SDK_DISABLED: "TRUE" }, enabled, false],
+  [{ OTEL_SDK_DISABLED: "yes" }, enabled, true],
+  [{ OTEL_SDK_DISABLED: "true", TENSOR_WASM_TRACING: "on" }, enabled, false],
+  // The exporter.
+  [{ TENSOR_WASM_TRACE_EXPORTER: "none" }, exporter, "none"],
+  [{ TENSOR_WASM_TRACE_EXPORTER: "stdout" }, exporter, "stdout"],
+  [{ TENSOR_WASM_TRACE_EXPORTER: "otlp" }, exporter, "otlp"],
+  [{ TENSOR_WASM_TRACE_EXPORTER: "otlp" }, url, `http://localhost:4318${TRACES}`],
+  [{ [GENERAL]: "http://c:4318" }, exporter, "otlp"],
+  [{ [SPECIFIC]: "http://c:4318/x" }, exporter, "otlp"],
+  [{ [OWN]: "c:4318" }, exporter, "otlp"],
+  [{ [OWN]: "c:4318", TENSOR_WASM_TRACE_EXPORTER: "none" }, exporter, "none"],
+  [{ OTEL_TRACES_EXPORTER: "none", [GENERAL]: "http://c" }, exporter, "none"],
+  [{ OTEL_TRACES_EXPORTER: "console" }, exporter, "stdout"],
+  [{ OTEL_TRACES_EXPORTER: "otlp" }, exporter, "otlp"],
+  [{ OTEL_TRACES_EXPORTER: "otlp", TENSOR_WASM_TRACE_EXPORTER: "stdout" }, exporter, "stdout"],
+  // The endpoint.
+  [{ [GENERAL]: "http://c:4318" }, url, `http://c:4318${TRACES}`],
+  [{ [GENERAL]: "http://c:4318/" }, url, `http://c:4318${TRACES}`],
+  [{ [GENERAL]: "http://c:4318/base/" }, url, `http://c:4318/base${TRACES}`],
+  [{ [GENERAL]: "https://c/base?a=b" }, url, `https://c/base${TRACES}?a=b`],
+  [{ [GENERAL]: "c:4318" }, url, `http://c:4318${TRACES}`],
+  [{ [GENERAL]: "localhost:4318" }, url, `http://localhost:4318${TRACES}`],
+  [{ [GENERAL]: "api.honeycomb.io:443" }, url, `https://api.honeycomb.io${TRACES}`],
+  [{ [GENERAL]: "[::1]:4318" }, url, `http://[::1]:4318${TRACES}`],
+  [{ [SPECIFIC]: "http://c:4318" }, url, "http://c:4318/"],
+  [{ [SPECIFIC]: "http://c:4318/in" }, url, "http://c:4318/in"],
+  [{ [SPECIFIC]: "http://s/a", [GENERAL]: "http://g" }, url, "http://s/a"],
+  [{ [OWN]: "http://o", [SPECIFIC]: "http://s/a", [GENERAL]: "http://g" }, url, `http://o${TRACES}`],
+  [{ [OWN]: `http://o${TRACES}` }, url, `http://o${TRACES}`],
+  [{ [OWN]: "", [GENERAL]: "http://g" }, url, `http://g${TRACES}`],
+  // Headers.
+  [{ OTEL_EXPORTER_OTLP_HEADERS: "x-honeycomb-team=abc" }, headers, { "x-honeycomb-team": "abc" }],
+  [{ OTEL_EXPORTER_OTLP_HEADERS: "A=1, b = x%20y%2C ," }, headers, { a: "1", b: "x y," }],
+  [{ OTEL_EXPORTER_OTLP_HEADERS: "a=b=c==" }, headers, { a: "b=c==" }],
+  [
+    { OTEL_EXPORTER_OTLP_HEADERS: "a=1,b=2", OTEL_EXPORTER_OTLP_TRACES_HEADERS: "A=3" },
+    headers,
+    { a: "3", b: "2" },
+  ],
+  // Protocol, compression, time.
+  [{ OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf" }, exporter, "none"],
+  [{ OTEL_EXPORTER_OTLP_COMPRESSION: "gzip" }, (config) => config.tracing.otlp.compression, "gzip"],
+  [
+    { OTEL_EXPORTER_OTLP_COMPRESSION: "gzip", OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: "none" },
+    (config) => config.tracing.otlp.compression,
+    "none",
+  ],
+  [{ OTEL_EXPORTER_OTLP_TIMEOUT: "500" }, (config) => config.tracing.otlp.timeoutMs, 500],
+  [
+    { OTEL_EXPORTER_OTLP_TIMEOUT: "500", OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: "600" },
+    (config) => config.tracing.otlp.timeoutMs,
+    600,
+  ],
+  [{ OTEL_BSP_EXPORT_TIMEOUT: "700" }, (config) => config.tracing.otlp.timeoutMs, 700],
+  [{ OTEL_BSP_EXPORT_TIMEOUT: "60000" }, (config) => config.tracing.otlp.timeoutMs, 10_000],
+  [
+    {
+      OTEL_BSP_SCHEDULE_DELAY: "5",
+      OTEL_BSP_MAX_QUEUE_SIZE: "6",
+      OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "7",
+    },
+    (config) => config.tracing.batch,
+    { delayMs: 5, queueCountMax: 6, batchCountMax: 7 },
+  ],
+  // The sampler.
+  [{ OTEL_TRACES_SAMPLER: "always_off" }, sampler, { type: "always_off", ratio: 1 }],
+  [{ OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.25" }, sampler, {
+    type: "traceidratio",
+    ratio: 0.25,
+  }],
+  [{ OTEL_TRACES_SAMPLER: "parentbased_traceidratio" }, sampler, {
+    type: "parentbased_traceidratio",
+    ratio: 1,
+  }],
+  // Service and resource.
+  [{ OTEL_SERVICE_NAME: "checkout" }, (config) => config.serviceName, "checkout"],
+  [{ OTEL_RESOURCE_ATTRIBUTES: "service.name=r,a=%20b" }, (config) => [config.serviceName, config.resource], [
+    "r",
+    { a: " b" },
+  ]],
+  [
+    { OTEL_SERVICE_NAME: "s", OTEL_RESOURCE_ATTRIBUTES: "service.name=r" },
+    (config) => [config.serviceName, config.resource],
+    ["s", {}],
+  ],
+  // What needs no warning.
+  [{ OTEL_PROPAGATORS: "tracecontext,baggage" }, (config) => config.warnings, []],
+  [{ OTEL_LOGS_EXPORTER: "none", OTEL_METRICS_EXPORTER: "none" }, (config) => config.warnings, []],
+  [{ OTEL_DENO: "false" }, (config) => config.warnings, []],
+  [{ OTEL_ANYTHING: "" }, (config) => config.warnings, []],
+];
+
+for (const [env, read, value] of FOLLOWED) {
+  Deno.test(`telemetryConfigFromEnv(${JSON.stringify(env)}) gives ${JSON.stringify(value)}`, () => {
+    assert.deepEqual(read(telemetryConfigFromEnv(env)), value);
+  });
+}
+
+const REFUSED: readonly (readonly [env: Environment, message: RegExp])[] = [
+  [
+    { TENSOR_WASM_TRACE_EXPORTER: "jaeger" },
+    /^TENSOR_WASM_TRACE_EXPORTER is "jaeger", expected none, stdout or otlp$/,
+  ],
+  [{ TENSOR_WASM_TRACING: "maybe" }, /^TENSOR_WASM_TRACING is "maybe", expected on or off$/],
+  [{ OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }, /^OTEL_EXPORTER_OTLP_PROTOCOL is "grpc", only http\/protobuf/],
+  [
+    { OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "http/json" },
+    /^OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is "http\/json"/,
+  ],
+  [{ OTEL_DENO: "true" }, /^OTEL_DENO is set/],
+  [{ OTEL_DENO: "1" }, /^OTEL_DENO is set/],
+  [{ [GENERAL]: "http://" }, /^OTEL_EXPORTER_OTLP_ENDPOINT is not a URL or host:port$/],
+  [{ [OWN]: "a b" }, /^TENSOR_WASM_OTLP_ENDPOINT is not a URL or host:port$/],
+  [
+    { [SPECIFIC]: "ftp://c" },
+    /^OTEL_EXPORTER_OTLP_TRACES_ENDPOINT has the scheme ftp:, expected http or https$/,
+  ],
+  [{ [GENERAL]: "http://user:hush@c" }, /^OTEL_EXPORTER_OTLP_ENDPOINT has credentials in it/],
+  [{ OTEL_EXPORTER_OTLP_HEADERS: "a=1,hush" }, /^OTEL_EXPORTER_OTLP_HEADERS is malformed: pair 2 /],
+  [{ OTEL_EXPORTER_OTLP_HEADERS: "a=%zzhush" }, /is malformed: pair 1 /],
+  [{ OTEL_EXPORTER_OTLP_HEADERS: "a b=hush" }, /is malformed: pair 1 /],
+  [{ OTEL_EXPORTER_OTLP_HEADERS: "a=hush%0d%0ab:c" }, /is malformed: pair 1 /],
+  [
+    { OTEL_EXPORTER_OTLP_TRACES_HEADERS: "=hush" },
+    /^OTEL_EXPORTER_OTLP_TRACES_HEADERS is malformed: pair 1 /,
+  ],
+];
+
+for (const [env, message] of REFUSED) {
+  Deno.test(`telemetryConfigFromEnv(${JSON.stringify(env)}) is refused, and no secret is told`, () => {
+    assert.throws(() => telemetryConfigFromEnv(env), (error) => {
+      assert.ok(error instanceof TelemetryConfigError);
+      assert.match(error.message, message);
+      assert.equal(error.message.includes("hush"), false);
+      return true;
+    });
+  });
+}
+
+Deno.test("telemetryConfigFromEnv() refuses a bad log filter", () => {
+  assert.throws(() => telemetryConfigFromEnv({ TENSOR_WASM_LOG: "loud=" }), LogFilterError);
+});
+
+const WARNED: readonly (readonly [env: Environment, warning: RegExp, read: Read, value: unknown])[] = [
+  [
+    { OTEL_BSP_MAX_QUEUE_SIZE: "0" },
+    /^OTEL_BSP_MAX_QUEUE_SIZE is not an integer from 1/,
+    (config) => config.tracing.batch.queueCountMax,
+    65_536,
+  ],
+  [
+    { OTEL_BSP_SCHEDULE_DELAY: "-1" },
+    /^OTEL_BSP_SCHEDULE_DELAY /,
+    (config) => config.tracing.batch.delayMs,
+    1000,
+  ],
+  [
+    { OTEL_EXPORTER_OTLP_TIMEOUT: "10s" },
+    /^OTEL_EXPORTER_OTLP_TIMEOUT /,
+    (config) => config.tracing.otlp.timeoutMs,
+    10_000,
+  ],
+  [
+    { OTEL_EXPORTER_OTLP_COMPRESSION: "zstd" },
+    /^OTEL_EXPORTER_OTLP_COMPRESSION is not gzip or none/,
+    (config) => config.tracing.otlp.compression,
+    "none",
+  ],
+  [{ OTEL_TRACES_SAMPLER: "jaeger_remote" }, /^OTEL_TRACES_SAMPLER is not one of/, sampler, {
+    type: "parentbased_always_on",
+    ratio: 1,
+  }],
+  [
+    { OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "1.5" },
+    /^OTEL_TRACES_SAMPLER_ARG is not a number from 0 to 1/,
+    sampler,
+    { type: "traceidratio", ratio: 1 },
+  ],
+  [{ OTEL_TRACES_EXPORTER: "zipkin" }, /^OTEL_TRACES_EXPORTER is not/, exporter, "none"],
+  [
+    { OTEL_RESOURCE_ATTRIBUTES: "a=1,b" },
+    /^OTEL_RESOURCE_ATTRIBUTES is malformed/,
+    (config) => config.resource,
+    {},
+  ],
+  [{ OTEL_PROPAGATORS: "b3" }, /^OTEL_PROPAGATORS asks for more/, exporter, "none"],
+  [
+    { OTEL_EXPORTER_OTLP_CERTIFICATE: "/ca.pem" },
+    /^OTEL_EXPORTER_OTLP_CERTIFICATE is set and not supported/,
+    exporter,
+    "none",
+  ],
+  [
+    { OTEL_EXPORTER_OTLP_CLIENT_KEY: "/k.pem" },
+    /^OTEL_EXPORTER_OTLP_CLIENT_KEY is set and not supported/,
+    exporter,
+    "none",
+  ],
+  [
+    { OTEL_SPAN_EVENT_COUNT_LIMIT: "1" },
+    /^OTEL_SPAN_EVENT_COUNT_LIMIT is set and not supported/,
+    exporter,
+    "none",
+  ],
+  [{ OTEL_LOGS_EXPORTER: "otlp" }, /^OTEL_LOGS_EXPORTER is set and not supported/, exporter, "none"],
+];
+
+for (const [env, warning, read, value] of WARNED) {
+  Deno.test(`telemetryConfigFromEnv(${JSON.stringify(env)}) warns and goes on`, () => {
+    const config = telemetryConfigFromEnv(env);
+    assert.equal(config.warnings.length, 1);
+    assert.match(config.warnings[0] ?? "", warning);
+    assert.deepEqual(read(config), value);
+  });
+}
+
+Deno.test("telemetryConfigFromEnv() takes the program's own name and version as defaults", () => {
+  const config = telemetryConfigFromEnv({}, { serviceName: "tensor-wasm-agent", serviceVersion: "1.0.0" });
+  assert.equal(config.serviceName, "tensor-wasm-agent");
+  assert.equal(config.serviceVersion, "1.0.0");
+  assert.equal(telemetryConfigFromEnv({ OTEL_SERVICE_NAME: "x" }, { serviceName: "y" }).serviceName, "x");
+});

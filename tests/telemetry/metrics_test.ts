@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { MetricRegistry } from "../../telemetry/metrics.ts";
+import { METRICS } from "../../telemetry/mod.ts";
+
+const REQUEST = { route: "/functions/{id}/invoke", method: "POST", status: "200" };
+
+async function linesOf(metrics: MetricRegistry, name: string): Promise<string[]> {
+  const { body } = await metrics.text();
+  return body.split("\n").filter((line) => line.startsWith(name));
+}
+
+Deno.test("metrics.text() names the format", async () => {
+  const { contentType } = await new MetricRegistry().text();
+  assert.equal(contentType, "text/plain; version=0.0.4; charset=utf-8");
+});
+
+Deno.test("metrics.text() has help and type of every metric, and a zero where there are no labels", async () => {
+  const { body } = await new MetricRegistry().text();
+  for (const [name, row] of Object.entries(METRICS)) {
+    assert.ok(body.includes(`# HELP ${name} ${row.help}\n# TYPE ${name} ${row.type}\n`), name);
+    if (row.labels.length === 0) assert.match(body, new RegExp(`^${name} 0$`, "m"));
+  }
+});
+
+Deno.test("metrics.counter() counts by labels", async () => {
+  const metrics = new MetricRegistry();
+  metrics.counter("tensor_wasm_http_requests_total", REQUEST).inc();
+  metrics.counter("tensor_wasm_http_requests_total", { ...REQUEST }).inc(2);
+  metrics.counter("tensor_wasm_http_requests_total", { ...REQUEST, status: "500" }).inc();
+  assert.deepEqual(await linesOf(metrics, "tensor_wasm_http_requests_total"), [
+    'tensor_wasm_http_requests_total{route="/functions/{id}/invoke",method="POST",status="200"} 3',
+    'tensor_wasm_http_requests_total{route="/functions/{id}/invoke",method="POST",status="500"} 1',
+  ]);
+});
+
+Deno.test("metrics: values of labels cannot be confused with one another", async () => {
+  const metrics = new MetricRegistry();
+  metrics.gauge("tensor_wasm_http_requests_in_flight", { route: "a", method: "bc" }).inc();
+  metrics.gauge("tensor_wasm_http_requests_in_flight", { route: "ab", method: "c" }).inc();
+  assert.equal((await linesOf(metrics, "tensor_wasm_http_requests_in_flight")).length, 2);
+});
+
+Deno.test("metrics.text() escapes the values of labels", async () => {
+  const metrics = new MetricRegistry();
+  metrics.gauge("tensor_wasm_cells", { state: 'a"b\\c\nd' }).set(1);
+  assert.deepEqual(await linesOf(metrics, "tensor_wasm_cells{"), [
+    'tensor_wasm_cells{state="a\\"b\\\\c\\nd"} 1',
+  ]);
+});
+
+Deno.test("metrics.gauge() goes up and down", async () => {
+  const metrics = new MetricRegistry();
+  const gauge = metrics.gauge("tensor_wasm_queue_depth", {});
+  gauge.inc(5);
+  gauge.dec();
+  assert.deepEqual(await linesOf(metrics, "tensor_wasm_queue_depth"), ["tensor_wasm_queue_depth 4"]);
+  gauge.set(-1);
+  assert.deepEqual(await linesOf(metrics, "tensor_wasm_queue_depth"), ["tensor_wasm_queue_depth -1"]);
+});
+
+Deno.test("metrics.histogram() counts a value in every bucket that is not below it", async () => {
+  const metrics = new MetricRegistry();
+  const histogram = metrics.histogram("tensor_wasm_http_request_duration_seconds", REQUEST);
+  for (const value of [0, 0.001, 0.0011, 10, 10.1]) histogram.observe(value);
+  const lines = await linesOf(metrics, "tensor_wasm_http_request_duration_seconds");
+  const values = new Map(lines.map((line) => {
+    const le = /le="([^"]+)"/.exec(line)?.[1] ?? /_(sum|count)\{/.exec(line)?.[1] ?? "";
+    return [le, Number(line.slice(line.lastIndexOf(" ") + 1))];
+  }));
+  assert.equal(lines.length, 15);
+  assert.equal(values.get("0.001"), 2);
+  assert.equal(values.get("0.005"), 3);
+  assert.equal(values.get("5"), 3);
+  assert.equal(values.get("10"), 4);
+  assert.equal(values.get("+Inf"), 5);
+  assert.equal(values.get("count"), 5);
+  assert.ok(Math.abs((values.get("sum") ?? 0) - 20.1021) < 1e-9);
+});
+
+Deno.test("metrics: two registries share nothing", async () => {
+  const [first, second] = [new MetricRegistry(), new MetricRegistry()];
+  first.counter("tensor_wasm_instance_spawns_total", {}).inc();
+  assert.deepEqual(await linesOf(second, "tensor_wasm_instance_spawns_total"), [
+    "tensor_wasm_instance_spawns_total 0",
+  ]);
+});
