@@ -197,6 +197,15 @@ export const SETTINGS: readonly Setting[] = [
   limit("guestLogLineBytesMax", "bytes", 16, 8192, "longest log line of a guest"),
 ];
 
+/** Variables of ours that are read elsewhere: by telemetry, and by the command line. */
+const OTHER_VARIABLES = [
+  "TENSOR_WASM_LOG",
+  "TENSOR_WASM_TRACING",
+  "TENSOR_WASM_TRACE_EXPORTER",
+  "TENSOR_WASM_OTLP_ENDPOINT",
+  "TENSOR_WASM_CONFIG",
+];
+
 /** Where settings come from; each later one wins. */
 export interface ConfigSources {
   /** Parsed content of the configuration file, if there is one. */
@@ -242,10 +251,21 @@ export function makeConfig(sources: ConfigSources): RuntimeConfig {
 function readTelemetry({ env, isTerminal }: ConfigSources): TelemetryConfig {
   try {
     const config = telemetryConfigFromEnv(env, { serviceVersion: VERSION });
-    return isTerminal === true ? { ...config, log: { ...config.log, format: "pretty" } } : config;
+    const warnings = [...config.warnings, ...unknownVariables(env)];
+    const log = isTerminal === true ? { ...config.log, format: "pretty" as const } : config.log;
+    return { ...config, log, warnings };
   } catch (error) {
     throw new ConfigError(error instanceof Error ? error.message : String(error), { cause: error });
   }
+}
+
+/** Variables of ours that nobody reads: likely misspelt, or of another version. */
+function unknownVariables(env: ConfigSources["env"]): string[] {
+  const known = new Set([...SETTINGS.map((setting) => setting.env), ...OTHER_VARIABLES]);
+  return Object.keys(env).filter((name) => name.startsWith("TENSOR_WASM_") && !known.has(name))
+    .map((name) =>
+      `${name} is not a variable of this version${nearest(name, known, "TENSOR_WASM_".length + 3)}, ignored`
+    );
 }
 
 function read(setting: Setting, { file, env, flags }: ConfigSources): string {
@@ -261,6 +281,12 @@ function read(setting: Setting, { file, env, flags }: ConfigSources): string {
 }
 
 function check(setting: Setting, source: string, value: unknown): string {
+  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
+    throw new ConfigError(`Bad ${source}: expected ${setting.kind}, got ${JSON.stringify(value)}`);
+  }
+  if (setting.kind === "text" && typeof value !== "string") {
+    throw new ConfigError(`Bad ${source}: expected text, got ${JSON.stringify(value)}`);
+  }
   const text = String(value).trim();
   switch (setting.kind) {
     case "text":
@@ -299,9 +325,9 @@ function checkKeys({ file, flags }: ConfigSources): void {
 }
 
 /** "; did you mean …?" for the known name that shares the longest beginning, if it is at all alike. */
-function nearest(word: string, known: ReadonlySet<string>): string {
+function nearest(word: string, known: ReadonlySet<string>, sharedMin = 3): string {
   let best = "";
-  let bestLength = 2;
+  let bestLength = sharedMin - 1;
   for (const candidate of known) {
     let length = 0;
     while (length < word.length && candidate[length]?.toLowerCase() === word[length]?.toLowerCase()) length++;

@@ -21,6 +21,9 @@ import { openEmbeddedStore } from "./store/embedded/embedded_store.ts";
 import type { Store } from "./store/store.ts";
 import { VERSION } from "./version.ts";
 
+/** How long a client that stalls is waited for at least, so that answers just given can leave. */
+const STALLED_MS_MIN = 250;
+
 /** What a runtime is given besides its configuration. */
 export interface RuntimeOptions {
   readonly config: RuntimeConfig;
@@ -60,8 +63,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       cachedModulesBytesMax: config.moduleCacheBytesMax,
     }),
   );
-  const socketFolder = await Deno.makeTempDir({ prefix: "tensor-wasm-" });
-  stack.defer(() => Deno.remove(socketFolder, { recursive: true }));
+  const launcher = await findLauncher();
   const pool = new CellPool({
     cellsMin: config.cellsMin,
     cellsMax: config.cellsMax,
@@ -72,7 +74,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     startCell: (id) =>
       CellProcess.start({
         id,
-        socketFolder,
+        launcher,
         limits: config.limits,
         clock,
         moduleBytesMax: config.moduleCacheBytesMax,
@@ -100,7 +102,23 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     readiness: { cells: () => pool.isReady, store: () => answers(store) },
     version: VERSION,
   });
-  return new RunningRuntime(config, telemetry, lifecycle, app.fetch, clock, stack.move());
+  return new RunningRuntime(config, telemetry, lifecycle, pool, app.fetch, clock, stack.move());
+}
+
+/**
+ * A spinning guest never looks at its socket, so a cell cannot notice by itself that the gateway was killed.
+ * Linux can tell it (PR_SET_PDEATHSIG, prctl(2)), and util-linux has the program that asks for it.
+ */
+async function findLauncher(): Promise<readonly string[]> {
+  const setpriv = "/usr/bin/setpriv";
+  try {
+    if (Deno.build.os === "linux" && (await Deno.stat(setpriv)).isFile) {
+      return [setpriv, "--pdeathsig", "KILL", "--"];
+    }
+  } catch {
+    // Not there: cells of a killed gateway end when their running call does.
+  }
+  return [];
 }
 
 /** True if the store can be read; the question itself is as cheap as one gets. */
@@ -119,16 +137,19 @@ class RunningRuntime implements Runtime {
   readonly #config: RuntimeConfig;
   readonly #telemetry: Telemetry;
   readonly #lifecycle: Lifecycle;
+  readonly #pool: CellPool<CellProcess>;
   readonly #fetch: Fetch;
   readonly #clock: Clock;
   readonly #stack: AsyncDisposableStack;
   #server: Deno.HttpServer<Deno.NetAddr> | undefined;
+  readonly #abort = new AbortController();
   #drained: Promise<void> | undefined;
 
   constructor(
     config: RuntimeConfig,
     telemetry: Telemetry,
     lifecycle: Lifecycle,
+    pool: CellPool<CellProcess>,
     fetch: Fetch,
     clock: Clock,
     stack: AsyncDisposableStack,
@@ -136,6 +157,7 @@ class RunningRuntime implements Runtime {
     this.#config = config;
     this.#telemetry = telemetry;
     this.#lifecycle = lifecycle;
+    this.#pool = pool;
     this.#fetch = fetch;
     this.#clock = clock;
     this.#stack = stack;
@@ -145,10 +167,15 @@ class RunningRuntime implements Runtime {
 
   listen(): Deno.NetAddr {
     const { hostname, port } = this.#config;
-    this.#server = Deno.serve(
-      { hostname, port, onListen: () => {} },
-      (request, info) => this.#fetch(request, { completed: info.completed }),
-    );
+    try {
+      this.#server = Deno.serve(
+        { hostname, port, signal: this.#abort.signal, onListen: () => {} },
+        (request, info) => this.#fetch(request, { completed: info.completed }),
+      );
+    } catch (error) {
+      const reason = error instanceof Deno.errors.AddrInUse ? "the address is already in use" : String(error);
+      throw new Error(`Cannot listen on ${hostname}:${port}: ${reason}`, { cause: error });
+    }
     return this.#server.addr;
   }
 
@@ -167,13 +194,18 @@ class RunningRuntime implements Runtime {
     log.info("drain.started", { in_flight: this.#lifecycle.inFlight });
     if (this.#config.drainDelayMs > 0) await this.#pause(this.#config.drainDelayMs);
     this.#lifecycle.markDraining();
+    const timeoutAtMs = this.#clock.nowMs() + this.#config.drainTimeoutMs;
     await Promise.race([this.#lifecycle.idle(), this.#pause(this.#config.drainTimeoutMs)]);
     const abandoned = this.#lifecycle.inFlight;
     log[abandoned === 0 ? "info" : "warn"]("drain.finished", { abandoned });
     const stopped = this.#server?.shutdown();
-    // Calls that outlasted the timeout end with their cells; then the server has nothing left to wait for.
+    // Calls that outlasted the timeout are answered when their cells end. A client that stalls, with its
+    // request half sent or its answer half read, has what is left of the timeout, and then is cut off.
+    await this.#pool.kill("closed");
+    await Promise.race([stopped, this.#pause(Math.max(STALLED_MS_MIN, timeoutAtMs - this.#clock.nowMs()))]);
+    this.#abort.abort();
+    await stopped?.catch(() => {});
     await this.#stack.disposeAsync();
-    await stopped;
   }
 
   #pause(delayMs: number): Promise<void> {

@@ -48,8 +48,8 @@ export interface TelemetryConfig {
 export const DEFAULT_OTLP_URL = "http://localhost:4318/v1/traces";
 
 /**
- * The defaults. The queue holds some 0.7 s of spans at 15,000 requests a second, six spans each; the batch is
- * four times the specification's 512, because each export costs a request.
+ * The defaults; those of OpenTelemetry except for the queue, which would be full after 20 ms of 15,000 requests a
+ * second with six spans each, and the delay, so that a trace can be looked up soon after its request.
  */
 export const DEFAULT_TELEMETRY_CONFIG: TelemetryConfig = Object.freeze<TelemetryConfig>({
   serviceName: "tensor-wasm",

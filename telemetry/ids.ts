@@ -74,57 +74,45 @@ export function makeChildIds(generator: IdGenerator, parent: SpanIds, traceFlags
 
 const DIGITS = new TextEncoder().encode("0123456789abcdef");
 const POOL_BYTES = 8192;
+const NO_SPAN_ID = "0".repeat(16);
+const NO_TRACE_ID = "0".repeat(32);
 
-/** Draws ids from a pool of random bytes; 26 ns a span id, where the SDK's generator takes 100 ns. */
+/**
+ * Draws ids from a pool of random bytes, in a third of the time that the SDK's generator takes. Each id is
+ * made in one piece: parts joined by `+` are a rope, which every reader of its characters pays for.
+ */
 export class PooledIdGenerator implements IdGenerator {
   readonly #pool = new Uint8Array(POOL_BYTES);
+  readonly #spanDigits = new Array<number>(16).fill(0);
+  readonly #traceDigits = new Array<number>(32).fill(0);
   #at = POOL_BYTES;
 
   generateSpanId(): string {
     for (;;) {
-      const id = this.#draw();
-      if (id !== "0000000000000000") return id;
+      const id = this.#draw(this.#spanDigits);
+      if (id !== NO_SPAN_ID) return id;
     }
   }
 
   generateTraceId(): string {
-    return this.generateSpanId() + this.#draw();
+    for (;;) {
+      const id = this.#draw(this.#traceDigits);
+      if (id !== NO_TRACE_ID) return id;
+    }
   }
 
-  /** Sixteen digits in one flat string; joining parts would make ropes that each reader has to flatten. */
-  #draw(): string {
-    if (this.#at === POOL_BYTES) {
+  /** Fills `digits` with character codes and makes them a string. */
+  #draw(digits: number[]): string {
+    if (this.#at + digits.length > POOL_BYTES) {
       crypto.getRandomValues(this.#pool);
       this.#at = 0;
     }
-    const pool = this.#pool;
-    const at = this.#at;
-    this.#at = at + 8;
-    return String.fromCharCode(
-      high(pool, at),
-      low(pool, at),
-      high(pool, at + 1),
-      low(pool, at + 1),
-      high(pool, at + 2),
-      low(pool, at + 2),
-      high(pool, at + 3),
-      low(pool, at + 3),
-      high(pool, at + 4),
-      low(pool, at + 4),
-      high(pool, at + 5),
-      low(pool, at + 5),
-      high(pool, at + 6),
-      low(pool, at + 6),
-      high(pool, at + 7),
-      low(pool, at + 7),
-    );
+    // One random byte gives two digits.
+    for (let index = 0; index < digits.length; index += 2) {
+      const byte = this.#pool[this.#at++] ?? 0;
+      digits[index] = DIGITS[byte >> 4] ?? 0;
+      digits[index + 1] = DIGITS[byte & 15] ?? 0;
+    }
+    return String.fromCharCode(...digits);
   }
-}
-
-function high(pool: Uint8Array, at: number): number {
-  return DIGITS[(pool[at] ?? 0) >> 4] ?? 0;
-}
-
-function low(pool: Uint8Array, at: number): number {
-  return DIGITS[(pool[at] ?? 0) & 15] ?? 0;
 }

@@ -234,6 +234,7 @@ function needsInitialize(invocation: Invocation): boolean {
 }
 
 function lostOutcome(reason: string, invocation: Invocation, nowMs: number): Outcome {
+  if (reason === "closed") return { type: "cancelled", by: "drain" };
   if (reason !== KILLED_AT_DEADLINE) return { type: "lost", reason };
   const actual = Math.round(invocation.deadlineMs + nowMs - invocation.deadlineAtMs);
   return { type: "exhausted", limit: "deadline_ms", max: invocation.deadlineMs, actual };

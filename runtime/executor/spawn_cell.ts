@@ -2,8 +2,9 @@
  * Spawning: from nothing to a child process that is connected and has no permission left.
  *
  * Owns the command line of a cell, its socket and the handshake. Each cell has a socket of its own in a
- * folder that only this user can enter; it accepts one connection and is gone. Invariant: when spawnCell
- * rejects, neither process, listener nor socket file is left.
+ * folder that only this user can enter; it accepts one connection and is gone. Invariants: when spawnCell
+ * rejects, neither process, listener nor socket file is left; where the system can arrange it, a cell dies
+ * with the gateway, even if a guest is spinning in it and the gateway was killed.
  */
 import type { Clock } from "../model/clock.ts";
 import type { Limits } from "../model/limits.ts";
@@ -18,14 +19,14 @@ const START_TIMEOUT_MS = 20_000;
 
 /** What a cell is started with. */
 export interface CellOptions {
-  /** Distinguishes cells in logs and names the socket. */
+  /** Distinguishes cells in logs. */
   readonly id: number;
-  /** A folder that only this user can enter. */
-  readonly socketFolder: string;
   readonly limits: Limits;
   readonly clock: Clock;
   /** Most bytes of modules that the cell keeps compiled. */
   readonly moduleBytesMax: number;
+  /** Put before the command: a program that has the system kill the cell when the gateway dies. */
+  readonly launcher: readonly string[];
   /** What the `deno` program needs to find its caches; the cell's code cannot read it. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -64,10 +65,25 @@ export class TimedSource implements ByteSource {
 
 /** Starts a cell and completes the handshake. */
 export async function spawnCell(options: CellOptions): Promise<SpawnedCell> {
-  const socketPath = `${options.socketFolder}/${options.id}.sock`;
+  // Only this user can enter it, and it is gone once the cell has connected.
+  const folder = await Deno.makeTempDir({ prefix: "tensor-wasm-" });
+  try {
+    return await spawnIn(folder, options);
+  } finally {
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
+  }
+}
+
+async function spawnIn(folder: string, options: CellOptions): Promise<SpawnedCell> {
+  const socketPath = `${folder}/cell.sock`;
   using listener = Deno.listen({ transport: "unix", path: socketPath });
-  const child = new Deno.Command(Deno.execPath(), {
-    args: cellArguments(socketPath, options.limits),
+  const [program, ...args] = [
+    ...options.launcher,
+    Deno.execPath(),
+    ...cellArguments(socketPath, options.limits),
+  ];
+  const child = new Deno.Command(program ?? "", {
+    args,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -87,8 +103,6 @@ export async function spawnCell(options: CellOptions): Promise<SpawnedCell> {
     const { stderr } = await child.output();
     const said = new TextDecoder().decode(stderr).trim().slice(-500);
     throw new Error(`Cell ${options.id} did not start${said === "" ? "" : `: ${said}`}`, { cause: error });
-  } finally {
-    await Deno.remove(socketPath).catch(() => {});
   }
 }
 

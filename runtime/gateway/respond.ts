@@ -77,7 +77,9 @@ export function outcomeFault(outcome: Exclude<Outcome, { type: "returned" }>): R
           limitMessage("Guest exceeded a limit", outcome.limit, outcome.max, outcome.actual),
         );
     case "cancelled":
-      return fault("capacity_exhausted", "Call was cancelled", { retryAfterSeconds: 1 });
+      return fault("capacity_exhausted", "Call was cancelled: the gateway is shutting down", {
+        retryAfterSeconds: 1,
+      });
     case "lost":
       return fault("cell_lost", `The process that ran the call died: ${outcome.reason}`);
     default:

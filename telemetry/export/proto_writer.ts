@@ -91,15 +91,21 @@ export class ProtoWriter {
     this.#at += bytes.length;
   }
 
-  /** An even number of hex digits as bytes, with their length. */
+  /** An even number of lower-case hex digits as bytes, with their length. */
   hex(digits: string): void {
     const count = digits.length >> 1;
     this.varint(count);
     this.#reserve(count);
-    for (let index = 0; index < digits.length; index += 2) {
-      this.#bytes[this.#at++] = (nibble(digits.charCodeAt(index)) << 4) |
-        nibble(digits.charCodeAt(index + 1));
+    // Locals instead of fields: this loop is the hottest of the export.
+    const bytes = this.#bytes;
+    const start = this.#at;
+    for (let index = 0; index < count; index++) {
+      const high = digits.charCodeAt(2 * index);
+      const low = digits.charCodeAt(2 * index + 1);
+      bytes[start + index] = (high < 0x3a ? high - 0x30 : high - 0x57) << 4 |
+        (low < 0x3a ? low - 0x30 : low - 0x57);
     }
+    this.#at = start + count;
   }
 
   /** Text as UTF-8, with its length. A lone surrogate becomes U+FFFD. */
@@ -156,8 +162,4 @@ export class ProtoWriter {
     this.#bytes = grown;
     this.#view = new DataView(grown.buffer);
   }
-}
-
-function nibble(code: number): number {
-  return code < 0x3a ? code - 0x30 : code - 0x57;
 }

@@ -4,6 +4,7 @@
  * Prints nanoseconds per operation, the best of five rounds. Run: `deno run -A tests/bench/span_cost.ts`. The
  * numbers of docs/decisions/0004-light-span-records.md come from here.
  */
+import process from "node:process";
 import { context, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";

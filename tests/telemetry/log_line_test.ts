@@ -82,7 +82,7 @@ Deno.test("LineWriter.toJson() makes one parseable line of any fields", () => {
         assert.equal(parsed.trace_id, IDS.traceId);
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 150 },
   );
 });
 

@@ -68,7 +68,7 @@ ${table(["flag", "variable", "file key", "kind", "default", "range", "meaning"],
 
 function spansTable(): string {
   const rows = Object.entries(SPANS).map(([name, row]) => [
-    `\`${name}\``,
+    `\`${name.endsWith(" ") ? `${name}<${row.required[0]}>` : name}\``,
     row.scope,
     row.kind,
     row.required.join(", "),
