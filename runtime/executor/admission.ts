@@ -47,6 +47,11 @@ export class Admission<T> {
     return this.#waiters.size + this.#returned.size;
   }
 
+  /** Whether the first in line had its turn before. */
+  get isFirstReturned(): boolean {
+    return this.#returned.size > 0;
+  }
+
   /**
    * Waits for a value.
    *

@@ -110,7 +110,7 @@ export class CellPool<Cell extends PooledCell> {
   /** Takes a cell, or waits in line for one. See Admission.wait for what it throws. */
   lease(wait: Wait): Promise<Cell> | Cell {
     if (this.#closed) return Promise.reject(closing());
-    const cell = this.#choose();
+    const cell = this.#line.depth > 0 ? undefined : this.#choose(wait.hasWaited === true);
     if (cell !== undefined) {
       this.#lend(cell);
       return cell;
@@ -152,10 +152,13 @@ export class CellPool<Cell extends PooledCell> {
     while (this.#ending.size > 0) await Promise.all(this.#ending);
   }
 
-  /** An idle cell, else the moving one with the most room. */
-  #choose(): Cell | undefined {
+  /**
+   * An idle cell, else the moving one with the most room. A call that was handed back unbegun gets an idle
+   * one or waits: behind another it could be handed back for ever.
+   */
+  #choose(isReturned: boolean): Cell | undefined {
     let best: Cell | undefined;
-    let bestLeases = this.#options.callsPerCellMax;
+    let bestLeases = isReturned ? 1 : this.#options.callsPerCellMax;
     for (const [cell, { leases }] of this.#members) {
       if (leases >= bestLeases || cell.isDead) continue;
       if (leases > 0 && !cell.isMoving) continue;
@@ -178,7 +181,7 @@ export class CellPool<Cell extends PooledCell> {
   /** Lends a cell to as many of the line as it has room for. */
   #serveLine(cell: Cell, member: Member): void {
     while (!cell.isDead && this.#line.depth > 0 && member.leases < this.#options.callsPerCellMax) {
-      if (member.leases > 0 && !cell.isMoving) return;
+      if (member.leases > 0 && (this.#line.isFirstReturned || !cell.isMoving)) return;
       this.#lend(cell);
       this.#line.grant(cell);
     }

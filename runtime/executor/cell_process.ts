@@ -50,6 +50,8 @@ export class CellProcess {
   readonly #writer: FrameWriter;
   readonly #shelf: ModuleShelf;
   readonly #line: RequestLine;
+  /** See SpawnedCell; every answer that was under way for less time makes it better. */
+  #clockOffsetMs: number;
   #nextRequestId = 1;
   #killReason: string | undefined;
   /** Its socket is gone: it is dying, or is made to. The reason is whatever its status says. */
@@ -66,6 +68,7 @@ export class CellProcess {
     this.id = options.id;
     this.#clock = options.clock;
     this.#spawned = spawned;
+    this.#clockOffsetMs = spawned.clockOffsetMs;
     this.#shelf = new ModuleShelf(options.moduleBytesMax);
     this.#line = new RequestLine(options.clock, {
       lastReadMs: () => spawned.source.lastReadMs,
@@ -138,7 +141,7 @@ export class CellProcess {
 
   /** An instant of the cell's clock on the gateway's; never earlier than it really was. */
   toGatewayMs(cellMs: number): number {
-    return cellMs + this.#spawned.clockOffsetMs;
+    return cellMs + this.#clockOffsetMs;
   }
 
   /** Ends the process at once. The first reason given is the one reported. */
@@ -173,7 +176,7 @@ export class CellProcess {
     const id = this.#nextRequestId++ >>> 0;
     const { answer, startByMs } = this.#line.add(id, deadlineAtMs, onLine);
     // The offset is never too small, so the cell's own clock reaches `startBy` no later than ours.
-    const startBy = startByMs === undefined ? {} : { startBy: startByMs - this.#spawned.clockOffsetMs };
+    const startBy = startByMs === undefined ? {} : { startBy: startByMs - this.#clockOffsetMs };
     this.#writer.send(type, id, { ...meta, ...startBy }, blob);
     return answer;
   }
@@ -193,8 +196,12 @@ export class CellProcess {
     switch (frame.type) {
       case FRAME.prepared:
         return this.#line.answer(frame, 0);
-      case FRAME.result:
-        return this.#line.answer(frame, (frame.meta as ResultMeta).logLines);
+      case FRAME.result: {
+        const meta = frame.meta as ResultMeta;
+        const endedAtMs = meta.startedAtMs + (meta.spans.at(-1)?.endUs ?? 0) / 1000;
+        this.#clockOffsetMs = Math.min(this.#clockOffsetMs, this.#spawned.source.lastReadMs - endedAtMs);
+        return this.#line.answer(frame, meta.logLines);
+      }
       case FRAME.not_started:
         this.#line.handBack(frame.id);
         return true;

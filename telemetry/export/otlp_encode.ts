@@ -19,9 +19,7 @@ export const TEXT_LENGTH_MAX = 4096;
 /** trace.proto, SpanFlags: the parent's remoteness is known, and it is remote. */
 const HAS_IS_REMOTE = 0x100;
 const IS_REMOTE = 0x200;
-/** A generous guess per span, so that the buffer seldom grows. */
-const SPAN_BYTES = 512;
-const RESOURCE_BYTES = 1024;
+const BUFFER_BYTES_START = 64 * 1024;
 
 const SPAN = {
   traceId: tagOf(1, LENGTH_DELIMITED),
@@ -43,16 +41,9 @@ const SPAN = {
 const FIRST = tagOf(1, LENGTH_DELIMITED);
 const SECOND = tagOf(2, LENGTH_DELIMITED);
 
-/** Encodes the spans of one process, which share its resource. */
+/** Encodes the spans of one resource. */
 export function encodeSpans(resource: Resource, spans: readonly SpanRecord[]): Uint8Array<ArrayBuffer> {
-  const writer = new ProtoWriter(RESOURCE_BYTES + spans.length * SPAN_BYTES);
-  const encoder = new Encoder(writer);
-  writer.varint(FIRST);
-  const resourceSpans = writer.begin();
-  encoder.resource(resource);
-  for (const [scope, members] of groupByScope(spans)) encoder.scope(scope, members);
-  writer.end(resourceSpans);
-  return writer.finish();
+  return new SpanEncoder(resource).encode(spans);
 }
 
 function groupByScope(spans: readonly SpanRecord[]): Map<InstrumentationScope, SpanRecord[]> {
@@ -65,31 +56,45 @@ function groupByScope(spans: readonly SpanRecord[]): Map<InstrumentationScope, S
   return groups;
 }
 
-/** Writes messages; one per request, so that its visitors are made once and not for each span. */
-class Encoder {
-  readonly #writer: ProtoWriter;
+/** Encodes the spans of one resource, batch after batch. */
+export class SpanEncoder {
+  readonly #resource: Resource;
+  readonly #writer = new ProtoWriter(BUFFER_BYTES_START);
+  /** Made once, not for each span. */
   readonly #spanAttribute: (name: string, value: AttributeValue) => void;
 
-  constructor(writer: ProtoWriter) {
-    this.#writer = writer;
+  constructor(resource: Resource) {
+    this.#resource = resource;
     this.#spanAttribute = (name, value) => {
-      writer.varint(SPAN.attributes);
+      this.#writer.varint(SPAN.attributes);
       this.#keyValue(name, value);
     };
   }
 
-  resource(resource: Resource): void {
+  /** An ExportTraceServiceRequest. */
+  encode(spans: readonly SpanRecord[]): Uint8Array<ArrayBuffer> {
+    const writer = this.#writer;
+    writer.clear();
+    writer.varint(FIRST);
+    const resourceSpans = writer.begin();
+    this.#resourceMessage();
+    for (const [scope, members] of groupByScope(spans)) this.#scope(scope, members);
+    writer.end(resourceSpans);
+    return writer.take();
+  }
+
+  #resourceMessage(): void {
     const writer = this.#writer;
     writer.varint(FIRST);
     const message = writer.begin();
-    for (const [name, value] of Object.entries(resource.attributes)) {
+    for (const [name, value] of Object.entries(this.#resource.attributes)) {
       writer.varint(FIRST);
       this.#keyValue(name, value as AttributeValue);
     }
     writer.end(message);
   }
 
-  scope(scope: InstrumentationScope, spans: readonly SpanRecord[]): void {
+  #scope(scope: InstrumentationScope, spans: readonly SpanRecord[]): void {
     const writer = this.#writer;
     writer.varint(SECOND);
     const scopeSpans = writer.begin();
@@ -170,15 +175,18 @@ class Encoder {
     } else if (typeof value === "boolean") {
       writer.varint(tagOf(2, VARINT));
       writer.varint(value ? 1 : 0);
-    } else if (typeof value !== "number") {
+    } else if (Array.isArray(value)) {
       writer.varint(tagOf(5, LENGTH_DELIMITED));
       this.#arrayValue(value);
     } else if (Number.isSafeInteger(value)) {
       writer.varint(tagOf(3, VARINT));
       writer.int64(value);
-    } else {
+    } else if (typeof value === "number") {
       writer.varint(tagOf(4, FIXED64));
       writer.double(value);
+    } else {
+      // Types rule it out; if it comes all the same, one odd value must not cost the batch.
+      this.#text(FIRST, String(value));
     }
     writer.end(message);
   }

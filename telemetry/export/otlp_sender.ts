@@ -8,7 +8,7 @@
 import type { Resource } from "@opentelemetry/resources";
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { SpanRecord } from "../span_record.ts";
-import { encodeSpans } from "./otlp_encode.ts";
+import { SpanEncoder } from "./otlp_encode.ts";
 import type { SendResult, SpanSender } from "./sender.ts";
 
 /** Where and how to send. */
@@ -36,13 +36,13 @@ type Answer =
 /** Sends batches to one collector. */
 export class OtlpSender implements SpanSender {
   readonly #config: OtlpConfig;
-  readonly #resource: Resource;
+  readonly #encoder: SpanEncoder;
   readonly #headers: Headers;
   readonly #client = Deno.createHttpClient({});
 
   constructor(config: OtlpConfig, resource: Resource, userAgent: string) {
     this.#config = config;
-    this.#resource = resource;
+    this.#encoder = new SpanEncoder(resource);
     this.#headers = new Headers({ ...config.headers });
     this.#headers.set("content-type", "application/x-protobuf");
     this.#headers.set("user-agent", userAgent);
@@ -51,7 +51,7 @@ export class OtlpSender implements SpanSender {
 
   async send(spans: readonly SpanRecord[], signal: AbortSignal): Promise<SendResult> {
     const deadlineAtMs = performance.now() + this.#config.timeoutMs;
-    const encoded = encodeSpans(this.#resource, spans);
+    const encoded = this.#encoder.encode(spans);
     const body = this.#config.compression === "gzip" ? await gzip(encoded) : encoded;
     for (let attempt = 1;; attempt++) {
       const answer = await this.#post(body, deadlineAtMs - performance.now(), signal);

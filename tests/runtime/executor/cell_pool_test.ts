@@ -189,3 +189,37 @@ Deno.test("CellPool.release() serves as many of the line as a cell that became f
   assert.equal(pool.counts().queueDepth, 0);
   await pool.kill("closed");
 });
+
+Deno.test("CellPool gives a call that was handed back an idle cell only", async () => {
+  const { pool, clock, cells } = await setUp(1, 1);
+  const [cell] = cells;
+  assert.ok(cell);
+  cell.isMoving = true;
+  await pool.lease(wait(clock));
+  let isServed = false;
+  const returned = Promise.resolve(pool.lease({ ...wait(clock), hasWaited: true })).then(() =>
+    isServed = true
+  );
+  await settle();
+  assert.equal(isServed, false);
+  const later = Promise.resolve(pool.lease(wait(clock)));
+  pool.release(cell);
+  await returned;
+  await later;
+  await pool.kill("closed");
+});
+
+Deno.test("CellPool.lease() lets nobody pass those who wait", async () => {
+  const { pool, clock, cells } = await setUp(1, 1);
+  const [cell] = cells;
+  assert.ok(cell);
+  await pool.lease(wait(clock));
+  const order: number[] = [];
+  const first = Promise.resolve(pool.lease(wait(clock))).then(() => order.push(1));
+  cell.isMoving = true;
+  const second = Promise.resolve(pool.lease(wait(clock))).then(() => order.push(2));
+  pool.release(cell);
+  await Promise.all([first, second]);
+  assert.deepEqual(order, [1, 2]);
+  await pool.kill("closed");
+});

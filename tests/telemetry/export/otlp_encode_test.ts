@@ -207,3 +207,15 @@ Deno.test("encodeSpans() of a present-day instant is exact to the nanosecond tha
   span.end(startMs);
   assert.equal(roundTrip(span)[0]?.startNanos, 1_795_236_772_972_250_000n);
 });
+
+Deno.test("encodeSpans() carries a value that types rule out as text, and the rest of the batch", () => {
+  const odd = { instance: null, extra: 5n, list: [null] } as unknown as Record<string, AttributeValue>;
+  const [first, second] = roundTrip(aSpan("wasi_cuda.sync", odd), aSpan("wasi_cuda.sync", { instance: 2 }));
+  assert.deepEqual(first?.attributes, {
+    target: "tensor-wasm-wasi-gpu",
+    instance: "unknown",
+    extra: "5",
+    list: ["null"],
+  });
+  assert.equal(second?.attributes["instance"], 2);
+});
