@@ -184,6 +184,13 @@ export const SETTINGS: readonly Setting[] = [
     "largest JSON body of an invocation; raw input may be larger",
   ),
   limit("moduleBytesMax", "bytes", 8, FRAME_BLOB_BYTES_MAX, "largest module"),
+  limit(
+    "factsBytesMax",
+    "bytes",
+    1024,
+    16 * 1024 * 1024,
+    "most bytes of a module's imports and exports as stored",
+  ),
   limit("memoryBytesMax", "bytes", 65_536, 4 * GIB, "largest linear memory of a guest"),
   limit("tableElementsMax", "count", 0, 10_000_000, "largest table that a module may declare"),
   limit("outputBytesMax", "bytes", 0, FRAME_BLOB_BYTES_MAX, "most output of one call"),

@@ -243,11 +243,6 @@ export const METRICS = {
     help: "Calls that wait for a cell",
     labels: [],
   },
-  tensor_wasm_functions_total: {
-    type: "gauge",
-    help: "Functions deployed",
-    labels: [],
-  },
 } as const satisfies Record<string, MetricRow>;
 
 /** A metric of the vocabulary. */

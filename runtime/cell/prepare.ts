@@ -59,6 +59,8 @@ function parseDeployJson(body: Uint8Array): { name: string; text: string } {
 }
 
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+  // The engine's decoder passes over white space, which the contract's base64 has not.
+  if (/\s/.test(text)) throw fault("invalid_base64", "wasm_b64 has white space in it");
   try {
     return Uint8Array.fromBase64(text, { alphabet: "base64", lastChunkHandling: "strict" });
   } catch (error) {
@@ -82,9 +84,26 @@ function prepareModule(bytes: Uint8Array<ArrayBuffer>, limits: Limits): ModuleFa
   const facts = inspectModule(bytes);
   checkImports(facts);
   checkDeclaredLimits(facts, limits);
+  checkFactsSize(facts, limits);
   // The engine has the last word on what is valid; its message may quote names of the module, so it stays here.
   if (!WebAssembly.validate(bytes)) throw fault("invalid_wasm", "Module does not validate");
   return facts;
+}
+
+/** The gateway keeps and shows facts, so a module cannot make them as large as itself. */
+function checkFactsSize(facts: ModuleFacts, limits: Limits): void {
+  const bytes = new TextEncoder().encode(JSON.stringify(facts)).length;
+  if (bytes > limits.factsBytesMax) {
+    throw fault(
+      "module_too_large",
+      limitMessage(
+        "Module has too many or too long imports and exports",
+        "factsBytesMax",
+        limits.factsBytesMax,
+        bytes,
+      ),
+    );
+  }
 }
 
 function checkDeclaredLimits(facts: ModuleFacts, limits: Limits): void {

@@ -6,6 +6,7 @@
  * there is one, else one that is moving and has room behind its running call. It does not run calls
  * (executor.ts does). Invariant: a dead cell is never lent; every lease goes back exactly once.
  */
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock } from "../model/clock.ts";
 import { fault } from "../model/fault.ts";
 import { Admission } from "./admission.ts";
@@ -74,6 +75,8 @@ export class CellPool<Cell extends PooledCell> {
   readonly #members = new Map<Cell, Member>();
   /** Starts under way and cells not yet ended: what `kill` waits for. */
   readonly #ending = new Set<Promise<void>>();
+  /** Runs a function outside any request: a cell outlives the one for which it was started. */
+  readonly #outsideRequests = AsyncLocalStorage.snapshot();
   #starting = 0;
   #nextId = 1;
   #failures = 0;
@@ -194,7 +197,7 @@ export class CellPool<Cell extends PooledCell> {
   }
 
   #startOne(): Promise<void> {
-    const started = this.#startAndWelcome();
+    const started = this.#outsideRequests(() => this.#startAndWelcome());
     this.#ending.add(started);
     return started.finally(() => this.#ending.delete(started));
   }
@@ -212,7 +215,10 @@ export class CellPool<Cell extends PooledCell> {
     }
     this.#starting--;
     if (cell === undefined) this.#retryLater();
-    else this.#welcome(cell, this.#options.clock.nowMs() - startedAtMs);
+    else {
+      this.#welcome(cell, this.#options.clock.nowMs() - startedAtMs);
+      this.#replenish();
+    }
   }
 
   #welcome(cell: Cell, startMs: number): void {
@@ -231,6 +237,11 @@ export class CellPool<Cell extends PooledCell> {
     this.#members.get(cell)?.cancelIdle?.();
     this.#members.delete(cell);
     this.#options.observer.cellEnded(cell);
+    this.#replenish();
+  }
+
+  /** Starts what is missing to the minimum; while starts fail, only the retry does. */
+  #replenish(): void {
     if (this.#closed || this.#failures > 0) return;
     while (this.#count() < this.#options.cellsMin) void this.#startOne();
   }

@@ -172,7 +172,7 @@ export class CellProcess {
     deadlineAtMs: number,
     onLine: (line: CellLogLine) => void,
   ): Promise<CellAnswer<unknown>> {
-    if (this.#dead) return Promise.resolve({ type: "handed_back" });
+    if (this.isDead) return Promise.resolve({ type: "handed_back" });
     const id = this.#nextRequestId++ >>> 0;
     const { answer, startByMs } = this.#line.add(id, deadlineAtMs, onLine);
     // The offset is never too small, so the cell's own clock reaches `startBy` no later than ours.

@@ -235,7 +235,9 @@ function needsInitialize(invocation: Invocation): boolean {
 
 function lostOutcome(reason: string, invocation: Invocation, nowMs: number): Outcome {
   if (reason === "closed") return { type: "cancelled", by: "drain" };
-  if (reason !== KILLED_AT_DEADLINE) return { type: "lost", reason };
+  // The cell may have been killed at the deadline of the call before, whose answer had just left.
+  const isOwnDeadline = reason === KILLED_AT_DEADLINE && nowMs >= invocation.deadlineAtMs;
+  if (!isOwnDeadline) return { type: "lost", reason };
   const actual = Math.round(invocation.deadlineMs + nowMs - invocation.deadlineAtMs);
   return { type: "exhausted", limit: "deadline_ms", max: invocation.deadlineMs, actual };
 }

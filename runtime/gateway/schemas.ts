@@ -6,7 +6,7 @@
  */
 import { z } from "@hono/zod-openapi";
 import { FAULTS } from "../model/fault.ts";
-import type { FunctionRecord } from "../model/function_record.ts";
+import type { FunctionRecord, FunctionSummary } from "../model/function_record.ts";
 import { formatFunctionType } from "../model/value_type.ts";
 
 /** The error envelope. */
@@ -52,22 +52,25 @@ const Extern = z.object({
   signature: z.string().optional().openapi({ example: "(i32, i32) -> (i32)" }),
 });
 
-/** A function as `GET` shows it. */
-export const FunctionBody = z.object({
+/** A function as a list shows it. */
+export const FunctionSummaryBody = z.object({
   id: z.string(),
   name: z.string(),
   version: z.number().int(),
   digest: z.string().openapi({ description: "SHA-256 of the module" }),
   size: z.number().int().openapi({ description: "Bytes of the module" }),
   created_unix_ms: z.number().int(),
+}).openapi("FunctionSummary");
+
+/** A function as it is shown by itself. */
+export const FunctionBody = FunctionSummaryBody.extend({
   imports: z.array(Extern.extend({ module: z.string() })),
   exports: z.array(Extern),
   memory: z.object({ pages_min: z.number().int(), pages_max: z.number().int().optional() }).optional(),
 }).openapi("Function");
 
-/** The wire form of a record. */
-export function toFunctionBody(record: FunctionRecord): z.infer<typeof FunctionBody> {
-  const [memory] = record.facts.memories;
+/** The wire form of a summary. */
+export function toFunctionSummary(record: FunctionSummary): z.infer<typeof FunctionSummaryBody> {
   return {
     id: record.id,
     name: record.name,
@@ -75,6 +78,14 @@ export function toFunctionBody(record: FunctionRecord): z.infer<typeof FunctionB
     digest: record.digest,
     size: record.moduleBytes,
     created_unix_ms: record.createdUnixMs,
+  };
+}
+
+/** The wire form of a record. */
+export function toFunctionBody(record: FunctionRecord): z.infer<typeof FunctionBody> {
+  const [memory] = record.facts.memories;
+  return {
+    ...toFunctionSummary(record),
     imports: record.facts.imports.map((entry) => ({
       module: entry.module,
       name: entry.name,

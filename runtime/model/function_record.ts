@@ -22,6 +22,9 @@ export interface FunctionRecord {
   readonly facts: ModuleFacts;
 }
 
+/** A function without its facts: what a list shows, because facts can be long and lists are of many. */
+export type FunctionSummary = Omit<FunctionRecord, "facts">;
+
 /** How a caller names a function. */
 export type FunctionRef =
   | { readonly type: "id"; readonly id: string }

@@ -13,6 +13,8 @@ export interface Limits {
   readonly jsonBodyBytesMax: number;
   /** Largest module in its binary form. */
   readonly moduleBytesMax: number;
+  /** Most bytes of a module's imports and exports in their stored form: names, kinds and signatures. */
+  readonly factsBytesMax: number;
   /** Largest linear memory that a module may declare or grow to. */
   readonly memoryBytesMax: number;
   /** Largest table, in elements, that a module may declare. */
@@ -46,6 +48,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   bodyBytesMax: 64 * MIB,
   jsonBodyBytesMax: MIB,
   moduleBytesMax: 64 * MIB,
+  factsBytesMax: MIB,
   memoryBytesMax: 256 * MIB,
   tableElementsMax: 1_000_000,
   nameBytesMax: 256,

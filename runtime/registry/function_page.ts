@@ -5,7 +5,7 @@
  * a snapshot: what was there before the first page and is still there appears once.
  */
 import { fault } from "../model/fault.ts";
-import type { FunctionRecord } from "../model/function_record.ts";
+import type { FunctionSummary } from "../model/function_record.ts";
 import type { ListPosition } from "../store/record_store.ts";
 
 /** What a caller asks of a list. */
@@ -18,7 +18,7 @@ export interface PageRequest {
 
 /** One page, by creation time, then id. */
 export interface FunctionPage {
-  readonly functions: readonly FunctionRecord[];
+  readonly functions: readonly FunctionSummary[];
   /** Present when there is more. */
   readonly nextCursor?: string;
 }
@@ -53,6 +53,6 @@ export function parseCursor(cursor: string | undefined): ListPosition | undefine
 }
 
 /** The cursor of a function; the next page begins after it. */
-export function toCursor(record: FunctionRecord): string {
+export function toCursor(record: FunctionSummary): string {
   return `${record.createdUnixMs}_${record.id}`;
 }

@@ -5,7 +5,7 @@
  * one; an implementation over a network keeps a watched mirror for them. Writes are promises that settle
  * when the change is durable. Invariant: a version of (tenant, name) is given out once, deleted or not.
  */
-import type { FunctionRecord } from "../model/function_record.ts";
+import type { FunctionRecord, FunctionSummary } from "../model/function_record.ts";
 
 /** A function about to be stored: everything but the version, which the store assigns. */
 export type NewFunction = Omit<FunctionRecord, "version">;
@@ -60,8 +60,8 @@ export interface RecordStore {
   findFunction(id: string): FunctionRecord | undefined;
   /** The function of a name: that version, or without one the highest that is there. */
   findFunctionByName(tenant: string, name: string, version?: number): FunctionRecord | undefined;
-  /** At most `countMax` functions of a tenant by creation time, then id, beginning after `after`. */
-  listFunctions(tenant: string, countMax: number, after?: ListPosition): readonly FunctionRecord[];
+  /** Summaries of at most `countMax` functions of a tenant by creation time, then id, beginning after `after`. */
+  listFunctions(tenant: string, countMax: number, after?: ListPosition): readonly FunctionSummary[];
   /** How many functions the tenant has. */
   countFunctions(tenant: string): number;
   /** Whether any function of any tenant has these bytes. */

@@ -13,6 +13,7 @@ import type { SpanSender } from "./sender.ts";
 
 /** Batches that are on the wire at once. With one, a slow round trip would bound the rate. */
 const SENDS_MAX = 4;
+const EXPORT_TIMEOUT_MS = 30_000;
 
 /** Sizes and times of the queue. */
 export interface BatchConfig {
@@ -56,6 +57,9 @@ export class SpanPipeline {
       maxQueueSize: config.queueCountMax,
       maxExportBatchSize: Math.min(config.batchCountMax, config.queueCountMax),
       scheduledDelayMillis: config.delayMs,
+      // Never reached, since every batch is taken at once; what is not given here, the SDK reads from the
+      // environment.
+      exportTimeoutMillis: EXPORT_TIMEOUT_MS,
     });
   }
 

@@ -193,12 +193,44 @@ Deno.test("telemetry: lines are counted by whether they have a trace", async () 
   assert.equal(await test.metric("tensor_wasm_log_lines_total", '{has_trace="false"}'), 1);
 });
 
-Deno.test("telemetry: an import has no effect and needs no permission", async () => {
-  const module = new URL("../../telemetry/mod.ts", import.meta.url).href;
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-check", "--no-prompt", module],
+/** Runs a program that may use the network and nothing else; `telemetry` is the public module. */
+async function runBare(code: string): Promise<string> {
+  const root = new URL("../../", import.meta.url);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--no-check", "--no-lock", "--no-prompt", "--allow-net"],
+      ...["--config", new URL("deno.json", root).pathname, "-"],
+    ],
+    stdin: "piped",
     stdout: "piped",
     stderr: "piped",
-  }).output();
-  assert.equal(success, true, new TextDecoder().decode(stderr));
+  }).spawn();
+  const source = `import * as telemetry from "${new URL("telemetry/mod.ts", root).href}";\n${code}`;
+  await new Response(source).body?.pipeTo(child.stdin);
+  const { stdout, stderr } = await child.output();
+  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+}
+
+Deno.test("telemetry reads no environment: it starts, exports and ends with the network alone", async () => {
+  await using collector = new Collector();
+  const output = await runBare(`
+    const base = telemetry.DEFAULT_TELEMETRY_CONFIG;
+    const otlp = { ...base.tracing.otlp, url: ${JSON.stringify(collector.url)} };
+    const config = { ...base, tracing: { ...base.tracing, exporter: "otlp", otlp } };
+    const running = telemetry.startTelemetry(config, { write: (bytes) => Deno.stdout.writeSync(bytes) });
+    running.tracer.startSpan("cli ", { command: "x" }).end();
+    running.log("t").info("event");
+    await running[Symbol.asyncDispose]();
+  `);
+  assert.match(output, /^\{"timestamp":[^\n]*"message":"event"[^\n]*\}\n$/);
+  assert.deepEqual(collector.spans.map((span) => span.name), ["cli x"]);
+});
+
+Deno.test("telemetry: a process that ends by itself leaves no line behind", async () => {
+  const output = await runBare(`
+    const write = (bytes) => Deno.stdout.writeSync(bytes);
+    const running = telemetry.startTelemetry(telemetry.DEFAULT_TELEMETRY_CONFIG, { write });
+    for (let count = 0; count < 3; count++) running.log("t").info("event", { count });
+  `);
+  assert.equal(output.split("\n").length, 4);
 });

@@ -10,6 +10,8 @@ import { routePath } from "hono/route";
 import type { Counter, Gauge, Histogram, Metrics } from "../../../telemetry/mod.ts";
 import type { Dependencies, GatewayContext, GatewayEnv } from "../environment.ts";
 
+const REQUEST_ID_HEADER = "x-request-id";
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
 const PROBES = new Set(["/healthz", "/readyz", "/metrics"]);
 /** Label of requests that no route matched: one series, whatever paths callers invent. */
 const UNMATCHED = "unknown";
@@ -25,13 +27,17 @@ export function traceRequests({ telemetry, clock, limits }: Dependencies): Middl
     const startMs = clock.nowMs();
     const { method, path } = c.req;
     const remote = tracer.extract(c.req.raw.headers);
+    const headers = c.req.raw.headers;
+    const requestId = requestIdOf(headers);
     const span = tracer.startSpan("http.request", {
       method,
       uri: path,
-      version: "HTTP/1.1",
+      // The server does not say; a request of HTTP/2 has no Host header.
+      version: headers.has("host") ? "HTTP/1.1" : "HTTP/2",
       traceparent: remote.traceparent,
       "http.request.method": method,
       "url.path": path,
+      request_id: requestId,
     }, { remote });
     c.set("span", span);
     c.set("deadlineMs", limits.deadlineMs);
@@ -47,6 +53,7 @@ export function traceRequests({ telemetry, clock, limits }: Dependencies): Middl
       const durationMs = clock.nowMs() - startMs;
       const { status } = c.res;
       tracer.setResponseHeaders(c.res.headers, span.ids);
+      c.res.headers.set(REQUEST_ID_HEADER, requestId);
       span.setAttribute("http.route", route);
       span.setAttribute("http.response.status_code", status);
       if (status >= 500) span.fail(`HTTP ${status}`);
@@ -56,6 +63,12 @@ export function traceRequests({ telemetry, clock, limits }: Dependencies): Middl
     inFlight.dec();
     span.end();
   };
+}
+
+/** The caller's id of the request, if it has the form of one, else a new one. */
+function requestIdOf(headers: Headers): string {
+  const given = headers.get(REQUEST_ID_HEADER);
+  return given !== null && REQUEST_ID.test(given) ? given : crypto.randomUUID();
 }
 
 /** Counts answers; the series of a route, method and status are looked up once. */

@@ -11,7 +11,15 @@ import type { FunctionRecord } from "../../model/function_record.ts";
 import { readBody } from "../body.ts";
 import type { Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
 import { isJson } from "../invoke_request.ts";
-import { errorResponses, FunctionBody, FunctionParams, TenantHeaders, toFunctionBody } from "../schemas.ts";
+import {
+  errorResponses,
+  FunctionBody,
+  FunctionParams,
+  FunctionSummaryBody,
+  TenantHeaders,
+  toFunctionBody,
+  toFunctionSummary,
+} from "../schemas.ts";
 
 const IDEMPOTENCY_HEADER = "idempotency-key";
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
@@ -79,7 +87,7 @@ const listFunctions = createRoute({
       description: "A page",
       content: {
         "application/json": {
-          schema: z.object({ functions: z.array(FunctionBody), next_cursor: z.string().optional() })
+          schema: z.object({ functions: z.array(FunctionSummaryBody), next_cursor: z.string().optional() })
             .openapi("FunctionList"),
         },
       },
@@ -115,7 +123,7 @@ export function addFunctionRoutes(app: GatewayApp, dependencies: Dependencies): 
   app.openapi(listFunctions, (c) => {
     const { limit, cursor } = c.req.valid("query");
     const page = registry.list(c.var.tenant, cursor === undefined ? { limit } : { limit, cursor });
-    const functions = page.functions.map(toFunctionBody);
+    const functions = page.functions.map(toFunctionSummary);
     return c.json(
       page.nextCursor === undefined ? { functions } : { functions, next_cursor: page.nextCursor },
       200,

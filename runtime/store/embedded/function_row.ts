@@ -6,11 +6,14 @@
  */
 import type { SQLOutputValue } from "node:sqlite";
 import { fault } from "../../model/fault.ts";
-import type { FunctionRecord } from "../../model/function_record.ts";
+import type { FunctionRecord, FunctionSummary } from "../../model/function_record.ts";
 import type { ModuleFacts } from "../../model/module_facts.ts";
 
 /** The columns of a function, in the order of `toFunctionValues`. */
 export const FUNCTION_COLUMNS = "id, tenant, name, version, digest, module_bytes, created_unix_ms, facts";
+
+/** The columns of a summary. */
+export const SUMMARY_COLUMNS = "id, tenant, name, version, digest, module_bytes, created_unix_ms";
 
 /** A row as SQLite hands it out. */
 export type Row = Readonly<Record<string, SQLOutputValue>>;
@@ -35,6 +38,15 @@ export function toFunctionValues(record: FunctionRecord): readonly (string | num
  * @throws RuntimeFault `internal` when a column is not of its type
  */
 export function fromFunctionRow(row: Row): FunctionRecord {
+  return { ...fromSummaryRow(row), facts: parseFacts(textOf(row, "facts")) };
+}
+
+/**
+ * The summary of a row.
+ *
+ * @throws RuntimeFault `internal` when a column is not of its type
+ */
+export function fromSummaryRow(row: Row): FunctionSummary {
   return {
     id: textOf(row, "id"),
     tenant: textOf(row, "tenant"),
@@ -43,7 +55,6 @@ export function fromFunctionRow(row: Row): FunctionRecord {
     digest: textOf(row, "digest"),
     moduleBytes: numberOf(row, "module_bytes"),
     createdUnixMs: numberOf(row, "created_unix_ms"),
-    facts: parseFacts(textOf(row, "facts")),
   };
 }
 

@@ -5,7 +5,7 @@
  * key's and the tenant's condition, the version and both rows in one transaction.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { FunctionRecord } from "../../model/function_record.ts";
+import type { FunctionRecord, FunctionSummary } from "../../model/function_record.ts";
 import { invariant } from "../../model/invariant.ts";
 import type {
   IdempotencyEntry,
@@ -18,9 +18,11 @@ import type {
 import { toStorageFault } from "../storage_failure.ts";
 import {
   fromFunctionRow,
+  fromSummaryRow,
   FUNCTION_COLUMNS,
   numberOf,
   type Row,
+  SUMMARY_COLUMNS,
   textOf,
   toFunctionValues,
 } from "./function_row.ts";
@@ -65,12 +67,12 @@ export class SqliteRecordStore implements RecordStore {
     );
   }
 
-  listFunctions(tenant: string, countMax: number, after?: ListPosition): readonly FunctionRecord[] {
+  listFunctions(tenant: string, countMax: number, after?: ListPosition): readonly FunctionSummary[] {
     return this.#read(() => {
       const rows = after === undefined
         ? this.#statements.listFirst.all(tenant, countMax)
         : this.#statements.listAfter.all(tenant, after.createdUnixMs, after.id, countMax);
-      return rows.map(fromFunctionRow);
+      return rows.map(fromSummaryRow);
     });
   }
 
@@ -151,6 +153,7 @@ interface Statements {
 
 function prepareStatements(database: DatabaseSync): Statements {
   const select = `SELECT ${FUNCTION_COLUMNS} FROM functions`;
+  const selectSummary = `SELECT ${SUMMARY_COLUMNS} FROM functions`;
   const ofName = "WHERE tenant = ? AND name = ?";
   const byCreation = "ORDER BY created_unix_ms, id LIMIT ?";
   return {
@@ -166,9 +169,9 @@ function prepareStatements(database: DatabaseSync): Statements {
     findById: database.prepare(`${select} WHERE id = ?`),
     findLatest: database.prepare(`${select} ${ofName} ORDER BY version DESC LIMIT 1`),
     findVersion: database.prepare(`${select} ${ofName} AND version = ?`),
-    listFirst: database.prepare(`${select} WHERE tenant = ? ${byCreation}`),
+    listFirst: database.prepare(`${selectSummary} WHERE tenant = ? ${byCreation}`),
     listAfter: database.prepare(
-      `${select} WHERE tenant = ? AND (created_unix_ms, id) > (?, ?) ${byCreation}`,
+      `${selectSummary} WHERE tenant = ? AND (created_unix_ms, id) > (?, ?) ${byCreation}`,
     ),
     count: database.prepare("SELECT count(*) AS functions_count FROM functions WHERE tenant = ?"),
     findDigest: database.prepare("SELECT 1 FROM functions WHERE digest = ? LIMIT 1"),

@@ -60,7 +60,7 @@ Deno.test("SqliteRecordStore.findFunction() refuses a row whose facts are damage
     await records.insertFunction(entry, UNLIMITED);
     database.prepare("UPDATE functions SET facts = '{'").run();
     assert.throws(() => records.findFunction(entry.id), isFault("internal", /^Stored function is damaged$/));
-    assert.throws(() => records.listFunctions("acme", 1), isFault("internal"));
+    assert.equal(records.listFunctions("acme", 1).length, 1, "a list does not read facts");
   });
 });
 
