@@ -198,13 +198,17 @@ class RunningRuntime implements Runtime {
     await Promise.race([this.#lifecycle.idle(), this.#pause(this.#config.drainTimeoutMs)]);
     const abandoned = this.#lifecycle.inFlight;
     log[abandoned === 0 ? "info" : "warn"]("drain.finished", { abandoned });
-    const stopped = this.#server?.shutdown();
+    const stopped = this.#server?.shutdown() ?? Promise.resolve();
     // Calls that outlasted the timeout are answered when their cells end. A client that stalls, with its
     // request half sent or its answer half read, has what is left of the timeout, and then is cut off.
     await this.#pool.kill("closed");
-    await Promise.race([stopped, this.#pause(Math.max(STALLED_MS_MIN, timeoutAtMs - this.#clock.nowMs()))]);
-    this.#abort.abort();
-    await stopped?.catch(() => {});
+    const patienceMs = Math.max(STALLED_MS_MIN, timeoutAtMs - this.#clock.nowMs());
+    const isStopped = await Promise.race([
+      stopped.then(() => true),
+      this.#pause(patienceMs).then(() => false),
+    ]);
+    if (!isStopped) this.#abort.abort();
+    await stopped;
     await this.#stack.disposeAsync();
   }
 

@@ -368,29 +368,41 @@ for (const [guest, exported, args, result] of CALLS) {
 
 // The tensor host
 
-Deno.test("assembly_score summarises the columns of a table", async () => {
-  const text = await pipeText("assembly_score", readGuestData("columns.csv"));
-  const [header, ...rows] = new TextDecoder().decode(readGuestData("columns.csv")).trim().split("\n");
-  const names = header?.split(",") ?? [];
-  const summaries = text.trim().split("\n").slice(1).map((line) => line.split(","));
-  assert.equal(text.split("\n")[0], "column,count,min,max,mean");
-  assert.ok(summaries.length > 0);
-  for (const [column = "", count, min, max, mean] of summaries) {
-    const index = names.findIndex((title) => title.replaceAll('"', "").trim() === column);
-    assert.ok(index >= 0, `a column ${column}`);
-    const values = rows.map((row) => row.split(",")[index]?.trim() ?? "").filter((field) =>
-      /^[-+.\d]/.test(field)
+/** The fields of each line of a CSV text; quoted ones may hold commas. */
+function parseCsv(text: string): string[][] {
+  return text.trim().split("\n").map((line) =>
+    [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) =>
+      quoted ?? plain ?? ""
     )
-      .map(Number);
-    assert.deepEqual(
-      [Number(count), Number(min), Number(max)],
-      [values.length, Math.min(...values), Math.max(...values)],
-      column,
-    );
-    const sum = values.reduce((total, value) => total + value, 0);
-    assert.ok(Math.abs(Number(mean) - sum / values.length) < 1e-9, column);
-  }
+  );
+}
+
+Deno.test("assembly_score summarises the numeric columns of a table", async () => {
+  const input = readGuestData("columns.csv");
+  const [titles = [], ...rows] = parseCsv(new TextDecoder().decode(input));
+  const columns = titles.map((title, index) => {
+    const values = rows.map((row) => row[index] ?? "").filter((field) => /^-?\d/.test(field)).map(Number);
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    return [
+      title.includes(",") ? `"${title}"` : title,
+      values.length,
+      Math.min(...values),
+      Math.max(...values),
+      mean,
+    ] as const;
+  }).filter(([, count]) => count > 0);
+  assert.equal(columns.length, 3);
+
+  const response = await pipe("assembly_score", input, "?export=main");
+  const [header, ...lines] = (await response.text()).trim().split("\n");
+  assert.equal(header, "column,count,min,max,mean");
+  assert.deepEqual(lines, columns.map(([title, ...numbers]) => [title, ...numbers.map(asFloat)].join(",")));
 });
+
+/** A number as AssemblyScript prints an f64, but for counts, which have no point. */
+function asFloat(value: number, index: number): string {
+  return index > 0 && Number.isInteger(value) ? `${value}.0` : String(value);
+}
 
 Deno.test("emit_chunks: chunks are the output, and refused ones are no part of it", async () => {
   const run = await (await gateway.invoke("emit_chunks", { export: "run" })).json();
