@@ -142,7 +142,6 @@ class RunningRuntime implements Runtime {
   readonly #clock: Clock;
   readonly #stack: AsyncDisposableStack;
   #server: Deno.HttpServer<Deno.NetAddr> | undefined;
-  readonly #abort = new AbortController();
   #drained: Promise<void> | undefined;
 
   constructor(
@@ -169,7 +168,7 @@ class RunningRuntime implements Runtime {
     const { hostname, port } = this.#config;
     try {
       this.#server = Deno.serve(
-        { hostname, port, signal: this.#abort.signal, onListen: () => {} },
+        { hostname, port, onListen: () => {} },
         (request, info) => this.#fetch(request, { completed: info.completed }),
       );
     } catch (error) {
@@ -203,12 +202,9 @@ class RunningRuntime implements Runtime {
     // request half sent or its answer half read, has what is left of the timeout, and then is cut off.
     await this.#pool.kill("closed");
     const patienceMs = Math.max(STALLED_MS_MIN, timeoutAtMs - this.#clock.nowMs());
-    const isStopped = await Promise.race([
-      stopped.then(() => true),
-      this.#pause(patienceMs).then(() => false),
-    ]);
-    if (!isStopped) this.#abort.abort();
-    await stopped;
+    // Not awaited beyond that: a server whose shutdown has begun cannot be aborted in this Deno. Its last
+    // connections end with the process.
+    await Promise.race([stopped, this.#pause(patienceMs)]);
     await this.#stack.disposeAsync();
   }
 

@@ -17,7 +17,8 @@ export interface CallInput {
   readonly input: Uint8Array;
   readonly programArgs: readonly string[];
   readonly environment: readonly string[];
-  /** On the scale of performance.now(). */
+  /** The call's whole budget, and when it ends on the scale of performance.now(). */
+  readonly deadlineMs: number;
   readonly deadlineAtMs: number;
   readonly startedAtMs: number;
 }
@@ -116,6 +117,12 @@ export class CallContext implements GuestContext {
     if (this.#events.length >= SPAN_EVENTS_MAX) return;
     const atUs = Math.round((performance.now() - this.#call.startedAtMs) * 1000);
     this.#events.push({ name: name.slice(0, EVENT_NAME_LENGTH_MAX), atUs });
+  }
+
+  stopAtDeadline(): never {
+    const max = this.#call.deadlineMs;
+    const overrunMs = Math.max(0, performance.now() - this.#call.deadlineAtMs);
+    this.stop({ type: "exhausted", limit: "deadline_ms", max, actual: Math.round(max + overrunMs) });
   }
 
   stop(outcome: Outcome): never {

@@ -52,6 +52,8 @@ export interface GuestContext {
   writeLog(source: GuestLogSource, level: GuestLogLevel, bytes: Uint8Array): void;
   /** Adds an event to the span of the call. */
   addSpanEvent(name: string): void;
+  /** Ends the guest because its deadline has come while a host function waited. */
+  stopAtDeadline(): never;
   /** Ends the guest: remembers the outcome, so that a guest that catches the throw is stopped all the same. */
   stop(outcome: Outcome): never;
 }

@@ -59,6 +59,7 @@ export function runCall(
       programArgs: meta.programArgs,
       environment: meta.environment,
       startedAtMs,
+      deadlineMs: meta.deadlineMs,
       deadlineAtMs: startedAtMs + meta.remainingMs,
     },
     limits,

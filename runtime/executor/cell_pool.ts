@@ -28,6 +28,8 @@ export interface PooledCell {
   readonly isDead: boolean;
   /** Whether a request sent now is likely to be begun soon. */
   readonly isMoving: boolean;
+  /** Whether a request sent now would begin sooner than an idle cell wakes up. */
+  readonly isBrisk: boolean;
   /** Resolves when it has ended. */
   readonly ended: Promise<void>;
   readonly deathReason: string;
@@ -77,6 +79,8 @@ export class CellPool<Cell extends PooledCell> {
   readonly #ending = new Set<Promise<void>>();
   /** Runs a function outside any request: a cell outlives the one for which it was started. */
   readonly #outsideRequests = AsyncLocalStorage.snapshot();
+  /** Most calls that a brisk cell is given while others idle. */
+  readonly #packedMax: number;
   #starting = 0;
   #nextId = 1;
   #failures = 0;
@@ -89,6 +93,7 @@ export class CellPool<Cell extends PooledCell> {
   constructor(options: PoolOptions<Cell>) {
     this.#options = options;
     this.#line = new Admission(options.clock, options.queueDepthMax);
+    this.#packedMax = Math.ceil(options.callsPerCellMax / 2);
   }
 
   /** Starts the minimum of cells; resolves when the first is ready or has failed to start. */
@@ -156,18 +161,19 @@ export class CellPool<Cell extends PooledCell> {
   }
 
   /**
-   * An idle cell, else the moving one with the most room. A call that was handed back unbegun gets an idle
+   * A brisk cell with few calls: waking another would cost more than the wait. Else an idle cell, else the
+   * moving one with the most room. A call that was handed back unbegun gets an idle
    * one or waits: behind another it could be handed back for ever.
    */
   #choose(isReturned: boolean): Cell | undefined {
     let best: Cell | undefined;
     let bestLeases = isReturned ? 1 : this.#options.callsPerCellMax;
     for (const [cell, { leases }] of this.#members) {
-      if (leases >= bestLeases || cell.isDead) continue;
-      if (leases > 0 && !cell.isMoving) continue;
+      if (cell.isDead) continue;
+      if (!isReturned && leases > 0 && leases < this.#packedMax && cell.isBrisk) return cell;
+      if (leases >= bestLeases || (leases > 0 && !cell.isMoving)) continue;
       best = cell;
       bestLeases = leases;
-      if (leases === 0) break;
     }
     return best;
   }

@@ -101,6 +101,11 @@ export class CellProcess {
     return this.#line.isMoving;
   }
 
+  /** Whether a request sent now would begin sooner than an idle cell wakes up. */
+  get isBrisk(): boolean {
+    return this.#line.isBrisk;
+  }
+
   /** Why the process ended; empty while it lives. */
   get deathReason(): string {
     return this.#deathReason;

@@ -162,6 +162,7 @@ export class Executor {
         initialize,
         programArgs: [invocation.function.name, ...invocation.programArgs],
         environment: invocation.environment,
+        deadlineMs: invocation.deadlineMs,
         remainingMs: Math.max(0, invocation.deadlineAtMs - sentAtMs),
       },
       invocation.input,

@@ -24,6 +24,10 @@ const MARGIN_MS = 10;
 const SILENCE_MS = 5;
 /** A cell whose running request is younger than this is likely to begin another soon. */
 const MOVING_MS = 5;
+/** A cell is brisk while its running request is younger than this, and requests took less on average. */
+const BRISK_MS = 1;
+/** Weight of the newest request in that average. */
+const NEWEST_WEIGHT = 1 / 16;
 
 interface Request {
   readonly id: number;
@@ -52,6 +56,8 @@ export class RequestLine {
   readonly #requests = new Map<number, Request>();
   #first: Request | undefined;
   #firstSinceMs = 0;
+  /** Moving average of how long a request was the running one; begins too long to be brisk. */
+  #meanMs = BRISK_MS;
   #cancelDeadline: (() => void) | undefined;
   #cancelReview: (() => void) | undefined;
 
@@ -62,6 +68,12 @@ export class RequestLine {
 
   get isMoving(): boolean {
     return this.#first === undefined || this.#clock.nowMs() - this.#firstSinceMs < MOVING_MS;
+  }
+
+  /** Whether a request sent now would begin sooner here than another process takes to wake up. */
+  get isBrisk(): boolean {
+    return this.#meanMs < BRISK_MS && this.#first !== undefined &&
+      this.#clock.nowMs() - this.#firstSinceMs < BRISK_MS;
   }
 
   /** Adds a request; `startByMs` is present if it must wait behind another. */
@@ -94,7 +106,10 @@ export class RequestLine {
     request.answer = { frame, logLines };
     this.#settle(request);
     // The cell is on the next one already, even if log lines of this one are still being read.
-    if (request === this.#first) this.#advance();
+    if (request === this.#first) {
+      this.#meanMs += (this.#clock.nowMs() - this.#firstSinceMs - this.#meanMs) * NEWEST_WEIGHT;
+      this.#advance();
+    }
     return true;
   }
 

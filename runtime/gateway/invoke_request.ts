@@ -132,7 +132,9 @@ function parseJsonBody(body: Uint8Array): Partial<InvokeRequest> {
     const kind = issue?.path[0] === "args" ? "invalid_args" : "invalid_json";
     throw fault(kind, `${place.slice(0, 64)}: ${issue?.message ?? "invalid"}`);
   }
-  const { export: name, args, input, argv, env } = parsed.data;
+  const { export: name, args, input, argv } = parsed.data;
+  // Of what was parsed, not of what the schema made of it: that leaves out names like __proto__.
+  const { env } = value as { readonly env?: Readonly<Record<string, string>> | null };
   const environment = Object.entries(env ?? {}).map(([key, text]) => `${key}=${text}`);
   checkEnvironment(argv ?? [], environment);
   return {

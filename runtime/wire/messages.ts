@@ -56,7 +56,8 @@ export interface CallMeta {
   /** WASI arguments, program name first, and environment as `NAME=value`. */
   readonly programArgs: readonly string[];
   readonly environment: readonly string[];
-  /** Time left until the deadline when the frame was sent. */
+  /** The call's whole budget, and what was left of it when the frame was sent. */
+  readonly deadlineMs: number;
   readonly remainingMs: number;
   /** On the cell's performance.now(): a request that cannot be begun before is answered `not_started`. */
   readonly startBy?: number;

@@ -89,7 +89,7 @@ Deno.test("a data folder that is a file, or whose database is damaged, is refuse
     await Deno.writeFile(`${folder}/damaged/records.sqlite`, new Uint8Array(8192).fill(0x5a));
     const damaged = await runProgram(["serve", "--addr", "127.0.0.1:0", "--data", `${folder}/damaged`]);
     assert.deepEqual([damaged.code, damaged.stdout], [1, ""]);
-    assert.match(damaged.stderr, /^error: Data folder \S+\/damaged cannot be opened: [^\n]+\n$/);
+    assert.match(damaged.stderr, /^error: \S[^\n]* \S+\/damaged\S* cannot be opened: [^\n]+\n$/);
   });
 });
 

@@ -10,6 +10,7 @@ class FakeCell implements PooledCell {
   readonly #ended = Promise.withResolvers<void>();
   isDead = false;
   isMoving = false;
+  isBrisk = false;
   deathReason = "";
 
   constructor(id: number) {
@@ -36,14 +37,14 @@ interface Setup {
   failures: number;
 }
 
-async function setUp(cellsMin: number, cellsMax: number, failures = 0): Promise<Setup> {
+async function setUp(cellsMin: number, cellsMax: number, failures = 0, callsPerCellMax = 2): Promise<Setup> {
   const clock = new ManualClock();
   const cells: FakeCell[] = [];
   const setup = { clock, cells, failures } as { -readonly [Key in keyof Setup]: Setup[Key] };
   setup.pool = new CellPool<FakeCell>({
     cellsMin,
     cellsMax,
-    callsPerCellMax: 2,
+    callsPerCellMax,
     queueDepthMax: 10,
     clock,
     startCell: (id) => {
@@ -221,5 +222,16 @@ Deno.test("CellPool.lease() lets nobody pass those who wait", async () => {
   pool.release(cell);
   await Promise.all([first, second]);
   assert.deepEqual(order, [1, 2]);
+  await pool.kill("closed");
+});
+
+Deno.test("CellPool.lease() prefers a brisk cell to an idle one, up to half of callsPerCellMax", async () => {
+  const { pool, clock, cells } = await setUp(2, 2, 0, 4);
+  const first = await pool.lease(wait(clock));
+  first.isBrisk = true;
+  first.isMoving = true;
+  assert.equal(await pool.lease(wait(clock)), first);
+  assert.notEqual(await pool.lease(wait(clock)), first);
+  assert.equal(cells.length, 2);
   await pool.kill("closed");
 });

@@ -147,3 +147,18 @@ Deno.test("RequestLine.close() loses the running request and hands back those be
   assert.deepEqual(answers.get(2), { type: "handed_back" });
   assert.equal(clock.timerCount, 0);
 });
+
+Deno.test("RequestLine is brisk after quick requests, while the running one is young", () => {
+  const { add, line, clock } = setUp();
+  assert.equal(line.isBrisk, false);
+  for (let id = 1; id <= 20; id++) {
+    add(id);
+    clock.advance(0.1);
+    line.answer(frame(id), 0);
+  }
+  assert.equal(line.isBrisk, false, "an idle cell is idle, not brisk");
+  add(100);
+  assert.equal(line.isBrisk, true);
+  clock.advance(1);
+  assert.equal(line.isBrisk, false);
+});

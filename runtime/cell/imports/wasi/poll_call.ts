@@ -49,7 +49,7 @@ interface Event {
 /**
  * `poll_oneoff`: `inval` for no subscriptions, more than SUBSCRIPTIONS_COUNT_MAX or an unknown type. A
  * descriptor that is not open the right way is an event with `badf`, an unknown clock one with `inval`.
- * `intr` when the call's deadline came before anything was due.
+ * The guest is stopped when the call's deadline comes before anything is due.
  */
 export function pollOneoff(
   call: WasiCall,
@@ -72,7 +72,7 @@ export function pollOneoff(
   if (events.length === 0) {
     sleep(call, Math.min(...waits.map((wait) => wait.dueMs - clockMs(call, wait.clockId))));
     collectDue(call, waits, events);
-    if (events.length === 0) throw new WasiRefusal(ERRNO.intr);
+    if (events.length === 0) call.context.stopAtDeadline();
   }
   writeEvents(target, events);
   result.setUint32(0, events.length, true);

@@ -85,6 +85,7 @@ export class WasiGuest {
         this.log.push({ source, level, text: decoder.decode(bytes) });
       },
       addSpanEvent: () => {},
+      stopAtDeadline: () => context.stop({ type: "exhausted", limit: "deadline_ms", max: 1, actual: 1 }),
       stop: (outcome) => {
         this.stopped ??= outcome;
         throw new GuestStop(outcome);
