@@ -7,7 +7,7 @@
  */
 import type { Counter, Gauge, Span, SpanIds, Telemetry } from "../../telemetry/mod.ts";
 import type { Clock } from "../model/clock.ts";
-import { fault, fromFaultRecord } from "../model/fault.ts";
+import { fault, fromFaultRecord, RuntimeFault } from "../model/fault.ts";
 import { InvariantError } from "../model/invariant.ts";
 import type { Execution, Invocation } from "../model/invocation.ts";
 import { findFunctionExport } from "../model/module_facts.ts";
@@ -70,12 +70,13 @@ export class Executor {
    * a cell failed by a bug of ours; ClientGone when the client left while it waited
    */
   async run(invocation: Invocation): Promise<Execution> {
-    const { telemetry } = this.#options;
+    const { clock, telemetry } = this.#options;
     const span = telemetry.tracer.startSpan("invoke.run", {
       tenant: invocation.tenant,
       function_id: invocation.function.id,
       wasm_bytes_len: invocation.function.moduleBytes,
     });
+    const askedAtMs = clock.nowMs();
     this.#active.inc();
     try {
       const execution = await this.#runUnder(span, invocation);
@@ -84,7 +85,9 @@ export class Executor {
       if (!isSuccess(execution.outcome)) span.fail(execution.outcome.type);
       return execution;
     } catch (error) {
-      span.fail(error instanceof Error ? error.name : "error");
+      // It never began, so all its time was queueing.
+      span.setAttribute("queue_ms", wholeMicros(clock.nowMs() - askedAtMs));
+      span.fail(error instanceof RuntimeFault ? error.code : "error");
       throw error;
     } finally {
       this.#active.dec();

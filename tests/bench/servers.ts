@@ -6,6 +6,8 @@
  * and no trace. Run as a program it is such a bare server or the local sink for OTLP.
  */
 
+import config from "../../deno.json" with { type: "json" };
+
 /** A running server. */
 export interface BenchServer extends AsyncDisposable {
   readonly url: string;
@@ -14,37 +16,55 @@ export interface BenchServer extends AsyncDisposable {
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
-/** Starts a program whose first line on stdout ends in its address. */
-async function start(args: readonly string[], env: Record<string, string>): Promise<BenchServer> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--allow-all", ...args],
+const START_MS_MAX = 20_000;
+const POLL_MS = 20;
+
+/**
+ * Starts a program whose first line on stdout ends in its address. Its output goes to a file: a reader in
+ * this process would take time from the cores that are measured.
+ */
+async function start(
+  args: readonly string[],
+  env: Record<string, string>,
+  v8Flags: readonly string[] = [],
+): Promise<BenchServer> {
+  const output = await Deno.makeTempFile();
+  const child = new Deno.Command("sh", {
+    args: [
+      "-c",
+      'exec "$0" "$@" > "$BENCH_OUTPUT"',
+      Deno.execPath(),
+      "run",
+      "--quiet",
+      "--allow-all",
+      ...v8Flags,
+      ...args,
+    ],
     cwd: ROOT,
-    env,
+    env: { ...env, BENCH_OUTPUT: output },
     stdin: "null",
-    stdout: "piped",
+    stdout: "null",
     stderr: "inherit",
   }).spawn();
-  const reader = child.stdout.getReader();
-  let line = "";
-  while (!line.includes("\n")) {
-    const { value, done } = await reader.read();
-    if (done) throw new Error(`${args.join(" ")} ended before it listened`);
-    line += new TextDecoder().decode(value);
-  }
-  const url = /http:\/\/\S+/.exec(line)?.[0] ?? "";
-  // The rest of its output is read and dropped, as a log collector would take it.
-  const drained = (async () => {
-    while (!(await reader.read()).done);
-  })();
+  const url = await firstAddress(output);
   return {
     url,
     pid: child.pid,
     async [Symbol.asyncDispose](): Promise<void> {
       child.kill("SIGTERM");
       await child.status;
-      await drained;
+      await Deno.remove(output);
     },
   };
+}
+
+async function firstAddress(output: string): Promise<string> {
+  for (let waitedMs = 0; waitedMs < START_MS_MAX; waitedMs += POLL_MS) {
+    const url = /http:\/\/\S+(?=\n)/.exec((await Deno.readTextFile(output)).slice(0, 200))?.[0];
+    if (url !== undefined) return url;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  throw new Error(`A server did not listen within ${START_MS_MAX} ms`);
 }
 
 /** A bare server of this file. */
@@ -52,13 +72,14 @@ export function startBare(kind: "echo" | "fresh" | "sink", guest = ""): Promise<
   return start([new URL(import.meta.url).pathname, kind, guest], {});
 }
 
-/** The gateway with a data folder of its own. */
+/** The gateway with a data folder of its own, under the engine flags of `deno task serve`. */
 export function startGateway(
   dataFolder: string,
   env: Record<string, string>,
   flags: readonly string[] = [],
 ): Promise<BenchServer> {
-  return start(["main.ts", "serve", "--addr", "127.0.0.1:0", "--data", dataFolder, ...flags], env);
+  const v8Flags = config.tasks.serve.command.split(" ").filter((word) => word.startsWith("--v8-flags"));
+  return start(["main.ts", "serve", "--addr", "127.0.0.1:0", "--data", dataFolder, ...flags], env, v8Flags);
 }
 
 async function serveBare(kind: string, guest: string): Promise<void> {

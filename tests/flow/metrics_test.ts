@@ -1,0 +1,143 @@
+/**
+ * `/metrics`: what a scraper gets, that it counts, and that callers cannot make series.
+ */
+import assert from "node:assert/strict";
+import { TestGateway } from "../support/gateway.ts";
+import { METRICS } from "../../telemetry/mod.ts";
+import { type MetricFamily, parsePrometheusText, valueOf } from "./prometheus_text.ts";
+
+let gateway: TestGateway;
+
+Deno.test.beforeAll(async () => {
+  gateway = await TestGateway.start({ flags: ["--cells-min", "2", "--cells-max", "2"] });
+  for (const guest of ["add", "spin", "trap_unreachable"]) await gateway.deploy(guest);
+});
+Deno.test.afterAll(async () => {
+  await gateway[Symbol.asyncDispose]();
+});
+
+async function scrape(): Promise<ReadonlyMap<string, MetricFamily>> {
+  const response = await fetch(`${gateway.url}/metrics`);
+  assert.equal(response.status, 200);
+  return parsePrometheusText(await response.text());
+}
+
+async function add(): Promise<void> {
+  const response = await gateway.invoke("add", { export: "add", args: [1, 2] });
+  assert.deepEqual((await response.json()).result, [3]);
+}
+
+Deno.test("the format is the one that the media type says", async () => {
+  const response = await fetch(`${gateway.url}/metrics`);
+  assert.match(
+    response.headers.get("content-type") ?? "",
+    /^text\/plain; version=0\.0\.4(; charset=utf-8)?$/,
+  );
+  parsePrometheusText(await response.text());
+});
+
+Deno.test("promtool agrees, where it is installed", async () => {
+  const text = await (await fetch(`${gateway.url}/metrics`)).text();
+  let child: Deno.ChildProcess;
+  try {
+    const options = { args: ["check", "metrics"], stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+    child = new Deno.Command("promtool", options).spawn();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  await new Blob([text]).stream().pipeTo(child.stdin);
+  const { code, stderr } = await child.output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+});
+
+Deno.test("every metric of the vocabulary is emitted, with its type, help and labels", async () => {
+  await add();
+  // A kill, so that the counter of kills has a series.
+  await (await gateway.invoke("spin", { export: "run" }, { "x-tensorwasm-deadline-ms": "100" })).body
+    ?.cancel();
+  await gateway.line((line) => line.message === "cell.ended");
+  const families = await scrape();
+  assert.deepEqual([...families.keys()].sort(), Object.keys(METRICS).sort());
+  for (const [name, { type, help, labels }] of Object.entries(METRICS)) {
+    const family = families.get(name);
+    assert.deepEqual([family?.type, family?.help], [type, help]);
+    const [sample] = family?.samples ?? [];
+    assert.ok(sample !== undefined, `${name} has a series`);
+    const names = Object.keys(sample.labels).filter((label) => label !== "le");
+    assert.deepEqual(names.sort(), [...labels].sort(), name);
+  }
+});
+
+Deno.test("calls are counted by route template, method and status, and timed", async () => {
+  const labels = { route: "/functions/:id/invoke", method: "POST", status: "200" };
+  const failed = { ...labels, status: "500" };
+  const before = await scrape();
+  for (let call = 0; call < 5; call++) await add();
+  await (await gateway.invoke("trap_unreachable", { export: "run" })).body?.cancel();
+  const after = await scrape();
+  const rise = (name: string, of: Record<string, string> = {}): number =>
+    valueOf(after, name, of) - valueOf(before, name, of);
+  assert.equal(rise("tensor_wasm_http_requests_total", labels), 5);
+  assert.equal(rise("tensor_wasm_http_requests_total", failed), 1);
+  assert.equal(rise("tensor_wasm_http_request_duration_seconds_count", labels), 5);
+  assert.equal(rise("tensor_wasm_http_request_duration_seconds_bucket", { ...labels, le: "+Inf" }), 5);
+  const seconds = rise("tensor_wasm_http_request_duration_seconds_sum", labels);
+  assert.ok(seconds > 0 && seconds < 60, `${seconds} s`);
+  assert.equal(rise("tensor_wasm_instance_spawns_total"), 6);
+  assert.equal(rise("tensor_wasm_instance_terminations_total"), 6);
+});
+
+Deno.test("gauges show calls under way, and nothing once they are over", async () => {
+  const labels = { route: "/functions/:id/invoke", method: "POST" };
+  const spinner = gateway.invoke("spin", { export: "run" }, { "x-tensorwasm-deadline-ms": "400" });
+  let during = await scrape();
+  for (let tries = 0; tries < 200 && valueOf(during, "tensor_wasm_cells", { state: "busy" }) === 0; tries++) {
+    during = await scrape();
+  }
+  assert.equal(valueOf(during, "tensor_wasm_active_instances"), 1);
+  assert.equal(valueOf(during, "tensor_wasm_cells", { state: "busy" }), 1);
+  assert.equal(valueOf(during, "tensor_wasm_http_requests_in_flight", labels), 1);
+  await (await spinner).body?.cancel();
+  await add();
+  const after = await scrape();
+  assert.equal(valueOf(after, "tensor_wasm_active_instances"), 0);
+  assert.equal(valueOf(after, "tensor_wasm_http_requests_in_flight", labels), 0);
+  assert.equal(valueOf(after, "tensor_wasm_cells", { state: "busy" }), 0);
+  assert.equal(valueOf(after, "tensor_wasm_queue_depth"), 0);
+});
+
+Deno.test("kills are counted by their reason", async () => {
+  const labels = { reason: "deadline_elapsed" };
+  const before = valueOf(await scrape(), "tensor_wasm_cell_kills_total", labels);
+  await (await gateway.invoke("spin", { export: "run" }, { "x-tensorwasm-deadline-ms": "100" })).body
+    ?.cancel();
+  await add();
+  assert.equal(valueOf(await scrape(), "tensor_wasm_cell_kills_total", labels), before + 1);
+});
+
+Deno.test("what callers invent makes no series", async () => {
+  const count = async (): Promise<number> =>
+    (await scrape()).get("tensor_wasm_http_requests_total")?.samples.length ?? 0;
+  const send = async (method: string, path: string): Promise<void> => {
+    await (await fetch(`${gateway.url}${path}`, { method })).body?.cancel();
+  };
+  await send("GET", "/made-up/first");
+  await send("BREW", "/made-up/first");
+  await send("GET", "/functions/made-up-first");
+  await count();
+  const before = await count();
+  for (let index = 0; index < 20; index++) {
+    await send("GET", `/made-up/${index}`);
+    await send(`BREW${index}`, "/made-up/first");
+    await send("GET", `/functions/made-up-${index}`);
+  }
+  assert.equal(await count(), before);
+});
+
+Deno.test("the build is named", async () => {
+  const [sample, ...others] = (await scrape()).get("tensor_wasm_build_info")?.samples ?? [];
+  assert.deepEqual([sample?.value, others.length], [1, 0]);
+  assert.match(sample?.labels["version"] ?? "", /^\d+\.\d+\.\d+$/);
+  assert.equal(sample?.labels["deno_version"], Deno.version.deno);
+});

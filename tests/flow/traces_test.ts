@@ -1,0 +1,436 @@
+/**
+ * The trace of every kind of call, decoded from what a collector received: the shape of its tree against golden
+ * files, its times, its ids in log lines and headers, and 64 calls at a time that never mix.
+ */
+import assert from "node:assert/strict";
+import { awaitTrace } from "../support/await_trace.ts";
+import { Collector, type DecodedSpan } from "../support/collector.ts";
+import { type LogLine, TestGateway } from "../support/gateway.ts";
+import { assertGolden } from "../support/golden.ts";
+import { func, I32, moduleOf, name, section, u, vec } from "../support/module_bytes.ts";
+import {
+  buildSpanTree,
+  countSpans,
+  normalizeSpanTree,
+  type SpanNode,
+  walkSpans,
+} from "../support/span_tree.ts";
+import { assertTraceId } from "./problem.ts";
+
+const CALL_SPANS = [
+  "http.invoke_function",
+  "http.request",
+  "invoke.run",
+  "tensor_wasm_exec::executor::call_export_with_args",
+  "tensor_wasm_exec::executor::spawn_instance",
+  "tensor_wasm_exec::executor::terminate",
+];
+/** Lines that belong to no request. */
+const PROCESS_MESSAGES = ["cell.started", "cell.ended", "drain.started", "drain.finished"];
+
+let collector: Collector;
+let gateway: TestGateway;
+
+Deno.test.beforeAll(async () => {
+  collector = new Collector();
+  gateway = await startGateway(["--cells-min", "1", "--cells-max", "1"]);
+  for (const guest of ["add", "exit_code", "log_lines", "sleep", "spin", "trap_unreachable"]) {
+    await gateway.deploy(guest);
+  }
+});
+Deno.test.afterAll(async () => {
+  await gateway[Symbol.asyncDispose]();
+  await collector[Symbol.asyncDispose]();
+});
+
+async function startGateway(flags: readonly string[]): Promise<TestGateway> {
+  return await TestGateway.start({
+    flags,
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_BSP_SCHEDULE_DELAY: "50" },
+  });
+}
+
+/** The tree that a response's trace makes, whole and nested. */
+async function treeOf(response: Response): Promise<SpanNode> {
+  const traceId = assertTraceId(response);
+  await response.body?.cancel();
+  const tree = buildSpanTree(await awaitTrace(collector, traceId));
+  for (const span of walkSpans(tree)) {
+    assert.equal(span.attributes["target"], span.scope);
+    assert.equal(span.resource["service.name"], "tensor-wasm");
+    assert.ok(!Object.values(span.attributes).includes(undefined));
+  }
+  assertNested(tree);
+  return tree;
+}
+
+/** A child lies within its parent. Milliseconds since the epoch are exact to a quarter of a microsecond. */
+function assertNested({ span, children }: SpanNode): void {
+  const roundingNanos = 1000n;
+  assert.ok(span.startNanos <= span.endNanos, span.name);
+  for (const event of span.events) {
+    assert.ok(event.nanos >= span.startNanos - roundingNanos && event.nanos <= span.endNanos + roundingNanos);
+  }
+  for (const child of children) {
+    const before = span.startNanos - child.span.startNanos;
+    const after = child.span.endNanos - span.endNanos;
+    assert.ok(before <= roundingNanos, `${child.span.name} starts ${before} ns before ${span.name}`);
+    assert.ok(after <= roundingNanos, `${child.span.name} ends ${after} ns after ${span.name}`);
+    assertNested(child);
+  }
+}
+
+async function assertGoldenTrace(file: string, response: Response): Promise<void> {
+  await assertGolden(`spans/${file}.txt`, normalizeSpanTree(await treeOf(response)));
+}
+
+/** The log lines of a trace, once its last is there. */
+async function linesOf(from: TestGateway, traceId: string): Promise<LogLine[]> {
+  await from.line((line) => line.message === "request.completed" && line.trace_id === traceId);
+  return from.lines.filter((line) => line.trace_id === traceId);
+}
+
+// Golden trees.
+
+Deno.test("the trace of a call", async () => {
+  // The first call of a module in its cell; the next one is not cold.
+  await assertGoldenTrace("invoke", await gateway.invoke("add", { export: "add", args: [1, 2] }));
+  await assertGoldenTrace("invoke_warm", await gateway.invoke("add", { export: "add", args: [1, 2] }));
+});
+
+Deno.test("the trace of a call that traps", async () => {
+  await assertGoldenTrace("trap", await gateway.invoke("trap_unreachable", { export: "run" }));
+});
+
+Deno.test("the trace of a call that exits with 3", async () => {
+  await assertGoldenTrace("exit", await gateway.invoke("exit_code"));
+});
+
+Deno.test("the trace of a call whose start function traps", async () => {
+  const start = moduleOf(
+    section(1, vec(func())),
+    section(3, vec([0], [0])),
+    section(7, vec([...name("run"), 0, 0])),
+    section(8, [1]),
+    section(10, vec([2, 0, 0x0b], [3, 0, 0x00, 0x0b])),
+  );
+  await gateway.deploy("trap_start", start);
+  await assertGoldenTrace("trap_start", await gateway.invoke("trap_start", { export: "run" }));
+});
+
+Deno.test("the trace of a reactor, and the events that it adds to its span", async () => {
+  const [log, text] = ["tensor_wasm:log/host@0.1.0", "half way"];
+  const event = [0x41, 0, 0x41, ...u(text.length), 0x10, 0, 0x1a];
+  await gateway.deploy(
+    "reactor",
+    moduleOf(
+      section(1, vec(func([I32, I32], [I32]), func())),
+      section(2, vec([...name(log), ...name("span-event"), 0, 0])),
+      section(3, vec([1], [1])),
+      section(5, vec([0, 1])),
+      section(7, vec([...name("memory"), 2, 0], [...name("_initialize"), 0, 1], [...name("run"), 0, 2])),
+      section(10, vec([2, 0, 0x0b], [event.length * 2 + 2, 0, ...event, ...event, 0x0b])),
+      section(11, vec([0, 0x41, 0, 0x0b, ...name(text)])),
+    ),
+  );
+  await assertGoldenTrace("reactor", await gateway.invoke("reactor", { export: "run" }));
+});
+
+Deno.test("the trace of a call that is killed at its deadline", async () => {
+  const headers = { "x-tensorwasm-deadline-ms": "200" };
+  await assertGoldenTrace("deadline", await gateway.invoke("spin", { export: "run" }, headers));
+});
+
+Deno.test("the trace of a call that waits for a cell until its deadline", async () => {
+  const spinner = gateway.invoke("spin", { export: "run" }, { "x-tensorwasm-deadline-ms": "600" });
+  await gateway.line((line) =>
+    line.message === "request.received" && String(line["uri"]).includes("spin") &&
+    !gateway.lines.some((other) => other.message === "request.completed" && other.trace_id === line.trace_id)
+  );
+  const headers = { "x-tensorwasm-deadline-ms": "150" };
+  const response = await gateway.invoke("add", { export: "add", args: [1, 2] }, headers);
+  assert.equal(response.status, 504);
+  await assertGoldenTrace("queued_out", response);
+  await (await spinner).body?.cancel();
+});
+
+Deno.test("the trace of a call whose cell is killed from outside", async () => {
+  await assertServes();
+  const traceId = "5".repeat(32);
+  const call = gateway.invoke("sleep", { argv: ["20000"] }, {
+    traceparent: `00-${traceId}-00f067aa0ba902b7-01`,
+  });
+  await gateway.line((line) => line.message === "request.received" && line.trace_id === traceId);
+  // Once it sleeps, it has been begun.
+  const pid = Number(gateway.lines.findLast((line) => line.message === "cell.started")?.["pid"]);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  Deno.kill(pid, "SIGKILL");
+  const response = await call;
+  assert.equal(response.status, 502);
+  const { error } = await response.clone().json();
+  assert.deepEqual([error.kind, error.message], [
+    "cell_lost",
+    "The process that ran the call died: cell_sigkill",
+  ]);
+  await assertGoldenTrace("cell_killed", response);
+  const ended = await gateway.line((line) => line.message === "cell.ended" && line["pid"] === pid);
+  assert.equal(ended["reason"], "cell_sigkill");
+  await assertServes();
+});
+
+async function assertServes(): Promise<void> {
+  const response = await gateway.invoke("add", { export: "add", args: [20, 22] });
+  assert.deepEqual((await response.json()).result, [42]);
+}
+
+Deno.test("the trace of a deploy, and of one that fails", async () => {
+  const deploy = async (body: Uint8Array<ArrayBuffer>): Promise<Response> =>
+    await fetch(`${gateway.url}/functions?name=deployed`, {
+      method: "POST",
+      headers: { "content-type": "application/wasm" },
+      body,
+    });
+  await assertGoldenTrace("deploy", await deploy(moduleOf()));
+  await assertGoldenTrace("deploy_failed", await deploy(new Uint8Array(100)));
+});
+
+Deno.test("the trace of a path that is no route", async () => {
+  await assertGoldenTrace("no_route", await fetch(`${gateway.url}/admin?token=secret`));
+});
+
+// Propagation.
+
+const CALLER = { traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" };
+
+Deno.test("a caller's trace is joined, with its tracestate", async () => {
+  const response = await gateway.invoke("add", { export: "add", args: [1, 2] }, {
+    traceparent: `00-${CALLER.traceId}-${CALLER.spanId}-01`,
+    tracestate: "vendor=value,other=1",
+    baggage: "user=7",
+  });
+  assertTraceId(response, CALLER.traceId);
+  const tree = await treeOf(response);
+  assert.deepEqual([tree.span.traceId, tree.span.parentSpanId], [CALLER.traceId, CALLER.spanId]);
+  assert.equal(tree.span.attributes["traceparent"], `00-${CALLER.traceId}-${CALLER.spanId}-01`);
+  for (const span of walkSpans(tree)) {
+    assert.equal(span.traceState, "vendor=value,other=1");
+    assert.equal(span.flags & 1, 1);
+  }
+  // `traceresponse` names the span that the gateway made of it.
+  assert.equal(response.headers.get("traceresponse"), `00-${CALLER.traceId}-${tree.span.spanId}-01`);
+});
+
+Deno.test("a caller that does not sample is followed: ids in headers and log lines, and no span", async () => {
+  const traceId = "6".repeat(32);
+  const response = await gateway.invoke("log_lines", { argv: ["1"] }, {
+    traceparent: `00-${traceId}-${CALLER.spanId}-00`,
+  });
+  await response.body?.cancel();
+  assertTraceId(response, traceId);
+  const lines = await linesOf(gateway, traceId);
+  assert.deepEqual(lines.map((line) => line["trace_flags"]), ["00", "00", "00", "00"]);
+  // What comes after it is exported, so it would have been by now.
+  await treeOf(await gateway.invoke("add", { export: "add", args: [1, 2] }));
+  assert.deepEqual(collector.trace(traceId), []);
+});
+
+Deno.test("probes and errors have a trace as well", async () => {
+  for (const path of ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/nowhere"]) {
+    const tree = await treeOf(await fetch(gateway.url + path));
+    assert.deepEqual([tree.span.name, countSpans(tree)], ["http.request", 1], path);
+  }
+});
+
+Deno.test("every response has a request id: the caller's if it is one, else a new one", async () => {
+  const headers = { "x-request-id": "order-7.2:1" };
+  const given = await fetch(`${gateway.url}/healthz`, { headers });
+  assert.equal(given.headers.get("x-request-id"), "order-7.2:1");
+  assert.equal((await treeOf(given)).span.attributes["request_id"], "order-7.2:1");
+  const ids = new Set<string | null>();
+  for (const bad of [undefined, "", "with space", "x".repeat(129), "<script>"]) {
+    const response = await fetch(
+      `${gateway.url}/nowhere`,
+      bad === undefined ? {} : { headers: { "x-request-id": bad } },
+    );
+    await response.body?.cancel();
+    assert.match(response.headers.get("x-request-id") ?? "", /^[0-9a-f-]{36}$/);
+    ids.add(response.headers.get("x-request-id"));
+  }
+  assert.equal(ids.size, 5);
+});
+
+// Log lines.
+
+Deno.test("the lines of a call: received first, the guest's in between, completed last, all with the ids", async () => {
+  const response = await gateway.invoke("log_lines", { argv: ["1"] });
+  const tree = await treeOf(response);
+  const lines = await linesOf(gateway, tree.span.traceId);
+  assert.deepEqual(lines.map((line) => line.message), [
+    "request.received",
+    "guest.stdout",
+    "guest.stderr",
+    "request.completed",
+  ]);
+  const spans = new Map([...walkSpans(tree)].map((span) => [span.spanId, span]));
+  const names = lines.map((line) => spans.get(String(line["span_id"]))?.name);
+  const instance = "tensor_wasm_exec::executor::spawn_instance";
+  assert.deepEqual(names, ["http.request", instance, instance, "http.request"]);
+  const [received, stdout, , completed] = lines;
+  assert.deepEqual([received?.["method"], received?.["uri"]], ["POST", "/functions/log_lines/invoke"]);
+  assert.deepEqual([completed?.["status"], completed?.["route"]], [200, "/functions/:id/invoke"]);
+  assert.ok(Number(completed?.["duration_ms"]) > 0);
+  const functionId = spans.get(tree.children[0]?.span.spanId ?? "")?.attributes["function_id"];
+  assert.deepEqual([stdout?.["tenant"], stdout?.["function_id"]], ["0", functionId]);
+  assert.deepEqual([stdout?.["target"], stdout?.["service"], stdout?.["level"]], [
+    "guest",
+    "tensor-wasm",
+    "info",
+  ]);
+  assert.match(String(stdout?.["timestamp"]), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+});
+
+Deno.test("the lines of a failure name its kind and stage", async () => {
+  const response = await gateway.invoke("trap_unreachable", { export: "run" });
+  await response.body?.cancel();
+  const lines = await linesOf(gateway, assertTraceId(response));
+  assert.deepEqual(lines.map((line) => line.message), [
+    "request.received",
+    "request.failed",
+    "request.completed",
+  ]);
+  const [, failed] = lines;
+  assert.deepEqual([failed?.["level"], failed?.["kind"], failed?.["stage"]], ["error", "wasmtime", "invoke"]);
+});
+
+Deno.test("probes are not logged", async () => {
+  for (const path of ["/healthz", "/readyz", "/metrics"]) {
+    await (await fetch(gateway.url + path)).body?.cancel();
+  }
+  await treeOf(await gateway.invoke("add", { export: "add", args: [1, 2] }));
+  assert.deepEqual(gateway.lines.filter((line) => /healthz|readyz|metrics/.test(String(line["uri"]))), []);
+});
+
+Deno.test("what callers send is in no log line and in no span", async () => {
+  const secret = "hunter2hunter2";
+  const response = await fetch(
+    `${gateway.url}/functions/exit_code/invoke?argv=0&token=${secret}&env=A%3D${secret}`,
+    {
+      method: "POST",
+      headers: { authorization: `Bearer ${secret}`, "x-api-key": secret, cookie: secret },
+      body: secret,
+    },
+  );
+  assert.equal(response.status, 200);
+  const tree = await treeOf(response);
+  await linesOf(gateway, tree.span.traceId);
+  const printed = JSON.stringify(
+    [...walkSpans(tree)],
+    (_key, value) => typeof value === "bigint" ? `${value}` : value,
+  );
+  assert.ok(!printed.includes(secret));
+  assert.ok(!gateway.lines.some((line) => JSON.stringify(line).includes(secret)));
+});
+
+// Many at a time.
+
+interface Kind {
+  readonly guest: string;
+  readonly body: unknown;
+  readonly status: number;
+  readonly deadline?: string;
+  /** Lines of the guest and of the failure, between the first and the last. */
+  readonly between: readonly string[];
+}
+
+const KINDS: readonly Kind[] = [
+  { guest: "add", body: { export: "add", args: [1, 2] }, status: 200, between: [] },
+  { guest: "trap_unreachable", body: { export: "run" }, status: 500, between: ["request.failed"] },
+  { guest: "exit_code", body: {}, status: 500, between: ["guest.stdout", "request.failed"] },
+  { guest: "log_lines", body: { argv: ["1"] }, status: 200, between: ["guest.stdout", "guest.stderr"] },
+];
+const LATE: Kind = {
+  guest: "spin",
+  body: { export: "run" },
+  status: 504,
+  deadline: "1500",
+  between: ["request.failed"],
+};
+const CALLS_COUNT = 64;
+/** Fewer than there are cells: a call that gets none has no instance, and so not all spans. */
+const LATE_COUNT = 4;
+const CELLS_COUNT = 6;
+
+Deno.test("64 calls at a time, some of them trapped, exited or killed, leave 64 whole traces", async (t) => {
+  await using many = await startGateway([
+    "--cells-min",
+    String(CELLS_COUNT),
+    "--cells-max",
+    String(CELLS_COUNT),
+  ]);
+  for (const { guest } of [...KINDS, LATE]) await many.deploy(guest);
+  const kinds = Array.from({ length: CALLS_COUNT }, (_, index) => {
+    const isLate = index % (CALLS_COUNT / LATE_COUNT) === 3;
+    return isLate ? LATE : KINDS[index % KINDS.length] ?? LATE;
+  });
+  const calls = await Promise.all(kinds.map(async (kind) => {
+    const headers = kind.deadline === undefined ? {} : { "x-tensorwasm-deadline-ms": kind.deadline };
+    const response = await many.invoke(kind.guest, kind.body, headers);
+    await response.body?.cancel();
+    assert.equal(response.status, kind.status, kind.guest);
+    const traceId = assertTraceId(response);
+    return { kind, traceId, spans: await awaitTrace(collector, traceId) };
+  }));
+
+  await t.step("no trace id repeats", () => {
+    assert.equal(new Set(calls.map(({ traceId }) => traceId)).size, CALLS_COUNT);
+  });
+
+  await t.step("each span fires exactly once in each call, in one tree, on every way out", () => {
+    for (const { spans, kind } of calls) {
+      const tree = buildSpanTree(spans);
+      assertNested(tree);
+      assert.deepEqual([...walkSpans(tree)].map((span) => span.name).sort(), CALL_SPANS, kind.guest);
+    }
+  });
+
+  await t.step("no span and no instance is shared", () => {
+    const all: DecodedSpan[] = calls.flatMap(({ spans }) => spans);
+    assert.equal(new Set(all.map((span) => span.spanId)).size, all.length);
+    const instances = all.map((span) => span.attributes["instance_id"]).filter((id) => id !== undefined);
+    assert.equal(new Set(instances).size, CALLS_COUNT);
+  });
+
+  await t.step("the lines of each call are its own, in order, under its own spans", async () => {
+    for (const { kind, traceId, spans } of calls) {
+      const lines = await linesOf(many, traceId);
+      assert.deepEqual(
+        lines.map((line) => line.message),
+        ["request.received", ...kind.between, "request.completed"],
+        kind.guest,
+      );
+      const ids = new Set(spans.map((span) => span.spanId));
+      for (const line of lines) assert.ok(ids.has(String(line["span_id"])));
+      assert.equal(lines.at(-1)?.["status"], kind.status);
+    }
+  });
+
+  await t.step("only lines of the process itself are without a trace id, and they have none", () => {
+    const without = many.lines.filter((line) => line.trace_id === undefined).map((line) => line.message);
+    assert.deepEqual(without.filter((message) => !PROCESS_MESSAGES.includes(message)), []);
+    const withIds = many.lines.filter((line) => line.trace_id !== undefined).map((line) => line.message);
+    assert.deepEqual(withIds.filter((message) => PROCESS_MESSAGES.includes(message)), []);
+  });
+
+  await t.step("tensor_wasm_log_lines_total agrees", async () => {
+    const text = await (await fetch(`${many.url}/metrics`)).text();
+    const counted = (hasTrace: boolean): number =>
+      Number(
+        new RegExp(`^tensor_wasm_log_lines_total\\{has_trace="${hasTrace}"\\} (\\d+)$`, "m").exec(text)?.[1],
+      );
+    const printed = (hasTrace: boolean): number =>
+      many.lines.filter((line) => (line.trace_id !== undefined) === hasTrace).length;
+    // Lines leave in batches: the cells that were replaced may still be on their way.
+    await many.line(() => printed(true) + printed(false) >= counted(true) + counted(false));
+    assert.deepEqual([counted(true), counted(false)], [printed(true), printed(false)]);
+  });
+});
