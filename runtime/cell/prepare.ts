@@ -60,7 +60,7 @@ function parseDeployJson(body: Uint8Array): { name: string; text: string } {
 
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   // The engine's decoder passes over white space, which the contract's base64 has not.
-  if (/\s/.test(text)) throw fault("invalid_base64", "wasm_b64 has white space in it");
+  if (/\s/.test(text)) throw fault("invalid_base64", "wasm_b64 is not padded standard base64");
   try {
     return Uint8Array.fromBase64(text, { alphabet: "base64", lastChunkHandling: "strict" });
   } catch (error) {

@@ -40,8 +40,12 @@ Deno.test("promtool agrees, where it is installed", async () => {
   const text = await (await fetch(`${gateway.url}/metrics`)).text();
   let child: Deno.ChildProcess;
   try {
-    const options = { args: ["check", "metrics"], stdin: "piped", stdout: "piped", stderr: "piped" } as const;
-    child = new Deno.Command("promtool", options).spawn();
+    child = new Deno.Command("promtool", {
+      args: ["check", "metrics"],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
     throw error;

@@ -19,6 +19,9 @@ const CALLERS_COUNT = 3;
 const LIFE_MS_MAX = 60;
 /** Older functions that are tried again in each round; all of them are at the end. */
 const OLDER_TRIED_COUNT = 10;
+const STARTS_KILLED_COUNT = 10;
+/** A kill comes between the start of the program and some time after the store is open. */
+const START_MS_MAX = 200;
 const SIZES = [0, 1_000, 40_000, 65_536, 300_000, 700_000];
 const TEXT = "to be or not to be";
 const TEXT_COUNTED = "2\tbe\n2\tto\n1\tnot\n1\tor\n";
@@ -241,3 +244,55 @@ Deno.test(`${KILLS_COUNT} kills in the middle of deploys lose nothing and leave 
     await Deno.remove(dataFolder, { recursive: true });
   }
 });
+
+Deno.test("kills while the store is opened, over what earlier kills left, lose nothing", async () => {
+  const seed = Number(Deno.env.get("KILL_DEPLOY_SEED") ?? Math.floor(Math.random() * 0xffff_ffff));
+  print(`seed ${seed}`);
+  const random = makeRandom(seed);
+  const told: Told = { sent: new Map(), acknowledged: new Map(), removing: new Set(), removed: new Set() };
+  const dataFolder = await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
+  try {
+    {
+      await using gateway = await TestGateway.start({ dataFolder });
+      for (let index = 0; index < 10; index++) {
+        const candidate = makeCandidate(index, random);
+        told.sent.set(candidate.functionName, candidate);
+        told.acknowledged.set(candidate.functionName, await send(gateway, candidate, random));
+      }
+    }
+    for (let kill = 0; kill < STARTS_KILLED_COUNT; kill++) {
+      await leaveRemains(dataFolder, kill);
+      const child = new Deno.Command(Deno.execPath(), {
+        args: [
+          ...["run", "--quiet", "--no-check", "--allow-all", "main.ts"],
+          ...["serve", "--addr", "127.0.0.1:0", "--data", dataFolder],
+        ],
+        cwd: new URL("../../", import.meta.url).pathname,
+        stdin: "null",
+        stdout: "null",
+        stderr: "null",
+      }).spawn();
+      await new Promise((resolve) => setTimeout(resolve, 60 + random() * START_MS_MAX));
+      child.kill("SIGKILL");
+      await child.status;
+    }
+    await leaveRemains(dataFolder, STARTS_KILLED_COUNT);
+    await using gateway = await TestGateway.start({ dataFolder });
+    const listed = await listAll(gateway);
+    assertList(listed, told);
+    assert.equal(listed.length, 10);
+    await assertFolder(dataFolder, listed);
+    for (const entry of listed) await assertWorks(gateway, entry, told);
+  } finally {
+    await Deno.remove(dataFolder, { recursive: true });
+  }
+});
+
+/** What a kill in the middle of a deploy leaves: half a file under way, and a blob that nothing refers to. */
+async function leaveRemains(folder: string, index: number): Promise<void> {
+  await Deno.writeFile(`${folder}/incoming/${index + 1}`, new Uint8Array(1000));
+  const bytes = padModule(answering(index), 1000 + index, 1);
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  await Deno.mkdir(`${folder}/blobs/${digest.slice(0, 2)}`, { recursive: true });
+  await Deno.writeFile(`${folder}/blobs/${digest.slice(0, 2)}/${digest}`, bytes);
+}
