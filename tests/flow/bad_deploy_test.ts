@@ -235,7 +235,7 @@ refuses([
     body: deployJson("refused", text),
     status: 400,
     kind: "invalid_base64",
-    message: /^wasm_b64 (?:is not padded standard base64|has white space in it)$/,
+    message: /padded standard base64$/,
   })),
 ]);
 
