@@ -12,6 +12,7 @@ import { RawConnection } from "./raw_http.ts";
 
 const BODY_BYTES_MAX = 65_536;
 const MODULE_BYTES_MAX = 60_000;
+const FACTS_BYTES_MAX = 4096;
 const encoder = new TextEncoder();
 
 let gateway: TestGateway;
@@ -20,7 +21,7 @@ Deno.test.beforeAll(async () => {
   gateway = await TestGateway.start({
     flags: [
       ...["--body-bytes-max", String(BODY_BYTES_MAX), "--module-bytes-max", String(MODULE_BYTES_MAX)],
-      ...["--cells-min", "1", "--cells-max", "1"],
+      ...["--cells-min", "1", "--cells-max", "1", "--facts-bytes-max", String(FACTS_BYTES_MAX)],
     ],
   });
 });
@@ -176,6 +177,18 @@ refuses([
     status: 413,
     kind: "module_memory_too_large",
     message: /tableElementsMax is 1000000, got 1000001$/,
+  },
+  {
+    what: "exports that are more to remember than the limit",
+    body: moduleOf(
+      section(1, vec(func())),
+      section(3, vec([0])),
+      section(7, vec(...Array.from({ length: 100 }, (_, index) => [...name(`export ${index}`), 0, 0]))),
+      section(10, vec([2, 0, 0x0b])),
+    ),
+    status: 413,
+    kind: "module_too_large",
+    message: /factsBytesMax is 4096, got [0-9]+$/,
   },
   {
     what: "a shared memory",

@@ -9,6 +9,7 @@ import { assertProblem, assertTraceId, type ExpectedProblem } from "./problem.ts
 import { RawConnection } from "./raw_http.ts";
 
 const BODY_BYTES_MAX = 65_536;
+const JSON_BODY_BYTES_MAX = 32_768;
 const DEADLINE_MS = 5_000;
 const TENANT = { "x-tensorwasm-tenant": "7" };
 
@@ -19,11 +20,11 @@ Deno.test.beforeAll(async () => {
   gateway = await TestGateway.start({
     flags: [
       ...["--body-bytes-max", String(BODY_BYTES_MAX), "--deadline-ms", String(DEADLINE_MS)],
-      ...["--cells-min", "1", "--cells-max", "1"],
+      ...["--cells-min", "1", "--cells-max", "1", "--json-body-bytes-max", String(JSON_BODY_BYTES_MAX)],
     ],
   });
   addId = (await gateway.deploy("add", undefined, TENANT)).id;
-  for (const guest of ["echo", "noop", "v128_result"]) await gateway.deploy(guest, undefined, TENANT);
+  for (const guest of ["echo", "noop", "spin", "v128_result"]) await gateway.deploy(guest, undefined, TENANT);
   await gateway.deploy("floats", floats(), TENANT);
 });
 Deno.test.afterAll(async () => {
@@ -143,6 +144,17 @@ Deno.test("invoke refuses one byte more, with its length declared and without", 
     TOO_LARGE,
   );
   await assertProblem(await invokeChunked(input), TOO_LARGE);
+});
+
+Deno.test("invoke takes JSON of exactly its own limit and no more", async () => {
+  const body = (bytesCount: number): string => '{"input":"all of it"}'.padEnd(bytesCount);
+  const whole = await invoke({ ref: "echo", body: body(JSON_BODY_BYTES_MAX) });
+  assert.deepEqual([whole.status, await whole.text()], [200, "all of it"]);
+  await assertProblem(await invoke({ ref: "echo", body: body(JSON_BODY_BYTES_MAX + 1) }), {
+    status: 413,
+    kind: "body_too_large",
+    message: /jsonBodyBytesMax is 32768, got 32769$/,
+  });
 });
 
 Deno.test("invoke refuses a body by its declared length before any of it came", async () => {
@@ -507,6 +519,26 @@ for (
     assert.deepEqual((await response.json()).result, [42]);
   });
 }
+
+Deno.test("a client that leaves while its call waits for a cell takes the call along", async () => {
+  const headers = { "x-tensorwasm-deadline-ms": "1000" };
+  const spinner = invoke({ ref: "spin", body: '{"export":"run"}', headers });
+  const traceId = "9".repeat(32);
+  {
+    using connection = await RawConnection.open(gateway.url);
+    await connection.sendHead("POST /functions/noop/invoke?export=run", [
+      ...["x-tensorwasm-tenant: 7", "content-length: 0", `traceparent: 00-${traceId}-00f067aa0ba902b7-01`],
+    ]);
+    await gateway.line((line) => line.message === "request.received" && line.trace_id === traceId);
+  }
+  const left = await gateway.line((line) =>
+    line.message === "request.completed" && line.trace_id === traceId
+  );
+  assert.equal(left["status"], 499);
+  const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+  assert.match(metrics, /^tensor_wasm_queue_depth 0$/m);
+  await assertProblem(await spinner, { status: 504, kind: "invoke_timeout" });
+});
 
 Deno.test("nothing was logged but JSON lines, and no error was one of ours", () => {
   assert.deepEqual(gateway.strayLines, []);
