@@ -1,14 +1,16 @@
 /**
  * Configuration: one frozen tree from defaults, file, environment and flags, each winning over the former.
  *
- * The only reader of the environment and of the configuration file. Owns the table of settings from which
- * the flags, the environment names, docs/configuration.md and `--help` are made. Invariant: an unknown key,
- * flag or ill-formed value stops the start with a message that names it; nothing is silently ignored.
+ * The only reader of the environment and of the configuration file; settings.ts has the table of what there
+ * is to set. Invariant: an unknown key or flag or an ill-formed value stops the start with a message that
+ * names it, an unknown variable of ours is warned of; nothing is silently ignored.
  */
 import { telemetryConfigFromEnv } from "../telemetry/mod.ts";
 import type { TelemetryConfig } from "../telemetry/mod.ts";
 import { DEFAULT_LIMITS } from "./model/limits.ts";
 import type { Limits } from "./model/limits.ts";
+import { SETTINGS } from "./settings.ts";
+import type { Setting } from "./settings.ts";
 import { VERSION } from "./version.ts";
 
 /** Everything the runtime is started with. */
@@ -38,171 +40,6 @@ export interface RuntimeConfig {
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
-
-type Kind = "text" | "flag" | "count" | "bytes" | "ms";
-
-/** One setting: how it is named everywhere, what it means, its default and range. */
-export interface Setting {
-  readonly key: string;
-  readonly flag: string;
-  readonly env: string;
-  readonly kind: Kind;
-  readonly fallback: string;
-  readonly min?: number;
-  readonly max?: number;
-  readonly meaning: string;
-}
-
-const HOUR_MS = 3_600_000;
-const GIB = 1024 ** 3;
-const FRAME_BLOB_BYTES_MAX = 128 * 1024 * 1024;
-
-function limit(key: keyof Limits, kind: Kind, min: number, max: number, meaning: string): Setting {
-  const words = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  return {
-    key,
-    flag: words,
-    env: `TENSOR_WASM_${words.replaceAll("-", "_").toUpperCase()}`,
-    kind,
-    fallback: String(DEFAULT_LIMITS[key]),
-    min,
-    max,
-    meaning,
-  };
-}
-
-/** Every setting of the runtime itself. Those of telemetry are read by telemetry/ (docs/observability.md). */
-export const SETTINGS: readonly Setting[] = [
-  {
-    key: "addr",
-    flag: "addr",
-    env: "TENSOR_WASM_ADDR",
-    kind: "text",
-    fallback: "127.0.0.1:8080",
-    meaning: "host:port to listen on; port 0 picks a free one",
-  },
-  {
-    key: "data",
-    flag: "data",
-    env: "TENSOR_WASM_DATA",
-    kind: "text",
-    fallback: "./.tensor-wasm",
-    meaning: "folder of the embedded store",
-  },
-  {
-    key: "allowPlaintextPublic",
-    flag: "allow-plaintext-public",
-    env: "TENSOR_WASM_ALLOW_PLAINTEXT_PUBLIC",
-    kind: "flag",
-    fallback: "false",
-    meaning: "first half of the consent to listen beyond loopback without tokens",
-  },
-  {
-    key: "allowDevMode",
-    flag: "allow-dev-mode",
-    env: "TENSOR_WASM_API_ALLOW_DEV_MODE",
-    kind: "flag",
-    fallback: "false",
-    meaning: "second half of that consent",
-  },
-  {
-    key: "requireTenant",
-    flag: "require-tenant",
-    env: "TENSOR_WASM_API_REQUIRE_TENANT",
-    kind: "flag",
-    fallback: "false",
-    meaning: "refuse requests without X-TensorWasm-Tenant",
-  },
-  {
-    key: "cellsMin",
-    flag: "cells-min",
-    env: "TENSOR_WASM_CELLS_MIN",
-    kind: "count",
-    fallback: "2",
-    min: 1,
-    max: 256,
-    meaning: "cells kept warm",
-  },
-  {
-    key: "cellsMax",
-    flag: "cells-max",
-    env: "TENSOR_WASM_CELLS_MAX",
-    kind: "count",
-    fallback: "8",
-    min: 1,
-    max: 256,
-    meaning: "most cells; more than the minimum are started while calls hold theirs and others wait",
-  },
-  {
-    key: "callsPerCellMax",
-    flag: "calls-per-cell-max",
-    env: "TENSOR_WASM_CALLS_PER_CELL_MAX",
-    kind: "count",
-    fallback: "16",
-    min: 1,
-    max: 1024,
-    meaning:
-      "most calls sent to one cell at a time; it runs one, the others wait in its socket for at most 20 ms",
-  },
-  {
-    key: "moduleCacheBytesMax",
-    flag: "module-cache-bytes-max",
-    env: "TENSOR_WASM_MODULE_CACHE_BYTES_MAX",
-    kind: "bytes",
-    fallback: String(256 * 1024 * 1024),
-    min: 0,
-    max: 16 * GIB,
-    meaning: "module bytes kept in memory by the gateway, and by each cell in compiled form",
-  },
-  {
-    key: "drainDelayMs",
-    flag: "drain-delay-ms",
-    env: "TENSOR_WASM_DRAIN_DELAY_MS",
-    kind: "ms",
-    fallback: "0",
-    min: 0,
-    max: HOUR_MS,
-    meaning: "on SIGTERM: how long calls are still taken after readiness has flipped",
-  },
-  {
-    key: "drainTimeoutMs",
-    flag: "drain-timeout-ms",
-    env: "TENSOR_WASM_DRAIN_TIMEOUT_MS",
-    kind: "ms",
-    fallback: "30000",
-    min: 0,
-    max: HOUR_MS,
-    meaning: "on SIGTERM: how long calls in flight may take to finish",
-  },
-  limit("deadlineMs", "ms", 1, HOUR_MS, "default and largest deadline of a request, queueing included"),
-  limit("bodyBytesMax", "bytes", 1, FRAME_BLOB_BYTES_MAX, "largest request body"),
-  limit(
-    "jsonBodyBytesMax",
-    "bytes",
-    2,
-    16 * 1024 * 1024,
-    "largest JSON body of an invocation; raw input may be larger",
-  ),
-  limit("moduleBytesMax", "bytes", 8, FRAME_BLOB_BYTES_MAX, "largest module"),
-  limit(
-    "factsBytesMax",
-    "bytes",
-    1024,
-    16 * 1024 * 1024,
-    "most bytes of a module's imports and exports as stored",
-  ),
-  limit("memoryBytesMax", "bytes", 65_536, 4 * GIB, "largest linear memory of a guest"),
-  limit("tableElementsMax", "count", 0, 10_000_000, "largest table that a module may declare"),
-  limit("outputBytesMax", "bytes", 0, FRAME_BLOB_BYTES_MAX, "most output of one call"),
-  limit("fileBytesMax", "bytes", 0, GIB, "most bytes in the in-memory files of one call"),
-  limit("chunkBytesMax", "bytes", 1, FRAME_BLOB_BYTES_MAX, "largest emit-chunk"),
-  limit("queueDepthMax", "count", 0, 1_000_000, "most calls that wait for a cell"),
-  limit("argsCountMax", "count", 0, 1000, "most arguments of one call"),
-  limit("nameBytesMax", "bytes", 1, 1024, "longest function name"),
-  limit("functionsPerTenantMax", "count", 1, 1_000_000, "most functions of one tenant"),
-  limit("guestLogLinesMax", "count", 0, 100_000, "most log lines of one call"),
-  limit("guestLogLineBytesMax", "bytes", 16, 8192, "longest log line of a guest"),
-];
 
 /** Variables of ours that are read elsewhere: by telemetry, and by the command line. */
 const OTHER_VARIABLES = [

@@ -5,7 +5,8 @@
  * exits the process itself; main.ts does.
  */
 import { parseArgs } from "node:util";
-import { ConfigError, makeConfig, SETTINGS } from "../config.ts";
+import { ConfigError, makeConfig } from "../config.ts";
+import { SETTINGS } from "../settings.ts";
 import { VERSION } from "../version.ts";
 import { writeStderrLine, writeStdout } from "./output.ts";
 import { serve } from "./serve.ts";

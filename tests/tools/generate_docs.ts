@@ -56,7 +56,7 @@ function configurationPage(): string {
   ]);
   return `# Configuration
 
-${GENERATED} Source: \`runtime/config.ts\`.
+${GENERATED} Source: \`runtime/settings.ts\`.
 
 A flag wins over a variable, a variable over the file (\`--config file.json\` or \`TENSOR_WASM_CONFIG\`, an object of the keys below), the file
 over the default. An unknown flag or key, or a value out of range, stops the start with a message that names it. \`--debug\` turns tracing on

@@ -10,6 +10,7 @@ import { checkFunctionName, parseFunctionRef } from "../../model/function_record
 import type { FunctionRecord } from "../../model/function_record.ts";
 import { readBody } from "../body.ts";
 import type { Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
+import { inSpan } from "../in_span.ts";
 import { isJson } from "../invoke_request.ts";
 import {
   errorResponses,
@@ -146,7 +147,7 @@ async function create(c: GatewayContext, dependencies: Dependencies): Promise<Re
     tenant: c.var.tenant,
   });
   try {
-    return await telemetry.tracer.withSpan(span, async () => {
+    return await inSpan(telemetry.tracer, span, async () => {
       const { record, replayed } = await deploy(c, dependencies);
       span.setAttribute("function_id", record.id);
       span.setAttribute("name", record.name);
@@ -161,11 +162,7 @@ async function create(c: GatewayContext, dependencies: Dependencies): Promise<Re
       });
       return c.json({ id: record.id, name: record.name, version: record.version, digest: record.digest });
     });
-  } catch (error) {
-    span.fail(error instanceof Error ? error.message : "error");
-    throw error;
   } finally {
-    span.end();
     leave();
   }
 }

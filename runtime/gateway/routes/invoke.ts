@@ -15,6 +15,7 @@ import { typeArguments } from "../arguments.ts";
 import { readBody } from "../body.ts";
 import { cancellationOf } from "../environment.ts";
 import type { Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
+import { inSpan } from "../in_span.ts";
 import { InvokeBody, parseInvokeRequest } from "../invoke_request.ts";
 import type { InvokeRequest } from "../invoke_request.ts";
 import { resolveExport } from "../resolve_export.ts";
@@ -80,12 +81,8 @@ async function invoke(c: GatewayContext, dependencies: Dependencies): Promise<Re
     tenant: c.var.tenant,
   });
   try {
-    return await telemetry.tracer.withSpan(span, () => invokeUnder(span, c, dependencies));
-  } catch (error) {
-    span.fail(error instanceof Error ? error.message : "error");
-    throw error;
+    return await inSpan(telemetry.tracer, span, () => invokeUnder(span, c, dependencies));
   } finally {
-    span.end();
     leave();
   }
 }

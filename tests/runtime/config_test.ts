@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { ConfigError, DEFAULT_LIMITS, makeConfig, SETTINGS } from "../../runtime/mod.ts";
+import type { ConfigSources, RuntimeConfig } from "../../runtime/mod.ts";
+
+function config(sources: Partial<ConfigSources>): RuntimeConfig {
+  return makeConfig({ env: {}, flags: {}, ...sources });
+}
+
+Deno.test("makeConfig() without sources is the defaults", () => {
+  const { hostname, port, dataFolder, limits, cellsMin } = config({});
+  assert.deepEqual([hostname, port, dataFolder, cellsMin], ["127.0.0.1", 8080, "./.tensor-wasm", 2]);
+  assert.deepEqual(limits, DEFAULT_LIMITS);
+});
+
+Deno.test("makeConfig() lets a flag win over a variable, a variable over the file", () => {
+  const file = { deadlineMs: 1, cellsMin: 3, bodyBytesMax: 7 };
+  const env = { TENSOR_WASM_DEADLINE_MS: "2", TENSOR_WASM_CELLS_MIN: "4" };
+  const { limits, cellsMin } = config({ file, env, flags: { "deadline-ms": "5" } });
+  assert.deepEqual([limits.deadlineMs, cellsMin, limits.bodyBytesMax], [5, 4, 7]);
+});
+
+Deno.test("SETTINGS has a row for every limit, with its default", () => {
+  for (const [key, value] of Object.entries(DEFAULT_LIMITS)) {
+    assert.equal(SETTINGS.find((setting) => setting.key === key)?.fallback, String(value), key);
+  }
+});
+
+for (const setting of SETTINGS.filter(({ max }) => max !== undefined)) {
+  Deno.test(`makeConfig() takes --${setting.flag} at both ends of its range and refuses one beyond`, () => {
+    const { min = 0, max = 0 } = setting;
+    for (const value of [min, max]) config({ flags: { [setting.flag]: String(value) } });
+    for (const value of [min - 1, max + 1]) {
+      assert.throws(() => config({ flags: { [setting.flag]: String(value) } }), {
+        name: "ConfigError",
+        message:
+          `Bad flag --${setting.flag}: expected a whole number of ${setting.kind} in ${min}..${max}, got "${value}"`,
+      });
+    }
+  });
+}
+
+const REFUSED: readonly (readonly [Partial<ConfigSources>, RegExp])[] = [
+  [{ flags: { adr: "x" } }, /^Unknown flag --adr; did you mean|^Unknown flag --adr$/],
+  [{ flags: { "cells-mni": "1" } }, /^Unknown flag --cells-mni; did you mean cells-m/],
+  [{ file: { deadlinems: 1 } }, /^Unknown file setting "deadlinems"; did you mean deadlineMs\?$/],
+  [{ file: { data: null } }, /^Bad file setting data: expected text, got null$/],
+  [{ file: { data: 5 } }, /^Bad file setting data: expected text, got 5$/],
+  [{ file: { cellsMin: ["2"] } }, /^Bad file setting cellsMin: expected count, got \["2"\]$/],
+  [{ env: { TENSOR_WASM_CELLS_MIN: "two" } }, /^Bad variable TENSOR_WASM_CELLS_MIN: expected a whole number/],
+  [{ env: { TENSOR_WASM_API_REQUIRE_TENANT: "yes" } }, /expected true, false, 1 or 0, got "yes"$/],
+  [{ flags: { addr: "localhost" } }, /^Bad addr: expected host:port or \[ipv6\]:port, got "localhost"$/],
+  [{ flags: { addr: "127.0.0.1:65536" } }, /^Bad addr/],
+  [
+    { flags: { addr: "0.0.0.0:80" } },
+    /^Refusing to listen on 0\.0\.0\.0: .*--allow-plaintext-public and --allow-dev-mode/,
+  ],
+  [{ flags: { addr: "[::]:80", "allow-dev-mode": true } }, /^Refusing to listen on ::/],
+  [{ env: { TENSOR_WASM_TRACE_EXPORTER: "jaeger" } }, /expected none, stdout or otlp/],
+  [{ env: { OTEL_DENO: "true" } }, /OTEL_DENO is set/],
+];
+
+for (const [sources, message] of REFUSED) {
+  Deno.test(`makeConfig() refuses ${JSON.stringify(sources)}`, () => {
+    assert.throws(
+      () => config(sources),
+      (error) => error instanceof ConfigError && message.test(error.message),
+    );
+  });
+}
+
+Deno.test("makeConfig() listens beyond loopback when it is told twice", () => {
+  const flags = { addr: "0.0.0.0:80", "allow-plaintext-public": true, "allow-dev-mode": "1" };
+  assert.equal(config({ flags }).hostname, "0.0.0.0");
+});
+
+for (const addr of ["localhost:1", "127.9.9.9:1", "[::1]:1"]) {
+  Deno.test(`makeConfig() takes ${addr} for loopback`, () => {
+    assert.equal(config({ flags: { addr } }).port, 1);
+  });
+}
+
+Deno.test("makeConfig() warns of variables of ours that nobody reads", () => {
+  const { telemetry } = config({ env: { TENSOR_WASM_CELLS_MINIMUM: "1" } });
+  assert.deepEqual(telemetry.warnings, [
+    "TENSOR_WASM_CELLS_MINIMUM is not a variable of this version; did you mean TENSOR_WASM_CELLS_MIN?, ignored",
+  ]);
+});
