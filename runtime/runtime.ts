@@ -13,6 +13,7 @@ import { CellProcess } from "./executor/cell_process.ts";
 import { Executor } from "./executor/executor.ts";
 import { observePool } from "./executor/pool_telemetry.ts";
 import { createApp } from "./gateway/app.ts";
+import { BodyBudget } from "./gateway/body_budget.ts";
 import { Lifecycle } from "./gateway/lifecycle.ts";
 import type { Clock } from "./model/clock.ts";
 import { systemClock } from "./model/clock.ts";
@@ -98,6 +99,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     registry,
     executor,
     lifecycle,
+    bodies: new BodyBudget(config.limits),
     poolCounts: () => pool.counts(),
     readiness: { cells: () => pool.isReady, store: () => answers(store) },
     version: VERSION,
@@ -131,7 +133,7 @@ function answers(store: Store): boolean {
   }
 }
 
-type Fetch = (request: Request, bindings?: { completed: Promise<void> }) => Response | Promise<Response>;
+type Fetch = (request: Request) => Response | Promise<Response>;
 
 class RunningRuntime implements Runtime {
   readonly #config: RuntimeConfig;
@@ -169,7 +171,7 @@ class RunningRuntime implements Runtime {
     try {
       this.#server = Deno.serve(
         { hostname, port, onListen: () => {} },
-        (request, info) => this.#fetch(request, { completed: info.completed }),
+        (request) => this.#fetch(request),
       );
     } catch (error) {
       const reason = error instanceof Deno.errors.AddrInUse ? "the address is already in use" : String(error);

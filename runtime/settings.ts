@@ -146,6 +146,13 @@ export const SETTINGS: readonly Setting[] = [
   limit("deadlineMs", "ms", 1, HOUR_MS, "default and largest deadline of a request, queueing included"),
   limit("bodyBytesMax", "bytes", 1, FRAME_BLOB_BYTES_MAX, "largest request body"),
   limit(
+    "bodiesBytesMax",
+    "bytes",
+    1,
+    64 * GIB,
+    "most bytes of request bodies held at a time, over all requests",
+  ),
+  limit(
     "jsonBodyBytesMax",
     "bytes",
     2,

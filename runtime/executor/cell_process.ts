@@ -84,8 +84,8 @@ export class CellProcess {
     this.#writer.send(FRAME.configure, 0, configure);
     const log = readCellLog(spawned.child.stdout, (line) => this.#line.takeLogLine(line));
     void log.then((wellBehaved) => wellBehaved || this.kill("log_overflow"), () => {});
-    void this.#readFrames(spawned.reader);
-    this.ended = this.#awaitEnd(log, readTail(spawned.child.stderr));
+    const frames = this.#readFrames(spawned.reader);
+    this.ended = this.#awaitEnd(frames, log, readTail(spawned.child.stderr));
   }
 
   get pid(): number {
@@ -215,8 +215,15 @@ export class CellProcess {
     }
   }
 
-  async #awaitEnd(log: Promise<boolean>, stderrTail: Promise<string>): Promise<void> {
+  async #awaitEnd(
+    frames: Promise<void>,
+    log: Promise<boolean>,
+    stderrTail: Promise<string>,
+  ): Promise<void> {
     const status = await this.#spawned.child.status;
+    // What it had answered is still in the socket. A call whose answer is there is not lost, and the one
+    // behind it may have been begun: it must not be taken for one that never was.
+    await frames;
     await log.catch(() => false);
     const tail = await stderrTail.catch(() => "");
     this.#dead = true;

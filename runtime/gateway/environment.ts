@@ -13,6 +13,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Cancellation } from "../model/invocation.ts";
 import type { Limits } from "../model/limits.ts";
 import type { FunctionRegistry } from "../registry/functions.ts";
+import type { BodyBudget } from "./body_budget.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
 /** What the gateway works with. */
@@ -24,18 +25,13 @@ export interface Dependencies {
   readonly registry: FunctionRegistry;
   readonly executor: Executor;
   readonly lifecycle: Lifecycle;
+  readonly bodies: BodyBudget;
   /** Which parts can serve right now. */
   readonly readiness: { cells(): boolean; store(): boolean };
   /** The pool's counts, read when metrics are scraped. */
   readonly poolCounts: () => PoolCounts;
   /** Version of the runtime, for the API's description. */
   readonly version: string;
-}
-
-/** Given by the server with each request. */
-export interface RequestBindings {
-  /** Rejects when the client leaves before the whole answer was sent. Absent in tests without a socket. */
-  readonly completed?: Promise<void>;
 }
 
 /** Set by middleware, read by handlers. */
@@ -49,7 +45,6 @@ export interface RequestVariables {
 
 /** The hono environment of the gateway. */
 export interface GatewayEnv {
-  Bindings: RequestBindings;
   Variables: RequestVariables;
 }
 
@@ -58,9 +53,16 @@ export type GatewayApp = OpenAPIHono<GatewayEnv>;
 /** A request in the gateway. */
 export type GatewayContext = Context<GatewayEnv>;
 
-/** The cancellation of a request: its client leaving. */
-export function cancellationOf(c: GatewayContext): Cancellation | undefined {
-  const completed = c.env?.completed;
-  if (completed === undefined) return undefined;
-  return { onCancel: (callback) => void completed.catch(callback) };
+/**
+ * The cancellation of a request: its client leaving. The signal is asked for only by a call that must wait;
+ * deno.json turns off this Deno's older way, in which it aborts on success as well.
+ */
+export function cancellationOf(c: GatewayContext): Cancellation {
+  return {
+    onCancel: (callback) => {
+      const { signal } = c.req.raw;
+      if (signal.aborted) callback();
+      else signal.addEventListener("abort", callback, { once: true });
+    },
+  };
 }

@@ -9,6 +9,8 @@
 export interface Limits {
   /** Largest request body (HTTP contract: 64 MiB). */
   readonly bodyBytesMax: number;
+  /** Most bytes of request bodies that the gateway holds at a time. */
+  readonly bodiesBytesMax: number;
   /** Largest JSON body of an invocation: the gateway parses it on its event loop, so it must stay small. */
   readonly jsonBodyBytesMax: number;
   /** Largest module in its binary form. */
@@ -46,6 +48,7 @@ const MIB = 1024 * 1024;
 /** The defaults, those of the reference where it names one. */
 export const DEFAULT_LIMITS: Limits = Object.freeze({
   bodyBytesMax: 64 * MIB,
+  bodiesBytesMax: 512 * MIB,
   jsonBodyBytesMax: MIB,
   moduleBytesMax: 64 * MIB,
   factsBytesMax: MIB,

@@ -521,8 +521,10 @@ for (
 }
 
 Deno.test("a client that leaves while its call waits for a cell takes the call along", async () => {
-  const headers = { "x-tensorwasm-deadline-ms": "1000" };
+  const spinId = "8".repeat(32);
+  const headers = { "x-tensorwasm-deadline-ms": "1000", traceparent: `00-${spinId}-00f067aa0ba902b7-01` };
   const spinner = invoke({ ref: "spin", body: '{"export":"run"}', headers });
+  await gateway.line((line) => line.message === "request.received" && line.trace_id === spinId);
   const traceId = "9".repeat(32);
   {
     using connection = await RawConnection.open(gateway.url);

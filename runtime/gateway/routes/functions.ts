@@ -148,7 +148,7 @@ async function create(c: GatewayContext, dependencies: Dependencies): Promise<Re
   });
   try {
     return await inSpan(telemetry.tracer, span, async () => {
-      const { record, replayed } = await deploy(c, dependencies);
+      const { record, replayed } = await deployHeld(c, dependencies);
       span.setAttribute("function_id", record.id);
       span.setAttribute("name", record.name);
       telemetry.log("tensor_wasm_api").info("function.deployed", {
@@ -167,10 +167,24 @@ async function create(c: GatewayContext, dependencies: Dependencies): Promise<Re
   }
 }
 
+interface Deployed {
+  readonly record: FunctionRecord;
+  readonly replayed: boolean;
+}
+
+async function deployHeld(c: GatewayContext, dependencies: Dependencies): Promise<Deployed> {
+  const release = dependencies.bodies.reserve(c.req.raw);
+  try {
+    return await deploy(c, dependencies);
+  } finally {
+    release();
+  }
+}
+
 async function deploy(
   c: GatewayContext,
   { clock, executor, limits, registry }: Dependencies,
-): Promise<{ record: FunctionRecord; replayed: boolean }> {
+): Promise<Deployed> {
   const form = formOf(c.req.header("content-type"));
   const idempotencyKey = idempotencyKeyOf(c);
   const queryName = c.req.query("name");

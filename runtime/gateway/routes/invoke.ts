@@ -81,9 +81,22 @@ async function invoke(c: GatewayContext, dependencies: Dependencies): Promise<Re
     tenant: c.var.tenant,
   });
   try {
-    return await inSpan(telemetry.tracer, span, () => invokeUnder(span, c, dependencies));
+    return await inSpan(telemetry.tracer, span, () => invokeHeld(span, c, dependencies));
   } finally {
     leave();
+  }
+}
+
+async function invokeHeld(
+  span: Span<"http.invoke_function">,
+  c: GatewayContext,
+  dependencies: Dependencies,
+): Promise<Response> {
+  const release = dependencies.bodies.reserve(c.req.raw);
+  try {
+    return await invokeUnder(span, c, dependencies);
+  } finally {
+    release();
   }
 }
 
@@ -114,7 +127,6 @@ function makeInvocation(
   { limits }: Dependencies,
 ): Invocation {
   const resolved = resolveExport(record.facts, request.export);
-  const cancellation = cancellationOf(c);
   return {
     tenant: c.var.tenant,
     function: record,
@@ -126,7 +138,7 @@ function makeInvocation(
     environment: request.environment,
     deadlineMs: c.var.deadlineMs,
     deadlineAtMs: c.var.deadlineAtMs,
-    ...(cancellation === undefined ? {} : { cancellation }),
+    cancellation: cancellationOf(c),
   };
 }
 
