@@ -157,7 +157,7 @@ export const SETTINGS: readonly Setting[] = [
     "bytes",
     2,
     16 * 1024 * 1024,
-    "largest JSON body of an invocation; raw input may be larger",
+    "largest JSON body of an invocation, and most output in a JSON answer; raw ones may be larger",
   ),
   limit("moduleBytesMax", "bytes", 8, FRAME_BLOB_BYTES_MAX, "largest module"),
   limit(

@@ -22,6 +22,8 @@ export interface AnswerForm {
   readonly functionId: string;
   readonly hasInput: boolean;
   readonly accept: string | undefined;
+  /** Most output that is put into JSON: base64 and escaping happen on the event loop. */
+  readonly jsonBytesMax: number;
 }
 
 /** The answer to an execution that succeeded; throws the fault of one that did not. */
@@ -42,9 +44,15 @@ export function respond(execution: Execution, form: AnswerForm): Response {
 
 /** Raw output answers raw input, unless the caller asks for JSON or there is only a result to tell. */
 function wantsRawOutput(execution: Execution, values: readonly TypedValue[], form: AnswerForm): boolean {
-  if (form.accept !== undefined && form.accept.includes("application/json")) return false;
-  if (execution.output.length === 0 && values.length > 0) return false;
-  return form.hasInput || execution.contentType !== undefined;
+  const { length } = execution.output;
+  const isTooLong = length > form.jsonBytesMax;
+  if (form.accept !== undefined && form.accept.includes("application/json")) {
+    if (!isTooLong) return false;
+    const what = "Output is too large for a JSON answer, ask for it raw";
+    throw fault("guest_limit_exceeded", limitMessage(what, "jsonBodyBytesMax", form.jsonBytesMax, length));
+  }
+  if (length === 0 && values.length > 0) return false;
+  return form.hasInput || execution.contentType !== undefined || isTooLong;
 }
 
 function outputMember(output: Uint8Array): { output?: string; output_b64?: string } {

@@ -520,21 +520,30 @@ for (
   });
 }
 
+function isReceived(traceId: string): (line: LogLine) => boolean {
+  return (line) => line.message === "request.received" && line.trace_id === traceId;
+}
+
 Deno.test("a client that leaves while its call waits for a cell takes the call along", async () => {
-  const spinId = "8".repeat(32);
-  const headers = { "x-tensorwasm-deadline-ms": "1000", traceparent: `00-${spinId}-00f067aa0ba902b7-01` };
+  const [spinning, waiting] = ["8".repeat(32), "9".repeat(32)];
+  const headers = {
+    "x-tensorwasm-deadline-ms": "1000",
+    traceparent: `00-${spinning}-00f067aa0ba902b7-01`,
+  };
   const spinner = invoke({ ref: "spin", body: '{"export":"run"}', headers });
-  await gateway.line((line) => line.message === "request.received" && line.trace_id === spinId);
-  const traceId = "9".repeat(32);
+  // The line is written some time after the call has gone to its cell.
+  await gateway.line(isReceived(spinning));
   {
     using connection = await RawConnection.open(gateway.url);
     await connection.sendHead("POST /functions/noop/invoke?export=run", [
-      ...["x-tensorwasm-tenant: 7", "content-length: 0", `traceparent: 00-${traceId}-00f067aa0ba902b7-01`],
+      "x-tensorwasm-tenant: 7",
+      "content-length: 0",
+      `traceparent: 00-${waiting}-00f067aa0ba902b7-01`,
     ]);
-    await gateway.line((line) => line.message === "request.received" && line.trace_id === traceId);
+    await gateway.line(isReceived(waiting));
   }
   const left = await gateway.line((line) =>
-    line.message === "request.completed" && line.trace_id === traceId
+    line.message === "request.completed" && line.trace_id === waiting
   );
   assert.equal(left["status"], 499);
   const metrics = await (await fetch(`${gateway.url}/metrics`)).text();

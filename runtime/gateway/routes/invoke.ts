@@ -117,6 +117,7 @@ async function invokeUnder(
     functionId: record.id,
     hasInput: request.hasInput,
     accept: c.req.header("accept"),
+    jsonBytesMax: limits.jsonBodyBytesMax,
   });
 }
 

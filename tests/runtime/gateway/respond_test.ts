@@ -4,7 +4,7 @@ import { outcomeFault, respond } from "../../../runtime/gateway/respond.ts";
 import type { Execution } from "../../../runtime/model/invocation.ts";
 import type { Outcome } from "../../../runtime/model/outcome.ts";
 
-const FORM = { functionId: "f", hasInput: false, accept: undefined };
+const FORM = { functionId: "f", hasInput: false, accept: undefined, jsonBytesMax: 4 };
 
 function execution(outcome: Outcome, output: readonly number[], contentType?: string): Execution {
   return { outcome, output: new Uint8Array(output), contentType, queueMs: 0, cold: false };
@@ -35,6 +35,20 @@ Deno.test("respond() answers JSON to raw input when the caller asks for it", asy
     accept: "application/json",
   });
   assert.deepEqual(await response.json(), { function_id: "f", result: "ok", output: "h" });
+});
+
+Deno.test("respond() puts output of exactly the limit into JSON, and one byte more goes raw", async () => {
+  const json = respond(execution(RETURNED, [97, 98, 99, 100]), FORM);
+  assert.equal(json.headers.get("content-type"), "application/json");
+  const raw = respond(execution(RETURNED, [97, 98, 99, 100, 101]), FORM);
+  assert.equal(await raw.text(), "abcde");
+  assert.throws(
+    () => respond(execution(RETURNED, [97, 98, 99, 100, 101]), { ...FORM, accept: "application/json" }),
+    {
+      code: "guest_limit_exceeded",
+      message: "Output is too large for a JSON answer, ask for it raw: jsonBodyBytesMax is 4, got 5",
+    },
+  );
 });
 
 Deno.test("respond() does not lose a result for want of output", async () => {
