@@ -1,0 +1,116 @@
+/**
+ * Requests that are odd as requests: trace context that is none, headers without end, paths that are no route. None
+ * of them is the reason for an error that it does not name.
+ */
+import assert from "node:assert/strict";
+import { TestGateway } from "../support/gateway.ts";
+import { assertProblem, assertTraceId } from "./problem.ts";
+import { RawConnection } from "./raw_http.ts";
+
+let gateway: TestGateway;
+
+Deno.test.beforeAll(async () => {
+  gateway = await TestGateway.start({ flags: ["--cells-min", "1", "--cells-max", "1"] });
+  await gateway.deploy("add");
+});
+Deno.test.afterAll(async () => {
+  await gateway[Symbol.asyncDispose]();
+});
+
+async function add(headers: Record<string, string>): Promise<Response> {
+  return await gateway.invoke("add", { export: "add", args: [1, 1] }, headers);
+}
+
+// Trace context: never an error, whatever it is.
+const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+const MALFORMED_TRACEPARENTS = [
+  "",
+  "garbage",
+  `00-${TRACE}-00f067aa0ba902b7`,
+  `00-${TRACE}-00f067aa0ba902b7-01-extra`,
+  `ff-${TRACE}-00f067aa0ba902b7-01`,
+  `00-${TRACE.toUpperCase()}-00f067aa0ba902b7-01`,
+  `00-${"0".repeat(32)}-00f067aa0ba902b7-01`,
+  `00-${TRACE}-0000000000000000-01`,
+  `00-${TRACE}-00f067aa0ba902b7-0g`,
+  `00_${TRACE}_00f067aa0ba902b7_01`,
+  `00-${TRACE}0-00f067aa0ba902b7-01`,
+  `00-${TRACE}-00f067aa0ba902b7-01, 00-${TRACE}-00f067aa0ba902b7-01`,
+  "0".repeat(8000),
+];
+for (const traceparent of MALFORMED_TRACEPARENTS) {
+  Deno.test(`a traceparent of ${JSON.stringify(traceparent.slice(0, 70))} is a fresh root`, async () => {
+    const response = await add({ traceparent });
+    assert.equal(response.status, 200);
+    assert.notEqual(assertTraceId(response), TRACE);
+    await response.body?.cancel();
+  });
+}
+
+Deno.test("malformed tracestate and baggage leave the trace as it is", async () => {
+  const headers = {
+    traceparent: `00-${TRACE}-00f067aa0ba902b7-01`,
+    tracestate: "=,=,===,,,\tno",
+    baggage: "%%%,=;;;,a=b;c",
+  };
+  const response = await add(headers);
+  assert.equal(response.status, 200);
+  assertTraceId(response, TRACE);
+  await response.body?.cancel();
+});
+
+Deno.test("a header of 8 KiB that nobody reads is no reason for an error", async () => {
+  const response = await add({ "x-large": "h".repeat(8192) });
+  assert.equal(response.status, 200);
+  await response.body?.cancel();
+});
+
+Deno.test("headers without end are cut off, and the gateway serves on", async () => {
+  using connection = await RawConnection.open(gateway.url);
+  await connection.send("GET /healthz HTTP/1.1\r\nhost: gateway\r\nx-large: ").catch(() => {});
+  for (let sent = 0; sent < 64; sent++) {
+    // The server may close in the middle of it; that is the point.
+    const written = await connection.send(new Uint8Array(65_536).fill(0x68)).then(() => true, () => false);
+    if (!written) break;
+  }
+  const answer = await connection.read();
+  assert.ok(answer === undefined || [400, 431].includes(answer.status), `answered ${answer?.status}`);
+  const healthy = await fetch(`${gateway.url}/healthz`);
+  assert.equal(healthy.status, 200);
+  await healthy.body?.cancel();
+});
+
+// Routes.
+const ROUTES: readonly (readonly [method: string, path: string])[] = [
+  ["GET", "/"],
+  ["GET", "/function"],
+  ["GET", "/functions/add/invoke"],
+  ["PUT", "/functions/add"],
+  ["POST", "/functions/add/invoke/now"],
+  ["POST", "/healthz"],
+  ["GET", "/%2e%2e/%2e%2e/etc/passwd"],
+  ["GET", "/docs/..%2f..%2fdeno.json"],
+  ["GET", "/docs/swagger-ui-bundle.js.map"],
+];
+for (const [method, path] of ROUTES) {
+  Deno.test(`${method} ${path} is no route`, async () => {
+    const response = await fetch(`${gateway.url}${path}`, { method });
+    await assertProblem(response, { status: 404, kind: "not_found", message: /^No such route$/ });
+  });
+}
+
+Deno.test("a page of functions outside 1 to 1000, or behind a cursor of nobody's, is refused", async () => {
+  for (
+    const query of [
+      "limit=0",
+      "limit=1001",
+      "limit=ten",
+      "limit=",
+      "cursor=nonsense",
+      `cursor=${"c".repeat(201)}`,
+    ]
+  ) {
+    const response = await fetch(`${gateway.url}/functions?${query}`);
+    await assertProblem(response, { status: 400, kind: "bad_request" });
+  }
+});
