@@ -6,19 +6,21 @@
 import type { Clock } from "../model/clock.ts";
 import { fault } from "../model/fault.ts";
 import { limitMessage } from "../model/limits.ts";
+import type { BodyHold } from "./body_budget.ts";
 
 const EMPTY = new Uint8Array(0);
 
 /**
  * Reads the body.
  *
- * @throws RuntimeFault `body_too_large`, `request_timeout`, `bad_request` when the client broke off
+ * @throws RuntimeFault `body_too_large`, `request_timeout`, `capacity_exhausted`, `bad_request` when the client broke off
  */
 export async function readBody(
   request: Request,
   bodyBytesMax: number,
   deadlineAtMs: number,
   clock: Clock,
+  hold: BodyHold,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const declared = request.headers.get("content-length");
   if (declared === "0") return EMPTY;
@@ -33,7 +35,7 @@ export async function readBody(
   });
   try {
     // The declared length is enforced by the server, so the quick way is safe where it is present.
-    const read = declared === null ? readChunks(request, bodyBytesMax) : readDeclared(request);
+    const read = declared === null ? readChunks(request, bodyBytesMax, hold) : readDeclared(request);
     return await Promise.race([read, late]);
   } finally {
     cancelTimer?.();
@@ -51,12 +53,14 @@ async function readDeclared(request: Request): Promise<Uint8Array<ArrayBuffer>> 
 async function readChunks(
   request: Request,
   bodyBytesMax: number,
+  hold: BodyHold,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of request.body ?? []) {
     bytes += chunk.length;
     if (bytes > bodyBytesMax) throw tooLarge(bodyBytesMax, bytes);
+    hold.grow(chunk.length);
     chunks.push(chunk);
   }
   const whole = new Uint8Array(bytes);

@@ -1,57 +1,69 @@
 /**
  * BodyBudget: how many bytes of request bodies the gateway holds at a time, over all requests.
  *
- * Owns one counter. A body is counted from before it is read until its request was answered, by its declared
- * length, or as the largest allowed where none is declared. Invariant: the sum never exceeds the budget, so
+ * Owns one counter. A body counts until its request was answered: by its declared length from before it is
+ * read, or by each chunk as it arrives where none is declared. Invariant: the sum never exceeds the budget, so
  * clients that send slowly cannot fill the memory together.
  */
 import { fault } from "../model/fault.ts";
 import type { Limits } from "../model/limits.ts";
 import { limitMessage } from "../model/limits.ts";
 
+/** What one request holds of the budget; disposing it gives that back. */
+export interface BodyHold extends Disposable {
+  /**
+   * Counts bytes that were not declared.
+   *
+   * @throws RuntimeFault `capacity_exhausted`
+   */
+  grow(bytes: number): void;
+}
+
 /** The budget of one gateway. */
 export class BodyBudget {
   readonly #limits: Limits;
-  #reservedBytes = 0;
+  #heldBytes = 0;
 
   constructor(limits: Limits) {
     this.#limits = limits;
   }
 
-  /** Bytes reserved now. */
-  get reservedBytes(): number {
-    return this.#reservedBytes;
+  /** Bytes held now. */
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
   /**
-   * Reserves room for a request's body; the returned function gives it back. A body over its own limit
-   * takes none: it is refused before it is read.
+   * Holds room for a request's body. A body over its own limit takes none: it is refused before it is read.
    *
    * @throws RuntimeFault `capacity_exhausted`
    */
-  reserve(request: Request): () => void {
-    const bytes = this.#bytesOf(request);
-    const { bodiesBytesMax } = this.#limits;
-    if (this.#reservedBytes + bytes > bodiesBytesMax) {
-      const message = limitMessage(
-        "Too many request bodies at a time",
-        "bodiesBytesMax",
-        bodiesBytesMax,
-        this.#reservedBytes + bytes,
-      );
-      throw fault("capacity_exhausted", message, { retryAfterSeconds: 1 });
-    }
-    this.#reservedBytes += bytes;
-    return () => {
-      this.#reservedBytes -= bytes;
+  hold(request: Request): BodyHold {
+    const declared = Number(request.headers.get("content-length") ?? 0);
+    let ownBytes = 0;
+    const hold: BodyHold = {
+      grow: (bytes) => {
+        this.#take(bytes);
+        ownBytes += bytes;
+      },
+      [Symbol.dispose]: () => {
+        this.#heldBytes -= ownBytes;
+        ownBytes = 0;
+      },
     };
+    if (declared <= this.#limits.bodyBytesMax) hold.grow(declared);
+    return hold;
   }
 
-  #bytesOf(request: Request): number {
-    const declared = request.headers.get("content-length");
-    const { bodyBytesMax } = this.#limits;
-    if (declared === null) return request.body === null ? 0 : bodyBytesMax;
-    const bytes = Number(declared);
-    return bytes > bodyBytesMax ? 0 : bytes;
+  #take(bytes: number): void {
+    const { bodiesBytesMax } = this.#limits;
+    const heldBytes = this.#heldBytes + bytes;
+    if (heldBytes > bodiesBytesMax) {
+      const what = "Too many request bodies at a time";
+      throw fault("capacity_exhausted", limitMessage(what, "bodiesBytesMax", bodiesBytesMax, heldBytes), {
+        retryAfterSeconds: 1,
+      });
+    }
+    this.#heldBytes = heldBytes;
   }
 }

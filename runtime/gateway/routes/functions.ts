@@ -148,7 +148,7 @@ async function create(c: GatewayContext, dependencies: Dependencies): Promise<Re
   });
   try {
     return await inSpan(telemetry.tracer, span, async () => {
-      const { record, replayed } = await deployHeld(c, dependencies);
+      const { record, replayed } = await deploy(c, dependencies);
       span.setAttribute("function_id", record.id);
       span.setAttribute("name", record.name);
       telemetry.log("tensor_wasm_api").info("function.deployed", {
@@ -172,18 +172,9 @@ interface Deployed {
   readonly replayed: boolean;
 }
 
-async function deployHeld(c: GatewayContext, dependencies: Dependencies): Promise<Deployed> {
-  const release = dependencies.bodies.reserve(c.req.raw);
-  try {
-    return await deploy(c, dependencies);
-  } finally {
-    release();
-  }
-}
-
 async function deploy(
   c: GatewayContext,
-  { clock, executor, limits, registry }: Dependencies,
+  { bodies, clock, executor, limits, registry }: Dependencies,
 ): Promise<Deployed> {
   const form = formOf(c.req.header("content-type"));
   const idempotencyKey = idempotencyKeyOf(c);
@@ -192,7 +183,8 @@ async function deploy(
     if (queryName === undefined) throw fault("invalid_name", "Query parameter name is missing");
     checkFunctionName(queryName, limits);
   }
-  const body = await readBody(c.req.raw, limits.bodyBytesMax, c.var.deadlineAtMs, clock);
+  using hold = bodies.hold(c.req.raw);
+  const body = await readBody(c.req.raw, limits.bodyBytesMax, c.var.deadlineAtMs, clock, hold);
   const remainingMs = Math.max(1, c.var.deadlineAtMs - clock.nowMs());
   const prepared = await executor.prepare(form, body, remainingMs);
   return await registry.deploy({

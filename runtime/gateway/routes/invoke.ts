@@ -81,22 +81,9 @@ async function invoke(c: GatewayContext, dependencies: Dependencies): Promise<Re
     tenant: c.var.tenant,
   });
   try {
-    return await inSpan(telemetry.tracer, span, () => invokeHeld(span, c, dependencies));
+    return await inSpan(telemetry.tracer, span, () => invokeUnder(span, c, dependencies));
   } finally {
     leave();
-  }
-}
-
-async function invokeHeld(
-  span: Span<"http.invoke_function">,
-  c: GatewayContext,
-  dependencies: Dependencies,
-): Promise<Response> {
-  const release = dependencies.bodies.reserve(c.req.raw);
-  try {
-    return await invokeUnder(span, c, dependencies);
-  } finally {
-    release();
   }
 }
 
@@ -110,7 +97,8 @@ async function invokeUnder(
   const record = registry.get(parseFunctionRef(c.req.param("id") ?? ""), c.var.tenant);
   span.setAttribute("function_id", record.id);
   span.setAttribute("name", record.name);
-  const body = await readBody(c.req.raw, limits.bodyBytesMax, c.var.deadlineAtMs, clock);
+  using hold = dependencies.bodies.hold(c.req.raw);
+  const body = await readBody(c.req.raw, limits.bodyBytesMax, c.var.deadlineAtMs, clock, hold);
   const request = parseInvokeRequest(c.req.header("content-type"), queryOf(c), body, limits.jsonBodyBytesMax);
   const execution = await executor.run(makeInvocation(c, request, record, dependencies));
   return respond(execution, {

@@ -11,32 +11,38 @@ function requestOf(contentLength: number): Request {
   });
 }
 
-Deno.test("BodyBudget.reserve() takes exactly the budget and refuses one byte more", () => {
+function undeclared(): Request {
+  return new Request("http://localhost/", { method: "POST", body: ReadableStream.from([new Uint8Array(1)]) });
+}
+
+Deno.test("BodyBudget.hold() takes exactly the budget and refuses one byte more", () => {
   const budget = new BodyBudget(LIMITS);
-  budget.reserve(requestOf(60));
-  const release = budget.reserve(requestOf(40));
-  assert.throws(() => budget.reserve(requestOf(1)), {
+  budget.hold(requestOf(60));
+  const hold = budget.hold(requestOf(40));
+  assert.throws(() => budget.hold(requestOf(1)), {
     code: "capacity_exhausted",
     message: "Too many request bodies at a time: bodiesBytesMax is 100, got 101",
     retryAfterSeconds: 1,
   });
-  release();
-  budget.reserve(requestOf(40));
-  assert.equal(budget.reservedBytes, 100);
+  hold[Symbol.dispose]();
+  budget.hold(requestOf(40));
+  assert.equal(budget.heldBytes, 100);
 });
 
-Deno.test("BodyBudget.reserve() counts a body of unknown length as the largest, and none as nothing", () => {
+Deno.test("BodyBudget.hold() of a body without a length counts what arrives, and gives it back once", () => {
   const budget = new BodyBudget(LIMITS);
-  budget.reserve(new Request("http://localhost/", { method: "POST" }));
-  assert.equal(budget.reservedBytes, 0);
-  budget.reserve(
-    new Request("http://localhost/", { method: "POST", body: ReadableStream.from([new Uint8Array(1)]) }),
-  );
-  assert.equal(budget.reservedBytes, 60);
+  const hold = budget.hold(undeclared());
+  assert.equal(budget.heldBytes, 0);
+  hold.grow(60);
+  hold.grow(40);
+  assert.throws(() => hold.grow(1), { code: "capacity_exhausted" });
+  hold[Symbol.dispose]();
+  hold[Symbol.dispose]();
+  assert.equal(budget.heldBytes, 0);
 });
 
-Deno.test("BodyBudget.reserve() leaves a body over its own limit to be refused as such", () => {
+Deno.test("BodyBudget.hold() leaves a body over its own limit to be refused as such", () => {
   const budget = new BodyBudget(LIMITS);
-  budget.reserve(requestOf(61));
-  assert.equal(budget.reservedBytes, 0);
+  budget.hold(requestOf(61));
+  assert.equal(budget.heldBytes, 0);
 });

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { BodyBudget } from "../../../runtime/gateway/body_budget.ts";
+import { DEFAULT_LIMITS } from "../../../runtime/model/limits.ts";
 import { readBody } from "../../../runtime/gateway/body.ts";
 import { ManualClock } from "../../support/clock.ts";
 
@@ -8,16 +10,17 @@ function streamed(...chunks: readonly number[][]): Request {
 }
 
 const clock = new ManualClock();
+const hold = new BodyBudget(DEFAULT_LIMITS).hold(new Request("http://localhost/"));
 const later = clock.nowMs() + 1000;
 
 Deno.test("readBody() reads no body as empty", async () => {
   const request = new Request("http://localhost/", { method: "POST" });
-  assert.equal((await readBody(request, 10, later, clock)).length, 0);
+  assert.equal((await readBody(request, 10, later, clock, hold)).length, 0);
 });
 
 Deno.test("readBody() takes a chunked body of exactly the limit and refuses one byte more", async () => {
-  assert.deepEqual([...await readBody(streamed([1, 2], [3]), 3, later, clock)], [1, 2, 3]);
-  await assert.rejects(readBody(streamed([1, 2], [3, 4]), 3, later, clock), {
+  assert.deepEqual([...await readBody(streamed([1, 2], [3]), 3, later, clock, hold)], [1, 2, 3]);
+  await assert.rejects(readBody(streamed([1, 2], [3, 4]), 3, later, clock, hold), {
     code: "body_too_large",
     message: "Request body is too large: bodyBytesMax is 3, got 4",
   });
@@ -29,7 +32,7 @@ Deno.test("readBody() refuses by Content-Length before it reads", async () => {
     body: "xx",
     headers: { "content-length": "11" },
   });
-  await assert.rejects(readBody(request, 10, later, clock), { message: /bodyBytesMax is 10, got 11$/ });
+  await assert.rejects(readBody(request, 10, later, clock, hold), { message: /bodyBytesMax is 10, got 11$/ });
   assert.equal(request.bodyUsed, false);
 });
 
@@ -37,7 +40,7 @@ Deno.test("readBody() gives up on a body that does not arrive before the deadlin
   const ownClock = new ManualClock();
   const never = new ReadableStream<Uint8Array>({});
   const request = new Request("http://localhost/", { method: "POST", body: never });
-  const reading = readBody(request, 10, ownClock.nowMs() + 50, ownClock);
+  const reading = readBody(request, 10, ownClock.nowMs() + 50, ownClock, hold);
   ownClock.advance(50);
   await assert.rejects(reading, { code: "request_timeout" });
 });
