@@ -65,6 +65,7 @@ export class TestGateway implements AsyncDisposable {
     const url = /^listening on (http:\/\/\S+)$/.exec(first)?.[1];
     if (url === undefined) {
       await child.status;
+      if (options.dataFolder === undefined) await Deno.remove(dataFolder, { recursive: true });
       throw new Error(`Gateway did not start: ${first}${await output.stderr}`);
     }
     return new TestGateway(url, dataFolder, child, output, options.dataFolder === undefined);
