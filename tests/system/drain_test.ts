@@ -3,6 +3,7 @@
  * has its answer and its whole trace, and nothing of the gateway is left.
  */
 import assert from "node:assert/strict";
+import { CALL_SPANS } from "../flow/call_trace.ts";
 import { assertProblem } from "../flow/problem.ts";
 import { RawConnection } from "../flow/raw_http.ts";
 import { Collector } from "../support/collector.ts";
@@ -58,15 +59,6 @@ async function withCollector(
   });
   await use(gateway, collector);
 }
-
-const CALL_SPANS = [
-  "http.invoke_function",
-  "http.request",
-  "invoke.run",
-  "tensor_wasm_exec::executor::call_export_with_args",
-  "tensor_wasm_exec::executor::spawn_instance",
-  "tensor_wasm_exec::executor::terminate",
-];
 
 /** The six spans of a call in one tree; the caller's own span is its parent. */
 function assertWholeTrace(collector: Collector, traceId: string): void {

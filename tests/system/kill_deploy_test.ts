@@ -210,11 +210,14 @@ Deno.test(`${KILLS_COUNT} kills in the middle of deploys lose nothing and leave 
   print(`seed ${seed}`);
   const random = makeRandom(seed);
   const told: Told = { sent: new Map(), acknowledged: new Map(), removing: new Set(), removed: new Set() };
-  const dataFolder = await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
+  const folder = await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
+  const dataFolder = `${folder}/data`;
+  // A gateway that is killed while a cell starts leaves the folder of its socket.
+  const env = { TMPDIR: folder };
   try {
     let known = new Set<string>();
     for (let kill = 0; kill <= KILLS_COUNT; kill++) {
-      await using gateway = await TestGateway.start({ dataFolder });
+      await using gateway = await TestGateway.start({ dataFolder, env });
       const listed = await listAll(gateway);
       assertList(listed, told);
       await assertFolder(dataFolder, listed);
@@ -241,7 +244,7 @@ Deno.test(`${KILLS_COUNT} kills in the middle of deploys lose nothing and leave 
     }
     assert.ok(told.acknowledged.size > KILLS_COUNT, "the kills came too early to show anything");
   } finally {
-    await Deno.remove(dataFolder, { recursive: true });
+    await Deno.remove(folder, { recursive: true });
   }
 });
 
@@ -250,10 +253,13 @@ Deno.test("kills while the store is opened, over what earlier kills left, lose n
   print(`seed ${seed}`);
   const random = makeRandom(seed);
   const told: Told = { sent: new Map(), acknowledged: new Map(), removing: new Set(), removed: new Set() };
-  const dataFolder = await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
+  const folder = await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
+  const dataFolder = `${folder}/data`;
+  // A gateway that is killed while a cell starts leaves the folder of its socket.
+  const env = { TMPDIR: folder };
   try {
     {
-      await using gateway = await TestGateway.start({ dataFolder });
+      await using gateway = await TestGateway.start({ dataFolder, env });
       for (let index = 0; index < 10; index++) {
         const candidate = makeCandidate(index, random);
         told.sent.set(candidate.functionName, candidate);
@@ -268,6 +274,7 @@ Deno.test("kills while the store is opened, over what earlier kills left, lose n
           ...["serve", "--addr", "127.0.0.1:0", "--data", dataFolder],
         ],
         cwd: new URL("../../", import.meta.url).pathname,
+        env,
         stdin: "null",
         stdout: "null",
         stderr: "null",
@@ -277,14 +284,14 @@ Deno.test("kills while the store is opened, over what earlier kills left, lose n
       await child.status;
     }
     await leaveRemains(dataFolder, STARTS_KILLED_COUNT);
-    await using gateway = await TestGateway.start({ dataFolder });
+    await using gateway = await TestGateway.start({ dataFolder, env });
     const listed = await listAll(gateway);
     assertList(listed, told);
     assert.equal(listed.length, 10);
     await assertFolder(dataFolder, listed);
     for (const entry of listed) await assertWorks(gateway, entry, told);
   } finally {
-    await Deno.remove(dataFolder, { recursive: true });
+    await Deno.remove(folder, { recursive: true });
   }
 });
 
