@@ -41,11 +41,6 @@ const SPAN = {
 const FIRST = tagOf(1, LENGTH_DELIMITED);
 const SECOND = tagOf(2, LENGTH_DELIMITED);
 
-/** Encodes the spans of one resource. */
-export function encodeSpans(resource: Resource, spans: readonly SpanRecord[]): Uint8Array<ArrayBuffer> {
-  return new SpanEncoder(resource).encode(spans);
-}
-
 function groupByScope(spans: readonly SpanRecord[]): Map<InstrumentationScope, SpanRecord[]> {
   const groups = new Map<InstrumentationScope, SpanRecord[]>();
   for (const span of spans) {

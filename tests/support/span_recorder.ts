@@ -4,7 +4,7 @@
  * Each batch goes through the real encoding and an independent decoder, so that what a test sees is what a
  * collector would.
  */
-import { encodeSpans } from "../../telemetry/export/otlp_encode.ts";
+import { SpanEncoder } from "../../telemetry/export/otlp_encode.ts";
 import type { SendResult, SpanSender } from "../../telemetry/export/sender.ts";
 import type { SpanRecord } from "../../telemetry/span_record.ts";
 import { type DecodedSpan, decodeTraceRequest } from "./collector.ts";
@@ -16,7 +16,9 @@ export class SpanRecorder implements SpanSender {
 
   send(spans: readonly SpanRecord[]): Promise<SendResult> {
     const [first] = spans;
-    if (first !== undefined) this.spans.push(...decodeTraceRequest(encodeSpans(first.resource, spans)));
+    if (first !== undefined) {
+      this.spans.push(...decodeTraceRequest(new SpanEncoder(first.resource).encode(spans)));
+    }
     return Promise.resolve({ acceptedCount: spans.length });
   }
 
