@@ -9,9 +9,15 @@ import { telemetryConfigFromEnv } from "../telemetry/mod.ts";
 import type { TelemetryConfig } from "../telemetry/mod.ts";
 import { DEFAULT_LIMITS } from "./model/limits.ts";
 import type { Limits } from "./model/limits.ts";
-import { SETTINGS } from "./settings.ts";
+import { makeLimitsOf } from "./model/tenant_limits.ts";
+import type { LimitsOf } from "./model/tenant_limits.ts";
+import { checkValue, ConfigError, nearest } from "./setting_value.ts";
+import { AUTO, CELLS_MAX, SETTINGS } from "./settings.ts";
 import type { Setting } from "./settings.ts";
+import { readTenantLimits } from "./tenant_settings.ts";
 import { VERSION } from "./version.ts";
+
+export { ConfigError } from "./setting_value.ts";
 
 /** Everything the runtime is started with. */
 export interface RuntimeConfig {
@@ -30,15 +36,13 @@ export interface RuntimeConfig {
   readonly drainDelayMs: number;
   /** How long calls in flight may take after that. */
   readonly drainTimeoutMs: number;
+  /** The limits of the runtime and of every tenant that has none of its own. */
   readonly limits: Limits;
+  /** The limits of a tenant. */
+  readonly limitsOf: LimitsOf;
   readonly telemetry: TelemetryConfig;
   /** What a cell's `deno` needs to find its caches. */
   readonly cellEnvironment: Readonly<Record<string, string>>;
-}
-
-/** A configuration that cannot be started with; the message is for the operator. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
 }
 
 /** Variables of ours that are read elsewhere: by telemetry, and by the command line. */
@@ -59,6 +63,8 @@ export interface ConfigSources {
   readonly flags: Readonly<Record<string, string | boolean | undefined>>;
   /** Whether log lines are for a person at a terminal. */
   readonly isTerminal?: boolean;
+  /** Cores of the machine; read from it unless given. */
+  readonly coresCount?: number;
 }
 
 /** Builds the configuration. Throws ConfigError. */
@@ -68,9 +74,9 @@ export function makeConfig(sources: ConfigSources): RuntimeConfig {
   const number = (key: string): number => Number(text.get(key));
   const flag = (key: string): boolean => text.get(key) === "true";
   const { hostname, port } = parseAddress(text.get("addr") ?? "");
-  const limits = Object.fromEntries(
-    Object.keys(DEFAULT_LIMITS).map((key) => [key, number(key)]),
-  ) as unknown as Limits;
+  const limits: Limits = Object.freeze(
+    Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((key) => [key, number(key)])) as unknown as Limits,
+  );
   const config: RuntimeConfig = Object.freeze({
     hostname,
     port,
@@ -80,22 +86,31 @@ export function makeConfig(sources: ConfigSources): RuntimeConfig {
     requireTenant: flag("requireTenant"),
     cellsMin: number("cellsMin"),
     callsPerCellMax: number("callsPerCellMax"),
-    cellsMax: Math.max(number("cellsMin"), number("cellsMax")),
+    cellsMax: Math.max(number("cellsMin"), cellsMax(text.get("cellsMax"), sources)),
     moduleCacheBytesMax: number("moduleCacheBytesMax"),
     drainDelayMs: number("drainDelayMs"),
     drainTimeoutMs: number("drainTimeoutMs"),
-    limits: Object.freeze(limits),
-    telemetry: readTelemetry(sources),
+    limits,
+    limitsOf: makeLimitsOf(limits, readTenantLimits(text.get("tenants") ?? "{}", SETTINGS, limits)),
+    telemetry: readTelemetry(sources, limits),
     cellEnvironment: cellEnvironment(sources.env),
   });
   checkBind(config);
   return config;
 }
 
-function readTelemetry({ env, isTerminal }: ConfigSources): TelemetryConfig {
+/** Guests hold a core while they run: more cells than cores gain nothing but isolation. */
+function cellsMax(
+  text: string | undefined,
+  { coresCount = navigator.hardwareConcurrency }: ConfigSources,
+): number {
+  return text === AUTO ? Math.min(CELLS_MAX, coresCount) : Number(text);
+}
+
+function readTelemetry({ env, isTerminal }: ConfigSources, limits: Limits): TelemetryConfig {
   try {
     const config = telemetryConfigFromEnv(env, { serviceVersion: VERSION });
-    const warnings = [...config.warnings, ...unknownVariables(env)];
+    const warnings = [...config.warnings, ...unknownVariables(env), ...crampedCells(limits)];
     const log = isTerminal === true ? { ...config.log, format: "pretty" as const } : config.log;
     return { ...config, log, warnings };
   } catch (error) {
@@ -112,6 +127,17 @@ function unknownVariables(env: ConfigSources["env"]): string[] {
     );
 }
 
+/** One guest may use as much as these allow, and its cell would be replaced for it, with all its calls. */
+function crampedCells(limits: Limits): string[] {
+  const { cellMemoryBytesMax } = limits;
+  return (["memoryBytesMax", "heapBytesMax"] as const).filter((key) => limits[key] > cellMemoryBytesMax)
+    .map((key) =>
+      `${key} is ${
+        limits[key]
+      }, more than cellMemoryBytesMax (${cellMemoryBytesMax}): one guest can bloat its cell`
+    );
+}
+
 function read(setting: Setting, { file, env, flags }: ConfigSources): string {
   const candidates: readonly (readonly [string, unknown])[] = [
     [`flag --${setting.flag}`, flags[setting.flag]],
@@ -119,40 +145,9 @@ function read(setting: Setting, { file, env, flags }: ConfigSources): string {
     [`file setting ${setting.key}`, file?.[setting.key]],
   ];
   for (const [source, value] of candidates) {
-    if (value !== undefined) return check(setting, source, value);
+    if (value !== undefined) return checkValue(setting, source, value);
   }
   return setting.fallback;
-}
-
-function check(setting: Setting, source: string, value: unknown): string {
-  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
-    throw new ConfigError(`Bad ${source}: expected ${setting.kind}, got ${JSON.stringify(value)}`);
-  }
-  if (setting.kind === "text" && typeof value !== "string") {
-    throw new ConfigError(`Bad ${source}: expected text, got ${JSON.stringify(value)}`);
-  }
-  const text = String(value).trim();
-  switch (setting.kind) {
-    case "text":
-      if (text === "") throw new ConfigError(`Empty ${source}`);
-      return text;
-    case "flag":
-      if (text === "1" || text === "true") return "true";
-      if (text === "0" || text === "false") return "false";
-      throw new ConfigError(`Bad ${source}: expected true, false, 1 or 0, got ${JSON.stringify(text)}`);
-    default:
-      return checkNumber(setting, source, text);
-  }
-}
-
-function checkNumber(setting: Setting, source: string, text: string): string {
-  const min = setting.min ?? 0;
-  const max = setting.max ?? Number.MAX_SAFE_INTEGER;
-  if (!/^[0-9]{1,15}$/.test(text) || Number(text) < min || Number(text) > max) {
-    const expected = `a whole number of ${setting.kind} in ${min}..${max}`;
-    throw new ConfigError(`Bad ${source}: expected ${expected}, got ${JSON.stringify(text)}`);
-  }
-  return String(Number(text));
 }
 
 function checkKeys({ file, flags }: ConfigSources): void {
@@ -166,21 +161,6 @@ function checkKeys({ file, flags }: ConfigSources): void {
   for (const name of Object.keys(flags)) {
     if (!names.has(name)) throw new ConfigError(`Unknown flag --${name}${nearest(name, names)}`);
   }
-}
-
-/** "; did you mean …?" for the known name that shares the longest beginning, if it is at all alike. */
-function nearest(word: string, known: ReadonlySet<string>, sharedMin = 3): string {
-  let best = "";
-  let bestLength = sharedMin - 1;
-  for (const candidate of known) {
-    let length = 0;
-    while (length < word.length && candidate[length]?.toLowerCase() === word[length]?.toLowerCase()) length++;
-    if (length > bestLength) {
-      best = candidate;
-      bestLength = length;
-    }
-  }
-  return best === "" ? "" : `; did you mean ${best}?`;
 }
 
 function parseAddress(text: string): { hostname: string; port: number } {

@@ -8,22 +8,28 @@
 import { startTelemetry } from "../telemetry/mod.ts";
 import type { Telemetry } from "../telemetry/mod.ts";
 import type { RuntimeConfig } from "./config.ts";
-import { CellPool } from "./executor/cell_pool.ts";
-import { CellProcess } from "./executor/cell_process.ts";
+import { Artifacts } from "./executor/artifacts.ts";
+import { openCells } from "./executor/cells.ts";
+import type { Cells } from "./executor/cells.ts";
 import { Executor } from "./executor/executor.ts";
-import { observePool } from "./executor/pool_telemetry.ts";
+import { instrumenterGeneration } from "./executor/instrumenter_generation.ts";
+import { Metering } from "./executor/metering.ts";
 import { createApp } from "./gateway/app.ts";
 import { BodyBudget } from "./gateway/body_budget.ts";
 import { Lifecycle } from "./gateway/lifecycle.ts";
 import type { Clock } from "./model/clock.ts";
 import { systemClock } from "./model/clock.ts";
 import { FunctionRegistry } from "./registry/functions.ts";
+import { ArtifactFiles } from "./store/embedded/artifact_files.ts";
 import { openEmbeddedStore } from "./store/embedded/embedded_store.ts";
 import type { Store } from "./store/store.ts";
 import { VERSION } from "./version.ts";
 
 /** How long a client that stalls is waited for at least, so that answers just given can leave. */
 const STALLED_MS_MIN = 250;
+
+/** How long a call that is stopped may take to be answered: its cell looks at it once in a time slice. */
+const CANCEL_MS_MAX = 1_000;
 
 /** What a runtime is given besides its configuration. */
 export interface RuntimeOptions {
@@ -60,67 +66,56 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       store,
       clock,
       limits: config.limits,
+      limitsOf: config.limitsOf,
       newId: () => crypto.randomUUID(),
       cachedModulesBytesMax: config.moduleCacheBytesMax,
     }),
   );
-  const launcher = await findLauncher();
-  const pool = new CellPool({
-    cellsMin: config.cellsMin,
-    cellsMax: config.cellsMax,
-    callsPerCellMax: config.callsPerCellMax,
-    queueDepthMax: config.limits.queueDepthMax,
-    clock,
-    observer: observePool(telemetry),
-    startCell: (id) =>
-      CellProcess.start({
-        id,
-        launcher,
-        limits: config.limits,
-        clock,
-        moduleBytesMax: config.moduleCacheBytesMax,
-        environment: config.cellEnvironment,
-      }),
-  });
-  stack.defer(() => pool.kill("closed"));
-  await pool.open();
+  const cells = await openCells(config, clock, telemetry);
+  stack.defer(() => cells.kill("closed"));
+  await cells.pool.open();
   const lifecycle = new Lifecycle();
+  const artifacts = new Artifacts({
+    workshop: cells.workshop,
+    moduleBytes: (digest) => registry.moduleBytes(digest),
+    bytesMax: config.moduleCacheBytesMax,
+    kept: await openKeptArtifacts(config),
+  });
   const executor = new Executor({
-    pool,
+    pool: cells.pool,
+    artifacts,
+    quarantine: cells.quarantine,
+    metering: new Metering(telemetry.metrics),
+    limitsOf: config.limitsOf,
     clock,
     telemetry,
-    moduleBytes: (digest) => registry.moduleBytes(digest),
   });
   const app = createApp({
     telemetry,
     clock,
     limits: config.limits,
+    limitsOf: config.limitsOf,
     requireTenant: config.requireTenant,
     registry,
     executor,
+    artifacts,
     lifecycle,
     bodies: new BodyBudget(config.limits),
-    poolCounts: () => pool.counts(),
-    readiness: { cells: () => pool.isReady, store: () => answers(store) },
+    poolCounts: () => cells.pool.counts(),
+    suspectCount: () => cells.quarantine.count,
+    readiness: { cells: () => cells.pool.isReady, store: () => answers(store) },
     version: VERSION,
   });
-  return new RunningRuntime(config, telemetry, lifecycle, pool, app.fetch, clock, stack.move());
+  return new RunningRuntime(config, telemetry, lifecycle, cells, executor, app.fetch, clock, stack.move());
 }
 
-/**
- * A spinning guest never looks at its socket, so a cell cannot notice by itself that the gateway was killed.
- * Linux can tell it (PR_SET_PDEATHSIG, prctl(2)), and util-linux has the program that asks for it.
- */
-async function findLauncher(): Promise<readonly string[]> {
-  const setpriv = "/usr/bin/setpriv";
-  try {
-    if (Deno.build.os === "linux" && (await Deno.stat(setpriv)).isFile) {
-      return [setpriv, "--pdeathsig", "KILL", "--"];
-    }
-  } catch {
-    // Not there: cells of a killed gateway end when their running call does.
-  }
-  return [];
+/** Instrumented modules of earlier runs, for as long as the instrumenter is the same. */
+async function openKeptArtifacts(config: RuntimeConfig): Promise<ArtifactFiles | undefined> {
+  const generation = await instrumenterGeneration();
+  if (generation === undefined) return undefined;
+  // They can be made again: a disk that refuses is no reason not to start.
+  return await ArtifactFiles.open(config.dataFolder, generation, config.moduleCacheBytesMax)
+    .catch(() => undefined);
 }
 
 /** True if the store can be read; the question itself is as cheap as one gets. */
@@ -139,7 +134,8 @@ class RunningRuntime implements Runtime {
   readonly #config: RuntimeConfig;
   readonly #telemetry: Telemetry;
   readonly #lifecycle: Lifecycle;
-  readonly #pool: CellPool<CellProcess>;
+  readonly #cells: Cells;
+  readonly #executor: Executor;
   readonly #fetch: Fetch;
   readonly #clock: Clock;
   readonly #stack: AsyncDisposableStack;
@@ -150,7 +146,8 @@ class RunningRuntime implements Runtime {
     config: RuntimeConfig,
     telemetry: Telemetry,
     lifecycle: Lifecycle,
-    pool: CellPool<CellProcess>,
+    cells: Cells,
+    executor: Executor,
     fetch: Fetch,
     clock: Clock,
     stack: AsyncDisposableStack,
@@ -158,7 +155,8 @@ class RunningRuntime implements Runtime {
     this.#config = config;
     this.#telemetry = telemetry;
     this.#lifecycle = lifecycle;
-    this.#pool = pool;
+    this.#cells = cells;
+    this.#executor = executor;
     this.#fetch = fetch;
     this.#clock = clock;
     this.#stack = stack;
@@ -200,9 +198,12 @@ class RunningRuntime implements Runtime {
     const abandoned = this.#lifecycle.inFlight;
     log[abandoned === 0 ? "info" : "warn"]("drain.finished", { abandoned });
     const stopped = this.#server?.shutdown() ?? Promise.resolve();
-    // Calls that outlasted the timeout are answered when their cells end. A client that stalls, with its
-    // request half sent or its answer half read, has what is left of the timeout, and then is cut off.
-    await this.#pool.kill("closed");
+    // Calls that outlasted the timeout are stopped and answered; what does not stop ends with its cell. A
+    // client that stalls, with its request half sent or its answer half read, has what is left of the timeout,
+    // and then is cut off.
+    this.#executor.cancelAll();
+    if (abandoned > 0) await Promise.race([this.#lifecycle.idle(), this.#pause(CANCEL_MS_MAX)]);
+    await this.#cells.kill("closed");
     const patienceMs = Math.max(STALLED_MS_MIN, timeoutAtMs - this.#clock.nowMs());
     // Not awaited beyond that: a server whose shutdown has begun cannot be aborted in this Deno. Its last
     // connections end with the process.

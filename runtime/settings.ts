@@ -7,8 +7,9 @@
  */
 import { DEFAULT_LIMITS } from "./model/limits.ts";
 import type { Limits } from "./model/limits.ts";
+import { TENANT_LIMIT_KEYS } from "./model/tenant_limits.ts";
 
-type Kind = "text" | "flag" | "count" | "bytes" | "ms";
+type Kind = "text" | "flag" | "json" | "count" | "bytes" | "ms";
 
 /** One setting: how it is named everywhere, what it means, its default and range. */
 export interface Setting {
@@ -17,6 +18,8 @@ export interface Setting {
   readonly env: string;
   readonly kind: Kind;
   readonly fallback: string;
+  /** A word that is taken in place of a number. */
+  readonly word?: string;
   readonly min?: number;
   readonly max?: number;
   readonly meaning: string;
@@ -24,7 +27,17 @@ export interface Setting {
 
 const HOUR_MS = 3_600_000;
 const GIB = 1024 ** 3;
-const FRAME_BLOB_BYTES_MAX = 128 * 1024 * 1024;
+const MIB = 1024 ** 2;
+const FRAME_BLOB_BYTES_MAX = 128 * MIB;
+
+/** The engine bounds the stacks of guests by that of the main thread, of which Linux gives 8 MiB by default. */
+const STACK_BYTES_MAX = 4 * MIB;
+
+/** The word for "as many as the machine has cores". */
+export const AUTO = "auto";
+
+/** Most cells that can be asked for. */
+export const CELLS_MAX = 256;
 
 function limit(key: keyof Limits, kind: Kind, min: number, max: number, meaning: string): Setting {
   const words = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -89,7 +102,7 @@ export const SETTINGS: readonly Setting[] = [
     kind: "count",
     fallback: "2",
     min: 1,
-    max: 256,
+    max: CELLS_MAX,
     meaning: "cells kept warm",
   },
   {
@@ -97,28 +110,29 @@ export const SETTINGS: readonly Setting[] = [
     flag: "cells-max",
     env: "TENSOR_WASM_CELLS_MAX",
     kind: "count",
-    fallback: "8",
+    fallback: AUTO,
+    word: AUTO,
     min: 1,
-    max: 256,
-    meaning: "most cells; more than the minimum are started while calls hold theirs and others wait",
+    max: CELLS_MAX,
+    meaning:
+      "most cells, started while calls wait; auto is one for each core, and never fewer than the minimum",
   },
   {
     key: "callsPerCellMax",
     flag: "calls-per-cell-max",
     env: "TENSOR_WASM_CALLS_PER_CELL_MAX",
     kind: "count",
-    fallback: "16",
+    fallback: "64",
     min: 1,
     max: 1024,
-    meaning:
-      "most calls sent to one cell at a time; it runs one, the others wait in its socket for at most 20 ms",
+    meaning: "most calls that run in one cell at a time, taking turns",
   },
   {
     key: "moduleCacheBytesMax",
     flag: "module-cache-bytes-max",
     env: "TENSOR_WASM_MODULE_CACHE_BYTES_MAX",
     kind: "bytes",
-    fallback: String(256 * 1024 * 1024),
+    fallback: String(256 * MIB),
     min: 0,
     max: 16 * GIB,
     meaning: "module bytes kept in memory by the gateway, and by each cell in compiled form",
@@ -144,6 +158,15 @@ export const SETTINGS: readonly Setting[] = [
     meaning: "on SIGTERM: how long calls in flight may take to finish",
   },
   limit("deadlineMs", "ms", 1, HOUR_MS, "default and largest deadline of a request, queueing included"),
+  limit(
+    "fuelMax",
+    "count",
+    0,
+    Number.MAX_SAFE_INTEGER,
+    "most fuel of one call, about one unit an instruction executed; 0 is no limit",
+  ),
+  limit("timeSliceMs", "ms", 1, 100, "how long a guest runs before others of its cell have their turn"),
+  limit("pingTimeoutMs", "ms", 100, 60_000, "a cell that does not answer for so long is killed and replaced"),
   limit("bodyBytesMax", "bytes", 1, FRAME_BLOB_BYTES_MAX, "largest request body"),
   limit(
     "bodiesBytesMax",
@@ -156,7 +179,7 @@ export const SETTINGS: readonly Setting[] = [
     "jsonBodyBytesMax",
     "bytes",
     2,
-    16 * 1024 * 1024,
+    16 * MIB,
     "largest JSON body of an invocation, and most output in a JSON answer; raw ones may be larger",
   ),
   limit("moduleBytesMax", "bytes", 8, FRAME_BLOB_BYTES_MAX, "largest module"),
@@ -164,15 +187,46 @@ export const SETTINGS: readonly Setting[] = [
     "factsBytesMax",
     "bytes",
     1024,
-    16 * 1024 * 1024,
+    16 * MIB,
     "most bytes of a module's imports and exports as stored",
   ),
   limit("memoryBytesMax", "bytes", 65_536, 4 * GIB, "largest linear memory of a guest"),
-  limit("tableElementsMax", "count", 0, 10_000_000, "largest table that a module may declare"),
+  limit("tableElementsMax", "count", 0, 10_000_000, "largest table of a guest"),
+  limit("stackBytesMax", "bytes", 65_536, STACK_BYTES_MAX, "stack of a guest"),
+  limit(
+    "heapBytesMax",
+    "bytes",
+    64 * MIB,
+    8 * GIB,
+    "JavaScript heap of a cell, where the WebAssembly GC objects of its guests live",
+  ),
+  limit(
+    "cellMemoryBytesMax",
+    "bytes",
+    128 * MIB,
+    64 * GIB,
+    "resident memory over which a cell is drained and replaced; at 1.5 times it is killed",
+  ),
   limit("outputBytesMax", "bytes", 0, FRAME_BLOB_BYTES_MAX, "most output of one call"),
   limit("fileBytesMax", "bytes", 0, GIB, "most bytes in the in-memory files of one call"),
   limit("chunkBytesMax", "bytes", 1, FRAME_BLOB_BYTES_MAX, "largest emit-chunk"),
-  limit("queueDepthMax", "count", 0, 1_000_000, "most calls that wait for a cell"),
+  limit("queueDepthMax", "count", 0, 1_000_000, "most calls that wait for a cell, of all tenants together"),
+  limit(
+    "concurrentCallsMax",
+    "count",
+    1,
+    1_000_000,
+    "most calls of one tenant that run at a time; more wait",
+  ),
+  limit("queuedCallsMax", "count", 0, 1_000_000, "most calls of one tenant that wait"),
+  {
+    key: "tenants",
+    flag: "tenants",
+    env: "TENSOR_WASM_TENANT_LIMITS",
+    kind: "json",
+    fallback: "{}",
+    meaning: `limits of single tenants, as in {"42":{"fuelMax":1000000}}: ${TENANT_LIMIT_KEYS.join(", ")}`,
+  },
   limit("argsCountMax", "count", 0, 1000, "most arguments of one call"),
   limit("nameBytesMax", "bytes", 1, 1024, "longest function name"),
   limit("functionsPerTenantMax", "count", 1, 1_000_000, "most functions of one tenant"),

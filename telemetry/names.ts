@@ -50,7 +50,7 @@ export const SPANS = {
     scope: "tensor-wasm-api",
     kind: "internal",
     required: ["tenant", "function_id", "wasm_bytes_len"],
-    optional: ["queue_ms", "cold"],
+    optional: ["queue_ms", "cold", "attempt"],
   },
   "tensor_wasm_exec::executor::spawn_instance": {
     scope: "tensor-wasm-exec",
@@ -65,6 +65,8 @@ export const SPANS = {
     optional: [
       "fuel",
       "yields",
+      "cpu_us",
+      "memory_bytes",
       "outcome",
       "reason",
       "gpu.launches",
@@ -240,8 +242,65 @@ export const METRICS = {
   },
   tensor_wasm_queue_depth: {
     type: "gauge",
-    help: "Calls that wait for a cell",
+    help: "Calls that wait for a slot in a cell",
     labels: [],
+  },
+  tensor_wasm_queue_wait_seconds: {
+    type: "histogram",
+    help: "Time from asking for a cell to the first instruction there, or to giving up",
+    labels: [],
+    buckets: [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  },
+  tensor_wasm_cell_slots: {
+    type: "gauge",
+    help: "Calls that can run at a time, by whether the slot is used",
+    labels: ["state"],
+  },
+  tensor_wasm_cell_retirements_total: {
+    type: "counter",
+    help: "Cells that were drained and replaced, by reason",
+    labels: ["reason"],
+  },
+  tensor_wasm_cell_ping_seconds: {
+    type: "histogram",
+    help: "Round trips of pings to cells",
+    labels: [],
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  },
+  tensor_wasm_calls_shed_total: {
+    type: "counter",
+    help: "Calls refused or displaced because too many waited",
+    labels: ["kind"],
+  },
+  tensor_wasm_call_retries_total: {
+    type: "counter",
+    help: "Calls run a second time because their cell died and they may",
+    labels: [],
+  },
+  tensor_wasm_modules_suspected: {
+    type: "gauge",
+    help: "Modules under suspicion or in quarantine because cells crashed while they ran",
+    labels: [],
+  },
+  tensor_wasm_guest_calls_total: {
+    type: "counter",
+    help: "Calls that ran, by tenant and outcome",
+    labels: ["tenant", "outcome"],
+  },
+  tensor_wasm_guest_fuel_total: {
+    type: "counter",
+    help: "Fuel used by guests: about the instructions they executed",
+    labels: ["tenant"],
+  },
+  tensor_wasm_guest_cpu_seconds_total: {
+    type: "counter",
+    help: "Time for which guests had a thread",
+    labels: ["tenant"],
+  },
+  tensor_wasm_guest_yields_total: {
+    type: "counter",
+    help: "Times that guests gave up their thread to others",
+    labels: ["tenant"],
   },
 } as const satisfies Record<string, MetricRow>;
 

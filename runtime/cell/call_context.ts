@@ -1,15 +1,17 @@
 /**
  * CallContext: the GuestContext of one call, with its output, its log lines and its span events.
  *
- * Owns the bounds on output and log lines and the memory of how the guest was stopped. It knows nothing of
- * WASI or any other host module. Invariant: once stopped, the first stop is the call's outcome, whatever the
- * guest does afterwards.
+ * Owns the bounds on output and log lines, and turns a stop of the call's fiber into an error that unwinds the
+ * guest. It knows nothing of WASI or any other host module. Invariant: what leaves it is never larger than the
+ * limits, whatever the guest writes.
  */
 import type { Limits } from "../model/limits.ts";
 import { GUEST_LOG_LEVELS, GuestStop } from "./guest_context.ts";
 import type { GuestContext, GuestLogLevel, GuestLogSource } from "./guest_context.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { Fiber } from "./fiber.ts";
 import { GuestLog } from "./guest_log.ts";
+import type { Scheduler } from "./scheduler.ts";
 
 /** What a call brings along. */
 export interface CallInput {
@@ -17,9 +19,7 @@ export interface CallInput {
   readonly input: Uint8Array;
   readonly programArgs: readonly string[];
   readonly environment: readonly string[];
-  /** The call's whole budget, and when it ends on the scale of performance.now(). */
-  readonly deadlineMs: number;
-  readonly deadlineAtMs: number;
+  readonly outputBytesMax: number;
   readonly startedAtMs: number;
 }
 
@@ -48,11 +48,20 @@ export class CallContext implements GuestContext {
   #output = new Uint8Array(0);
   #outputBytes = 0;
   #contentType: string | undefined;
-  #stopped: Outcome | undefined;
   #memory: WebAssembly.Memory | undefined;
+  readonly #fiber: Fiber;
+  readonly #scheduler: Scheduler;
 
-  constructor(call: CallInput, limits: Limits, writeLines: (bytes: Uint8Array) => void) {
+  constructor(
+    call: CallInput,
+    fiber: Fiber,
+    scheduler: Scheduler,
+    limits: Limits,
+    writeLines: (bytes: Uint8Array) => void,
+  ) {
     this.#call = call;
+    this.#fiber = fiber;
+    this.#scheduler = scheduler;
     this.#limits = limits;
     this.input = call.input;
     this.args = call.programArgs;
@@ -60,11 +69,6 @@ export class CallContext implements GuestContext {
     this.fileBytesMax = limits.fileBytesMax;
     this.chunkBytesMax = limits.chunkBytesMax;
     this.#writeLines = writeLines;
-  }
-
-  /** The outcome with which a host function ended the guest, if one did. */
-  get stopped(): Outcome | undefined {
-    return this.#stopped;
   }
 
   get contentType(): string | undefined {
@@ -85,12 +89,12 @@ export class CallContext implements GuestContext {
   }
 
   deadlineRemainingMs(): number {
-    return Math.max(0, this.#call.deadlineAtMs - performance.now());
+    return Math.max(0, this.#fiber.limits.deadlineAtMs - performance.now());
   }
 
   writeOutput(bytes: Uint8Array): void {
     const total = this.#outputBytes + bytes.length;
-    const max = this.#limits.outputBytesMax;
+    const max = this.#call.outputBytesMax;
     if (total > max) this.stop({ type: "exhausted", limit: "output_bytes", max, actual: total });
     // Copied: the guest may change its memory before the output leaves.
     if (total > this.#output.length) {
@@ -119,15 +123,29 @@ export class CallContext implements GuestContext {
     this.#events.push({ name: name.slice(0, EVENT_NAME_LENGTH_MAX), atUs });
   }
 
-  stopAtDeadline(): never {
-    const max = this.#call.deadlineMs;
-    const overrunMs = Math.max(0, performance.now() - this.#call.deadlineAtMs);
-    this.stop({ type: "exhausted", limit: "deadline_ms", max, actual: Math.round(max + overrunMs) });
+  checkpoint(isOffered: boolean): Promise<void> | undefined {
+    const parked = this.#scheduler.checkpoint(isOffered);
+    if (parked !== undefined) return parked.then(() => this.#throwIfStopped());
+    this.#throwIfStopped();
+    return undefined;
+  }
+
+  async sleep(durationMs: number): Promise<void> {
+    await this.#scheduler.sleep(durationMs);
+    this.#throwIfStopped();
+  }
+
+  cpuMs(): number {
+    return this.#scheduler.runningMs();
   }
 
   stop(outcome: Outcome): never {
-    this.#stopped ??= outcome;
-    throw new GuestStop(this.#stopped);
+    this.#fiber.stop(outcome);
+    throw new GuestStop(this.#fiber.stopped ?? outcome);
+  }
+
+  #throwIfStopped(): void {
+    if (this.#fiber.stopped !== undefined) throw new GuestStop(this.#fiber.stopped);
   }
 
   /** Prints what is left of unfinished lines and returns how many lines this call has printed in all. */

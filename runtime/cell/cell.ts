@@ -1,98 +1,188 @@
 /**
- * Cell: answers a gateway's frames, one at a time, in the order they come.
+ * Cell: answers a gateway's frames; calls run side by side as fibers.
  *
  * Owns the modules that the gateway has sent (the gateway alone decides when one goes) and the answer to
- * each frame. It does not connect or give up permissions (main.ts does). Invariant: every `call` and every
- * `prepare` is answered by exactly one frame, unless the process dies.
+ * each frame. It does not connect or give up permissions (main.ts does), nor choose who runs (scheduler.ts).
+ * Invariant: every `call`, `prepare` and `ping` is answered by exactly one frame, unless the process dies.
  */
-import { toFaultRecord } from "../model/fault.ts";
-import { RuntimeFault } from "../model/fault.ts";
+import { RuntimeFault, toFaultRecord } from "../model/fault.ts";
 import { invariant, InvariantError } from "../model/invariant.ts";
 import { DEFAULT_LIMITS } from "../model/limits.ts";
-import type { Limits } from "../model/limits.ts";
+import type { Outcome } from "../model/outcome.ts";
 import type { Frame, FrameReader } from "../wire/frame.ts";
 import type { FrameWriter } from "../wire/frame_writer.ts";
 import { FRAME } from "../wire/messages.ts";
-import type { CallMeta, ConfigureMeta, PreparedMeta, PrepareMeta, ResultMeta } from "../wire/messages.ts";
+import type {
+  CallMeta,
+  CancelMeta,
+  ConfigureMeta,
+  PongMeta,
+  PreparedMeta,
+  PrepareMeta,
+  ResultMeta,
+} from "../wire/messages.ts";
+import { Fiber } from "./fiber.ts";
 import { compileModule, runCall } from "./instance.ts";
-import type { CompiledModule } from "./instance.ts";
+import type { CellSurroundings, CompiledModule } from "./instance.ts";
+import { makeTick } from "./jspi.ts";
+import { MemoryGuard } from "./memory_guard.ts";
 import { prepareBody } from "./prepare.ts";
+import { Scheduler } from "./scheduler.ts";
+import type { SchedulerHost } from "./scheduler.ts";
+
+/** What a cell needs of its process. */
+export interface CellHost extends SchedulerHost {
+  /** Writes log lines to the cell's stdout before it returns. */
+  writeLines(bytes: Uint8Array): void;
+  /** Bytes in use of the JavaScript heap, and resident memory of the process. */
+  heapUsedBytes(): number;
+  residentBytes(): number;
+}
+
+/** Share of a cell's memory that guests' linear memories may take; outputs and the engine have the rest. */
+const MEMORY_SHARE = 0.75;
 
 /** Serves one gateway until it closes the connection. */
 export class Cell {
   readonly #reader: FrameReader;
   readonly #writer: FrameWriter;
-  readonly #writeLines: (bytes: Uint8Array) => void;
-  readonly #modules = new Map<number, CompiledModule>();
-  #limits: Limits = DEFAULT_LIMITS;
+  readonly #host: CellHost;
+  readonly #modules = new Map<number, CompiledModule | Promise<CompiledModule>>();
+  readonly #fibers = new Map<number, Fiber>();
+  #around: CellSurroundings;
+  #isConfigured = false;
 
-  /** `writeLines` writes log lines to the cell's stdout before it returns. */
-  constructor(reader: FrameReader, writer: FrameWriter, writeLines: (bytes: Uint8Array) => void) {
+  constructor(reader: FrameReader, writer: FrameWriter, host: CellHost) {
     this.#reader = reader;
     this.#writer = writer;
-    this.#writeLines = writeLines;
+    this.#host = host;
+    this.#around = this.#configure({ limits: DEFAULT_LIMITS });
   }
 
   /** Answers frames until the connection ends. */
   async serve(): Promise<void> {
-    for (;;) {
-      const frame = await this.#reader.next();
-      if (frame === undefined) return;
+    for (let frame = await this.#reader.next(); frame !== undefined; frame = await this.#reader.next()) {
       this.#answer(frame);
-      // The answer has left before the next request begins: the gateway relies on that order.
-      await this.#writer.flushed();
     }
+  }
+
+  #configure({ limits }: ConfigureMeta): CellSurroundings {
+    const memory = new MemoryGuard({
+      memoryBytesMax: Math.floor(limits.cellMemoryBytesMax * MEMORY_SHARE),
+      heapBytesMax: limits.heapBytesMax,
+      heapUsedBytes: () => this.#host.heapUsedBytes(),
+    });
+    const scheduler = new Scheduler(this.#host, limits.timeSliceMs, memory);
+    return {
+      scheduler,
+      memory,
+      limits,
+      tick: makeTick((left) => scheduler.tick(left)),
+      writeLines: (bytes) => this.#host.writeLines(bytes),
+    };
   }
 
   #answer(frame: Frame): void {
     switch (frame.type) {
       case FRAME.configure:
-        this.#limits = (frame.meta as ConfigureMeta).limits;
-        break;
+        invariant(!this.#isConfigured, "A cell is configured once, before anything else");
+        this.#isConfigured = true;
+        this.#around = this.#configure(frame.meta as ConfigureMeta);
+        return;
       case FRAME.module:
-        this.#modules.set(frame.id, compileModule(frame.blob));
-        break;
+        return this.#takeModule(frame.id, frame.blob);
       case FRAME.forget:
         this.#modules.delete(frame.id);
-        break;
+        return;
       case FRAME.call:
-        this.#call(frame.id, frame.meta as CallMeta, frame.blob);
-        break;
+        return this.#call(frame.id, frame.meta as CallMeta, frame.blob);
+      case FRAME.cancel:
+        return this.#cancel(frame.id, (frame.meta as CancelMeta).by);
       case FRAME.prepare:
-        this.#prepare(frame.id, frame.meta as PrepareMeta, frame.blob);
-        break;
+        return this.#prepare(frame.id, frame.meta as PrepareMeta, frame.blob);
+      case FRAME.ping: {
+        const pong: PongMeta = { residentBytes: this.#host.residentBytes() };
+        return this.#writer.send(FRAME.pong, frame.id, pong);
+      }
       default:
         throw new InvariantError(`Frame type ${frame.type} is not for a cell`);
     }
   }
 
+  #takeModule(id: number, bytes: Uint8Array<ArrayBuffer>): void {
+    const compiled = startCompiling(bytes);
+    this.#modules.set(id, compiled);
+    if (!(compiled instanceof Promise)) return;
+    // The calls that wait for it report a failure; it must not go unhandled before the first comes.
+    compiled.then((module) => this.#modules.has(id) && this.#modules.set(id, module), () => {});
+  }
+
   #call(id: number, meta: CallMeta, input: Uint8Array): void {
-    if (isTooLate(meta.startBy)) return this.#writer.send(FRAME.not_started, id, undefined);
+    const fiber = new Fiber({
+      tenant: meta.tenant,
+      deadlineMs: meta.deadlineMs,
+      deadlineAtMs: this.#host.nowMs() + meta.remainingMs,
+      fuelMax: meta.fuelMax,
+    });
+    this.#fibers.set(id, fiber);
+    const compiled = this.#modules.get(meta.module);
+    if (compiled === undefined) {
+      return this.#fail(id, new InvariantError("A module is sent before it is called"));
+    }
+    const needed = compiled instanceof Promise ? compiled : undefined;
+    this.#around.scheduler.submit(fiber, () => this.#run(id, meta, input, fiber, compiled), needed);
+  }
+
+  async #run(
+    id: number,
+    meta: CallMeta,
+    input: Uint8Array,
+    fiber: Fiber,
+    compiled: CompiledModule | Promise<CompiledModule>,
+  ): Promise<void> {
     try {
-      const compiled = this.#modules.get(meta.module);
-      invariant(compiled !== undefined, "The gateway sends a module before it calls it");
-      const result = runCall(compiled, id, meta, input, this.#limits, this.#writeLines);
+      // It is there, unless the call is over: then no module is needed.
+      const module = this.#around.scheduler.isOver(fiber) ? undefined : await compiled;
+      const result = await runCall(module, id, meta, input, fiber, this.#around);
+      this.#fibers.delete(id);
       this.#writer.send(FRAME.result, id, result.meta, result.output);
     } catch (error) {
-      const result: ResultMeta = {
-        startedAtMs: performance.now(),
-        outcome: { type: "lost", reason: "cell_fault" },
-        spans: [],
-        logLines: 0,
-        fault: { code: "internal", message: describe(error) },
-      };
-      this.#writer.send(FRAME.result, id, result);
+      this.#fail(id, error);
     }
   }
 
+  #cancel(id: number, by: CancelMeta["by"]): void {
+    const fiber = this.#fibers.get(id);
+    if (fiber === undefined) return;
+    const outcome: Outcome = { type: "cancelled", by };
+    fiber.stop(outcome);
+    this.#around.scheduler.cancel(fiber, outcome);
+  }
+
+  /** A bug of ours, or a module that the engine took at deploy and refuses now. */
+  #fail(id: number, error: unknown): void {
+    this.#fibers.delete(id);
+    const result: ResultMeta = {
+      startedAtMs: this.#host.nowMs(),
+      outcome: { type: "lost", reason: "cell_fault" },
+      spans: [],
+      logLines: 0,
+      usage: { fuel: 0, yields: 0, cpuUs: 0, memoryBytes: 0 },
+      fault: { code: "internal", message: describe(error) },
+    };
+    this.#writer.send(FRAME.result, id, result);
+  }
+
   #prepare(id: number, meta: PrepareMeta, body: Uint8Array<ArrayBuffer>): void {
-    if (isTooLate(meta.startBy)) return this.#writer.send(FRAME.not_started, id, undefined);
     try {
-      const prepared = prepareBody(meta.form, body, this.#limits);
-      const answer: PreparedMeta = prepared.name === undefined
-        ? { facts: prepared.facts }
-        : { name: prepared.name, facts: prepared.facts };
-      this.#writer.send(FRAME.prepared, id, answer, meta.form === "json" ? prepared.bytes : undefined);
+      const { name, facts, bytes, instrumented } = prepareBody(meta.form, body, meta.limits);
+      const original = meta.form === "json" ? bytes : new Uint8Array(0);
+      const answer: PreparedMeta = {
+        ...(name === undefined ? {} : { name }),
+        facts,
+        originalBytes: original.length,
+      };
+      this.#writer.send(FRAME.prepared, id, answer, join(original, instrumented));
     } catch (error) {
       const answer: PreparedMeta = error instanceof RuntimeFault
         ? { fault: toFaultRecord(error) }
@@ -102,11 +192,25 @@ export class Cell {
   }
 }
 
-function isTooLate(startBy: number | undefined): boolean {
-  return startBy !== undefined && performance.now() > startBy;
+/** As compileModule; what the engine refuses is a rejection, which its calls report. */
+function startCompiling(bytes: Uint8Array<ArrayBuffer>): CompiledModule | Promise<CompiledModule> {
+  try {
+    return compileModule(bytes);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function join(first: Uint8Array, second: Uint8Array<ArrayBuffer>): Uint8Array {
+  if (first.length === 0) return second;
+  const joined = new Uint8Array(first.length + second.length);
+  joined.set(first);
+  joined.set(second, first.length);
+  return joined;
 }
 
 /** For the gateway's log alone: the gateway never shows the message of an `internal` fault to a caller. */
 function describe(error: unknown): string {
+  invariant(error !== undefined, "What is thrown is something");
   return error instanceof Error ? `${error.name}: ${error.message}`.slice(0, 500) : "Unknown error";
 }

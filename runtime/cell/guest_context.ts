@@ -52,8 +52,15 @@ export interface GuestContext {
   writeLog(source: GuestLogSource, level: GuestLogLevel, bytes: Uint8Array): void;
   /** Adds an event to the span of the call. */
   addSpanEvent(name: string): void;
-  /** Ends the guest because its deadline has come while a host function waited. */
-  stopAtDeadline(): never;
+  /**
+   * For a host function that works for long or whose guest offers to give way: undefined to go on at once, a
+   * promise while others run. Throws GuestStop, or rejects with it, when the call is over.
+   */
+  checkpoint(isOffered: boolean): Promise<void> | undefined;
+  /** Suspends the guest for a time; rejects with GuestStop when the call is over before. */
+  sleep(durationMs: number): Promise<void>;
+  /** Time that the call has had the thread. */
+  cpuMs(): number;
   /** Ends the guest: remembers the outcome, so that a guest that catches the throw is stopped all the same. */
   stop(outcome: Outcome): never;
 }
@@ -67,6 +74,8 @@ export interface HostModule {
   readonly names: readonly string[];
   /** Signature of every function by import name: the link check at deploy compares against it. */
   readonly functions: Readonly<Record<string, FunctionType>>;
+  /** Names of the functions that may answer with a promise, while which the guest is suspended. */
+  readonly suspending?: readonly string[];
   /** Binds the functions to one call. Called only for modules that the guest imports. */
   open(context: GuestContext): HostFunctions;
 }

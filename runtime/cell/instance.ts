@@ -11,9 +11,14 @@ import type { TypedValue } from "../model/module_facts.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { ValueType } from "../model/value_type.ts";
 import type { CallMeta, CellHop, CellSpan, ResultMeta } from "../wire/messages.ts";
+import { HOOKS } from "../wasm/instrument.ts";
 import { CallContext } from "./call_context.ts";
+import type { Fiber, FuelGlobal } from "./fiber.ts";
 import { GuestStop } from "./guest_context.ts";
 import { openImports } from "./imports/mod.ts";
+import { promising } from "./jspi.ts";
+import type { MemoryGuard } from "./memory_guard.ts";
+import type { Scheduler } from "./scheduler.ts";
 import { toTrap } from "./trap.ts";
 
 /** A module that a cell has compiled, with what every call on it needs. */
@@ -21,12 +26,22 @@ export interface CompiledModule {
   readonly module: WebAssembly.Module;
   /** Names of the modules it imports from, each once. */
   readonly importModules: readonly string[];
+  /** Whether host functions see its memory: exported as `memory`. */
   readonly exportsMemory: boolean;
 }
 
-/** Compiles a module and notes its imports. */
-export function compileModule(bytes: BufferSource): CompiledModule {
-  const module = new WebAssembly.Module(bytes);
+/** Below this a module is compiled at once: handing it to another thread and back would take longer. */
+const COMPILE_AT_ONCE_BYTES_MAX = 64 * 1024;
+
+/** Compiles an instrumented module and notes its imports; a large one while others run. */
+export function compileModule(
+  bytes: Uint8Array<ArrayBuffer>,
+): CompiledModule | Promise<CompiledModule> {
+  if (bytes.length <= COMPILE_AT_ONCE_BYTES_MAX) return describe(new WebAssembly.Module(bytes));
+  return WebAssembly.compile(bytes).then((module) => describe(module));
+}
+
+function describe(module: WebAssembly.Module): CompiledModule {
   return {
     module,
     importModules: [...new Set(WebAssembly.Module.imports(module).map((entry) => entry.module))],
@@ -36,21 +51,47 @@ export function compileModule(bytes: BufferSource): CompiledModule {
   };
 }
 
+/** What all calls of a cell share. */
+export interface CellSurroundings {
+  readonly scheduler: Scheduler;
+  readonly memory: MemoryGuard;
+  /** What instances are given as HOOKS.tick. */
+  readonly tick: WebAssembly.ExportValue;
+  readonly limits: Limits;
+  /** Writes log lines to the cell's stdout before it returns. */
+  readonly writeLines: (bytes: Uint8Array) => void;
+}
+
 /** What a call leaves behind: the meta of its result frame and the guest's output. */
 export interface CallResult {
   readonly meta: ResultMeta;
   readonly output: Uint8Array;
 }
 
-/** Runs one call. Never throws for anything a guest does; an InvariantError is a bug of ours. */
-export function runCall(
-  compiled: CompiledModule,
+/** One call on its way through the hops. */
+interface Call {
+  /** Absent if the call was over before there was one. */
+  readonly compiled: CompiledModule | undefined;
+  readonly meta: CallMeta;
+  readonly fiber: Fiber;
+  readonly context: CallContext;
+  readonly around: CellSurroundings;
+  readonly spans: CellSpan[];
+  readonly startedAtMs: number;
+}
+
+/**
+ * Runs one call as the fiber that the scheduler has just put on. Never rejects for anything a guest does; an
+ * InvariantError is a bug of ours.
+ */
+export async function runCall(
+  compiled: CompiledModule | undefined,
   callId: number,
   meta: CallMeta,
   input: Uint8Array,
-  limits: Limits,
-  writeLines: (bytes: Uint8Array) => void,
-): CallResult {
+  fiber: Fiber,
+  around: CellSurroundings,
+): Promise<CallResult> {
   const startedAtMs = performance.now();
   const context = new CallContext(
     {
@@ -58,16 +99,24 @@ export function runCall(
       input,
       programArgs: meta.programArgs,
       environment: meta.environment,
+      outputBytesMax: meta.outputBytesMax,
       startedAtMs,
-      deadlineMs: meta.deadlineMs,
-      deadlineAtMs: startedAtMs + meta.remainingMs,
     },
-    limits,
-    writeLines,
+    fiber,
+    around.scheduler,
+    around.limits,
+    around.writeLines,
   );
   const spans: CellSpan[] = [];
-  const outcome = runHops(compiled, meta, context, spans, startedAtMs);
+  let outcome: Outcome;
+  let memoryBytes = 0;
+  try {
+    outcome = await runHops({ compiled, meta, fiber, context, around, spans, startedAtMs });
+  } finally {
+    memoryBytes = around.memory.leave(fiber);
+  }
   const terminateStartUs = microsSince(startedAtMs);
+  fiber.settle();
   const logLines = context.finishLog();
   const endUs = microsSince(startedAtMs);
   spans.push({ hop: "terminate", startUs: terminateStartUs, endUs });
@@ -75,54 +124,73 @@ export function runCall(
   spans.push(
     reason === undefined ? { hop: "spawn", startUs: 0, endUs } : { hop: "spawn", startUs: 0, endUs, reason },
   );
-  const result: ResultMeta = { startedAtMs, outcome, spans, logLines };
+  const usage = fiber.usage(around.scheduler.runningMs(), memoryBytes);
+  const result: ResultMeta = { startedAtMs, outcome, spans, logLines, usage };
   return {
     meta: context.contentType === undefined ? result : { ...result, contentType: context.contentType },
     output: context.takeOutput(),
   };
 }
 
-function runHops(
-  compiled: CompiledModule,
-  meta: CallMeta,
-  context: CallContext,
-  spans: CellSpan[],
-  startedAtMs: number,
-): Outcome {
-  let instance: WebAssembly.Instance;
-  try {
-    instance = new WebAssembly.Instance(compiled.module, openImports(compiled.importModules, context));
-  } catch (error) {
-    return toOutcome(error, context);
+/** Instance, start function, `_initialize`, the export; each is one await, in which the guest may be parked. */
+async function runHops(call: Call): Promise<Outcome> {
+  const { compiled, meta, fiber, context, around } = call;
+  // It waited too long for its turn, or was cancelled meanwhile: it never begins.
+  if (around.scheduler.isOver(fiber) || compiled === undefined) {
+    return fiber.stopped ?? { type: "cancelled", by: "client" };
   }
-  if (compiled.exportsMemory) context.attachMemory(instance.exports["memory"] as WebAssembly.Memory);
-  if (meta.initialize) {
-    const outcome = callExport(instance, "_initialize", [], [], "initialize", context, spans, startedAtMs);
+  let exports: WebAssembly.Exports;
+  try {
+    const imports = openImports(compiled.importModules, context);
+    exports = new WebAssembly.Instance(compiled.module, imports).exports;
+  } catch (error) {
+    return toOutcome(error, fiber);
+  }
+  fiber.attach(exports[HOOKS.fuel] as unknown as FuelGlobal);
+  (exports[HOOKS.tick] as WebAssembly.Global).value = around.tick;
+  const memory = exports[HOOKS.memory] as WebAssembly.Memory | undefined;
+  if (compiled.exportsMemory) context.attachMemory(exports["memory"] as WebAssembly.Memory);
+  const tooLarge = around.memory.enter(fiber, memory);
+  if (tooLarge !== undefined) return tooLarge;
+  const start = exports[HOOKS.start];
+  if (start !== undefined) {
+    const outcome = await settle(promising(start), [], [], fiber);
     if (outcome.type !== "returned") return outcome;
   }
-  return callExport(instance, meta.export, meta.args, meta.resultTypes, "call", context, spans, startedAtMs);
+  if (meta.initialize) {
+    const outcome = await callExport(call, exports, "_initialize", [], [], "initialize");
+    if (outcome.type !== "returned") return outcome;
+  }
+  return await callExport(call, exports, meta.export, meta.args, meta.resultTypes, "call");
 }
 
-function callExport(
-  instance: WebAssembly.Instance,
+async function settle(
+  run: (...args: unknown[]) => Promise<unknown>,
+  args: readonly TypedValue[],
+  resultTypes: readonly ValueType[],
+  fiber: Fiber,
+): Promise<Outcome> {
+  try {
+    const returned = await run(...args.map(toEngineValue));
+    return fiber.stopped ?? { type: "returned", values: fromEngineValues(returned, resultTypes) };
+  } catch (error) {
+    return toOutcome(error, fiber);
+  }
+}
+
+async function callExport(
+  call: Call,
+  exports: WebAssembly.Exports,
   name: string,
   args: readonly TypedValue[],
   resultTypes: readonly ValueType[],
   hop: CellHop,
-  context: CallContext,
-  spans: CellSpan[],
-  startedAtMs: number,
-): Outcome {
+): Promise<Outcome> {
+  const { context, spans, startedAtMs } = call;
   const startUs = microsSince(startedAtMs);
-  let outcome: Outcome;
-  try {
-    const exported = instance.exports[name];
-    invariant(typeof exported === "function", "The gateway resolves exports before it calls them");
-    const returned: unknown = exported(...args.map(toEngineValue));
-    outcome = context.stopped ?? { type: "returned", values: fromEngineValues(returned, resultTypes) };
-  } catch (error) {
-    outcome = toOutcome(error, context);
-  }
+  const exported = exports[name];
+  invariant(typeof exported === "function", "The gateway resolves exports before it calls them");
+  const outcome = await settle(promising(exported), args, resultTypes, call.fiber);
   const reason = failureReason(outcome);
   spans.push({
     hop,
@@ -134,9 +202,9 @@ function callExport(
   return outcome;
 }
 
-/** A guest that catches a stop and goes on is stopped all the same: the context remembers. */
-function toOutcome(error: unknown, context: CallContext): Outcome {
-  if (context.stopped !== undefined) return context.stopped;
+/** A guest that catches a stop and goes on is stopped all the same: the fiber remembers. */
+function toOutcome(error: unknown, fiber: Fiber): Outcome {
+  if (fiber.stopped !== undefined) return fiber.stopped;
   if (error instanceof GuestStop) return error.outcome;
   const trap = toTrap(error);
   if (trap === undefined) throw error;
@@ -153,7 +221,7 @@ function failureReason(outcome: Outcome): string | undefined {
     case "trapped":
       return outcome.trap;
     case "exhausted":
-      return outcome.limit;
+      return outcome.limit === "deadline_ms" ? "deadline_elapsed" : outcome.limit;
     default:
       return outcome.type;
   }

@@ -3,7 +3,8 @@
  * a module, decodes base64 or reads megabytes of JSON.
  *
  * Owns the order of checks: JSON, name, base64, size, structure, imports, declared limits, the engine's own
- * validation. It stores nothing (the registry does). Invariant: a module that passes compiles and links.
+ * validation, before and after instrumentation. It stores nothing (the registry does). Invariant: a module
+ * that passes compiles and links, and what runs of it is instrumented.
  */
 import { fault } from "../model/fault.ts";
 import { checkFunctionName } from "../model/function_record.ts";
@@ -11,6 +12,7 @@ import { limitMessage } from "../model/limits.ts";
 import type { Limits } from "../model/limits.ts";
 import type { ModuleFacts } from "../model/module_facts.ts";
 import { inspectModule } from "../wasm/inspect.ts";
+import { instrumentAndDescribe } from "../wasm/instrument.ts";
 import { checkImports } from "./imports/mod.ts";
 
 const WASM_PAGE_BYTES = 65_536;
@@ -22,6 +24,7 @@ export interface Prepared {
   readonly name?: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly facts: ModuleFacts;
+  readonly instrumented: Uint8Array<ArrayBuffer>;
 }
 
 /**
@@ -35,11 +38,11 @@ export function prepareBody(
   body: Uint8Array<ArrayBuffer>,
   limits: Limits,
 ): Prepared {
-  if (form === "wasm") return { bytes: body, facts: prepareModule(body, limits) };
+  if (form === "wasm") return { bytes: body, ...prepareModule(body, limits) };
   const { name, text } = parseDeployJson(body);
   checkFunctionName(name, limits);
   const bytes = decodeBase64(text);
-  return { name, bytes, facts: prepareModule(bytes, limits) };
+  return { name, bytes, ...prepareModule(bytes, limits) };
 }
 
 function parseDeployJson(body: Uint8Array): { name: string; text: string } {
@@ -68,7 +71,10 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   }
 }
 
-function prepareModule(bytes: Uint8Array<ArrayBuffer>, limits: Limits): ModuleFacts {
+function prepareModule(
+  bytes: Uint8Array<ArrayBuffer>,
+  limits: Limits,
+): Pick<Prepared, "facts" | "instrumented"> {
   if (bytes.length > limits.moduleBytesMax) {
     throw fault(
       "module_too_large",
@@ -87,7 +93,14 @@ function prepareModule(bytes: Uint8Array<ArrayBuffer>, limits: Limits): ModuleFa
   checkFactsSize(facts, limits);
   // The engine has the last word on what is valid; its message may quote names of the module, so it stays here.
   if (!WebAssembly.validate(bytes)) throw fault("invalid_wasm", "Module does not validate");
-  return facts;
+  const { bytes: instrumented, features } = instrumentAndDescribe(bytes, {
+    memoryPagesMax: Math.floor(limits.memoryBytesMax / WASM_PAGE_BYTES),
+    tableElementsMax: limits.tableElementsMax,
+  });
+  if (!WebAssembly.validate(instrumented)) {
+    throw fault("invalid_wasm", "Module is too near to a limit of the engine to be instrumented");
+  }
+  return { facts: { ...facts, features }, instrumented };
 }
 
 /** The gateway keeps and shows facts, so a module cannot make them as large as itself. */

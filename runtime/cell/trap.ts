@@ -20,6 +20,7 @@ const MESSAGES: readonly (readonly [fragment: string, trap: Trap])[] = [
   ["table access out of bounds", "table_out_of_bounds"],
   ["table or index out of bounds", "table_out_of_bounds"],
   ["dereferencing a null pointer", "null_reference"],
+  ["rethrowing null value", "null_reference"],
   ["illegal cast", "illegal_cast"],
   ["array element access out of bounds", "array_out_of_bounds"],
   ["array is too large", "array_out_of_bounds"],

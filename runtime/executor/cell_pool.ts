@@ -1,286 +1,342 @@
 /**
- * CellPool: warm cells, lent to calls.
+ * CellPool: slots in warm cells, lent to calls.
  *
  * Owns how many cells there are (never fewer than `cellsMin` for longer than it takes to start one, up to
- * `cellsMax` while calls have to wait, back down when they idle) and which one a call gets: an idle one if
- * there is one, else one that is moving and has room behind its running call. It does not run calls
- * (executor.ts does). Invariant: a dead cell is never lent; every lease goes back exactly once.
+ * `cellsMax` while calls stand or stay, back down when cells idle), their retirement, and each lease. Who waits
+ * and whose turn it is belongs to admission.ts, which cell a call gets to cell_slots.ts and alone_turn.ts. It
+ * does not run calls (executor.ts does). Invariant: a dead or retired cell is never lent; every lease comes back
+ * exactly once, and nobody who may be served waits while there is room.
  */
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock } from "../model/clock.ts";
 import { fault } from "../model/fault.ts";
 import { Admission } from "./admission.ts";
-import type { Wait } from "./admission.ts";
+import type { ShedKind, Wait } from "./admission.ts";
+import { AloneTurn } from "./alone_turn.ts";
+import { CellSlots, isUsable } from "./cell_slots.ts";
+import type { Loan, Member, PooledCell } from "./cell_slots.ts";
+import { CellStarter } from "./cell_starter.ts";
+import type { Account } from "./fair_line.ts";
+import { GrowthWatch } from "./growth_watch.ts";
 
-/** How long the line may stand before another cell is started for it. */
-const GROW_AFTER_MS = 50;
+export type { PooledCell } from "./cell_slots.ts";
+
 /** How long a cell above the minimum may idle. */
 const IDLE_MS_MAX = 60_000;
-/** First and longest pause between attempts to start a cell when starting fails. */
-const RETRY_MS_MIN = 100;
-const RETRY_MS_MAX = 5_000;
-
-/** What the pool needs of a cell; CellProcess is one. */
-export interface PooledCell {
-  readonly id: number;
-  readonly pid: number;
-  /** True from the moment its end was ordered or seen. */
-  readonly isDead: boolean;
-  /** Whether a request sent now is likely to be begun soon. */
-  readonly isMoving: boolean;
-  /** Whether a request sent now would begin sooner than an idle cell wakes up. */
-  readonly isBrisk: boolean;
-  /** Resolves when it has ended. */
-  readonly ended: Promise<void>;
-  readonly deathReason: string;
-  kill(reason: string): void;
-}
+const GROW_LEASES = 8;
 
 /** What the pool tells of itself. */
 export interface PoolObserver {
   cellStarted(cell: PooledCell, startMs: number): void;
   cellEnded(cell: PooledCell): void;
   cellFailedToStart(error: unknown): void;
+  /** A cell takes no more calls and ends when the last it has is done. */
+  cellRetired?(cell: PooledCell, reason: string): void;
+  /** A call was refused, or displaced from the line. */
+  shed?(kind: ShedKind, tenant: string): void;
+  /** A call got its slot after it had waited in line that long. */
+  waited?(ms: number): void;
 }
 
 /** Settings of a pool. */
 export interface PoolOptions<Cell extends PooledCell> {
+  /** Zero is a pool that starts a cell when a call needs one. */
   readonly cellsMin: number;
   readonly cellsMax: number;
-  /** Most calls that one cell is given at a time, the running one included. */
+  /** Most calls that a cell runs at a time: its slots. */
   readonly callsPerCellMax: number;
   readonly queueDepthMax: number;
+  /** How many calls that stay in every cell are a reason for another cell; 8 if absent. */
+  readonly growLeases?: number;
   readonly clock: Clock;
   readonly startCell: (id: number) => Promise<Cell>;
   readonly observer: PoolObserver;
 }
 
-/** How many cells and waiting calls there are. */
+/** How many cells, slots and waiting calls there are. */
 export interface PoolCounts {
-  readonly idle: number;
-  readonly busy: number;
+  /** Cells that live, retired ones included. */
+  readonly cells: number;
   readonly starting: number;
+  readonly slotsFree: number;
+  /** Slots lent, and those that cannot be lent because a call has their cell to itself or is about to. */
+  readonly slotsUsed: number;
   readonly queueDepth: number;
+  readonly tenantsWaiting: number;
 }
 
-interface Member {
-  /** Calls that were lent the cell and have not given it back. */
-  leases: number;
-  cancelIdle: (() => void) | undefined;
+/** A slot in a cell; disposing of it gives it back. */
+export interface Lease<Cell> extends Disposable {
+  readonly cell: Cell;
+}
+
+class Slot<Cell> implements Lease<Cell>, Loan {
+  readonly cell: Cell;
+  readonly account: Account;
+  readonly grantedAtMs: number;
+  #giveBack: ((slot: Slot<Cell>) => void) | undefined;
+
+  constructor(cell: Cell, account: Account, grantedAtMs: number, giveBack: (slot: Slot<Cell>) => void) {
+    this.cell = cell;
+    this.account = account;
+    this.grantedAtMs = grantedAtMs;
+    this.#giveBack = giveBack;
+  }
+
+  [Symbol.dispose](): void {
+    const giveBack = this.#giveBack;
+    this.#giveBack = undefined;
+    giveBack?.(this);
+  }
 }
 
 /** A pool of cells. */
 export class CellPool<Cell extends PooledCell> {
   readonly #options: PoolOptions<Cell>;
-  readonly #line: Admission<Cell>;
-  /** Live cells. */
-  readonly #members = new Map<Cell, Member>();
-  /** Starts under way and cells not yet ended: what `kill` waits for. */
-  readonly #ending = new Set<Promise<void>>();
-  /** Runs a function outside any request: a cell outlives the one for which it was started. */
-  readonly #outsideRequests = AsyncLocalStorage.snapshot();
-  /** Most calls that a brisk cell is given while others idle. */
-  readonly #packedMax: number;
-  #starting = 0;
-  #nextId = 1;
-  #failures = 0;
-  #cancelGrowth: (() => void) | undefined;
-  #cancelRetry: (() => void) | undefined;
+  readonly #line: Admission<Lease<Cell>>;
+  readonly #slots: CellSlots<Cell>;
+  readonly #alone: AloneTurn<Cell, Lease<Cell>>;
+  readonly #starter: CellStarter<Cell>;
+  readonly #growth: GrowthWatch;
+  readonly #growLeases: number;
+  #serving = false;
   #closed = false;
-  /** Leases ever granted: growth compares two readings to see whether the line moves. */
-  #servedCount = 0;
 
   constructor(options: PoolOptions<Cell>) {
+    const { clock, observer, startCell, callsPerCellMax, queueDepthMax } = options;
     this.#options = options;
-    this.#line = new Admission(options.clock, options.queueDepthMax);
-    this.#packedMax = Math.ceil(options.callsPerCellMax / 2);
+    // A tenant alone gets half of the slots: more calls than that would never be a reason.
+    const growLeasesMax = Math.max(1, Math.floor(callsPerCellMax / 2));
+    this.#growLeases = Math.min(options.growLeases ?? GROW_LEASES, growLeasesMax);
+    this.#line = new Admission({
+      clock,
+      queueDepthMax,
+      shed: (kind, tenant) => observer.shed?.(kind, tenant),
+      waited: (ms) => {
+        this.#growth.noteServed();
+        observer.waited?.(ms);
+      },
+      // The cell that was emptied for it is free again.
+      left: (wait) => wait.alone === true && this.#serve(),
+    });
+    this.#slots = new CellSlots(callsPerCellMax);
+    this.#alone = new AloneTurn({
+      line: this.#line,
+      slots: this.#slots,
+      lend: ({ value }, member) => value.serve((account) => this.#lend(member, account, "alone")),
+      startCell: () => this.#starter.starting > 0 || this.#grow(),
+    });
+    this.#starter = new CellStarter({
+      clock,
+      startCell,
+      started: (cell, startMs) => this.#welcome(cell, startMs),
+      failed: (error) => this.#mourn(error),
+      ended: (cell) => this.#bury(cell),
+      retry: () => this.#serve(),
+    });
+    this.#growth = new GrowthWatch({
+      clock,
+      depth: () => this.#line.depth,
+      loadedSinceMs: () => this.#slots.loadedSinceMs(this.#growLeases),
+      mayGrow: () => this.#mayGrow(),
+      grow: () => this.#grow(),
+    });
   }
 
   /** Starts the minimum of cells; resolves when the first is ready or has failed to start. */
   async open(): Promise<void> {
     const starts: Promise<void>[] = [];
-    for (let count = 0; count < this.#options.cellsMin; count++) starts.push(this.#startOne());
-    await Promise.race(starts);
+    for (let count = 0; count < this.#options.cellsMin; count++) starts.push(this.#starter.start());
+    if (starts.length > 0) await Promise.race(starts);
   }
 
-  /** True while at least one cell lives. */
+  /** True while at least one cell lives, or may be started by the next call. */
   get isReady(): boolean {
-    return !this.#closed && this.#members.size > 0;
+    return !this.#closed && (this.#options.cellsMin === 0 || this.#slots.counts().cells > 0);
   }
 
   /** The counts as they are now. */
   counts(): PoolCounts {
-    let idle = 0;
-    for (const member of this.#members.values()) idle += member.leases === 0 ? 1 : 0;
-    return { idle, busy: this.#members.size - idle, starting: this.#starting, queueDepth: this.#line.depth };
+    const { depth, tenantsWaiting } = this.#line;
+    return { ...this.#slots.counts(), starting: this.#starter.starting, queueDepth: depth, tenantsWaiting };
   }
 
-  /** Takes a cell, or waits in line for one. See Admission.wait for what it throws. */
-  lease(wait: Wait): Promise<Cell> | Cell {
+  /** Takes a slot, or waits in line for one. See Admission.wait for what it throws. */
+  lease(wait: Wait): Promise<Lease<Cell>> | Lease<Cell> {
     if (this.#closed) return Promise.reject(closing());
-    const cell = this.#line.depth > 0 ? undefined : this.#choose(wait.hasWaited === true);
-    if (cell !== undefined) {
-      this.#lend(cell);
-      return cell;
+    const member = wait.alone === true ? this.#alone.idleFor(wait) : this.#roomFor(wait);
+    if (member !== undefined) {
+      return this.#lend(member, this.#line.take(wait.tenant), wait.alone === true ? "alone" : "shared");
     }
     const waiting = this.#line.wait(wait);
-    if (this.#line.depth > 0) this.#growLater();
+    if (wait.alone === true) this.#serve();
+    else this.#adapt();
     return waiting;
   }
 
-  /** Gives a cell back. */
-  release(cell: Cell): void {
-    const member = this.#members.get(cell);
-    if (member === undefined) return;
-    member.leases--;
-    this.#serveLine(cell, member);
-    if (member.leases > 0) return;
-    if (this.#closed) cell.kill("closed");
-    else if (this.#count() > this.#options.cellsMin && !cell.isDead) {
-      member.cancelIdle = this.#options.clock.after(IDLE_MS_MAX, () => this.#shrink(cell, member));
-    }
+  /** Gives a cell no more calls; it is killed when the last it has is done. The first reason counts. */
+  retire(cell: Cell, reason: string): void {
+    const member = this.#slots.get(cell);
+    if (member === undefined || !isUsable(member)) return;
+    member.retiredFor = reason;
+    this.#options.observer.cellRetired?.(cell, reason);
+    if (member.loans.size === 0) cell.kill(reason);
+    this.#serve();
   }
 
-  /** Refuses whoever waits and everyone after; ends idle cells now and leased ones when they come back. */
+  /** Refuses whoever waits and everyone after; ends idle cells now and lent ones when they come back. */
   close(): void {
     this.#closed = true;
-    this.#cancelGrowth?.();
-    this.#cancelRetry?.();
+    this.#growth.close();
+    this.#starter.close();
     this.#line.refuseAll(closing);
-    for (const [cell, member] of this.#members) {
-      member.cancelIdle?.();
-      if (member.leases === 0) cell.kill("closed");
+    for (const member of this.#slots.members()) {
+      cancelIdle(member);
+      if (member.loans.size === 0) member.cell.kill("closed");
     }
   }
 
   /** Kills every cell and resolves when all have ended. */
   async kill(reason: string): Promise<void> {
     this.close();
-    for (const cell of this.#members.keys()) cell.kill(reason);
-    while (this.#ending.size > 0) await Promise.all(this.#ending);
+    for (const { cell } of this.#slots.members()) cell.kill(reason);
+    await this.#starter.drained();
+  }
+
+  #roomFor(wait: Wait): Member<Cell> | undefined {
+    const { roomiest, slotsFree } = this.#slots.survey();
+    return roomiest !== undefined && this.#line.mayPass(wait, slotsFree) ? roomiest : undefined;
+  }
+
+  #lend(member: Member<Cell>, account: Account, hold: "alone" | "shared"): Lease<Cell> {
+    cancelIdle(member);
+    const { clock } = this.#options;
+    const slot = new Slot(member.cell, account, clock.nowMs(), (given) => this.#takeBack(member, given));
+    member.loans.add(slot);
+    if (hold === "alone") {
+      member.hold = "alone";
+      // The others keep a cell.
+      const { usable, alone } = this.#slots.survey();
+      if (usable === alone) this.#grow();
+    }
+    if (hold === "alone" || member.loans.size >= this.#growLeases) this.#growth.watch();
+    return slot;
+  }
+
+  #takeBack(member: Member<Cell>, slot: Slot<Cell>): void {
+    member.loans.delete(slot);
+    this.#line.giveBack(slot.account);
+    const wasAlone = member.hold === "alone";
+    if (member.loans.size === 0) {
+      if (wasAlone) member.hold = "none";
+      if (this.#closed) member.cell.kill("closed");
+      else if (member.retiredFor !== undefined) member.cell.kill(member.retiredFor);
+    }
+    this.#serve(wasAlone);
+    this.#watchIdle(member);
   }
 
   /**
-   * A brisk cell with few calls: waking another would cost more than the wait. Else an idle cell, else the
-   * moving one with the most room. A call that was handed back unbegun gets an idle
-   * one or waits: behind another it could be handed back for ever.
+   * Lends what is free to whoever's turn it is. Calls that must run alone come first, or no cell would ever be
+   * empty; but after one of them it is the turn of the others, or in a single cell they would never run.
    */
-  #choose(isReturned: boolean): Cell | undefined {
-    let best: Cell | undefined;
-    let bestLeases = isReturned ? 1 : this.#options.callsPerCellMax;
-    for (const [cell, { leases }] of this.#members) {
-      if (cell.isDead) continue;
-      if (!isReturned && leases > 0 && leases < this.#packedMax && cell.isBrisk) return cell;
-      if (leases >= bestLeases || (leases > 0 && !cell.isMoving)) continue;
-      best = cell;
-      bestLeases = leases;
-    }
-    return best;
-  }
-
-  #lend(cell: Cell): void {
-    const member = this.#members.get(cell);
-    if (member === undefined) return;
-    member.cancelIdle?.();
-    member.cancelIdle = undefined;
-    member.leases++;
-    this.#servedCount++;
-  }
-
-  /** Lends a cell to as many of the line as it has room for. */
-  #serveLine(cell: Cell, member: Member): void {
-    while (!cell.isDead && this.#line.depth > 0 && member.leases < this.#options.callsPerCellMax) {
-      if (member.leases > 0 && (this.#line.isFirstReturned || !cell.isMoving)) return;
-      this.#lend(cell);
-      this.#line.grant(cell);
-    }
-  }
-
-  /** A cell has idled for long: it goes, unless others went meanwhile and it is needed for the minimum. */
-  #shrink(cell: Cell, member: Member): void {
-    member.cancelIdle = undefined;
-    if (this.#count() > this.#options.cellsMin) cell.kill("idle");
-  }
-
-  #startOne(): Promise<void> {
-    const started = this.#outsideRequests(() => this.#startAndWelcome());
-    this.#ending.add(started);
-    return started.finally(() => this.#ending.delete(started));
-  }
-
-  async #startAndWelcome(): Promise<void> {
-    this.#starting++;
-    const startedAtMs = this.#options.clock.nowMs();
-    let cell: Cell | undefined;
+  #serve(othersFirst = false): void {
+    // Somebody may leave the line while it is served.
+    if (this.#closed || this.#serving) return;
+    this.#serving = true;
     try {
-      cell = await this.#options.startCell(this.#nextId++);
-      this.#failures = 0;
-    } catch (error) {
-      this.#failures++;
-      this.#options.observer.cellFailedToStart(error);
+      if (this.#line.depth > 0 || this.#alone.hasClaim) {
+        if (othersFirst) { while (this.#serveOne()); }
+        this.#alone.serve();
+        while (this.#serveOne());
+      }
+    } finally {
+      this.#serving = false;
     }
-    this.#starting--;
-    if (cell === undefined) this.#retryLater();
+    this.#adapt();
+  }
+
+  #serveOne(): boolean {
+    const { roomiest, slotsFree } = this.#slots.survey();
+    const turn = roomiest === undefined ? undefined : this.#line.next(slotsFree);
+    if (roomiest === undefined || turn === undefined) return false;
+    turn.value.serve((account) => this.#lend(roomiest, account, "shared"));
+    return true;
+  }
+
+  /** Starts what is missing now, and watches for what may be missing soon. */
+  #adapt(): void {
+    while (this.#isShort() && this.#starter.isReady) void this.#starter.start();
+    if (this.#line.depth === 0) this.#growth.noteFull(false);
     else {
-      this.#welcome(cell, this.#options.clock.nowMs() - startedAtMs);
-      this.#replenish();
+      this.#growth.noteFull(this.#slots.survey().roomiest === undefined);
+      this.#growth.watch();
     }
+  }
+
+  /** Whether the minimum is missing, or a call waits and there is no cell at all. */
+  #isShort(): boolean {
+    const count = this.#count();
+    return count < this.#options.cellsMin || (count === 0 && this.#line.depth > 0);
+  }
+
+  /** Starts a cell above the minimum if there may be one; whether it did. */
+  #grow(): boolean {
+    const mayGrow = this.#mayGrow();
+    if (mayGrow) void this.#starter.start();
+    return mayGrow;
+  }
+
+  /** One at a time, and not before retired cells made room: they still hold memory. */
+  #mayGrow(): boolean {
+    if (!this.#starter.isReady || this.#starter.starting > 0) return false;
+    return this.#slots.counts().cells < this.#options.cellsMax;
   }
 
   #welcome(cell: Cell, startMs: number): void {
-    const member: Member = { leases: 0, cancelIdle: undefined };
-    this.#members.set(cell, member);
-    const ended = cell.ended.then(() => this.#bury(cell));
-    this.#ending.add(ended);
-    void ended.finally(() => this.#ending.delete(ended));
+    const member = this.#slots.add(cell);
     this.#options.observer.cellStarted(cell, startMs);
-    // As if it had been lent: the line is served, and idling begins to count.
-    member.leases++;
-    this.release(cell);
+    if (this.#closed) return cell.kill("closed");
+    // However soon it is full: the next cell needs a reason that lasts from now on.
+    this.#growth.noteFull(false);
+    this.#serve();
+    this.#watchIdle(member);
+  }
+
+  #mourn(error: unknown): void {
+    this.#options.observer.cellFailedToStart(error);
+    // Who waited for that cell alone needs another now.
+    this.#serve();
   }
 
   #bury(cell: Cell): void {
-    this.#members.get(cell)?.cancelIdle?.();
-    this.#members.delete(cell);
+    const member = this.#slots.get(cell);
+    if (member !== undefined) cancelIdle(member);
+    this.#slots.remove(cell);
     this.#options.observer.cellEnded(cell);
-    this.#replenish();
+    this.#serve();
   }
 
-  /** Starts what is missing to the minimum; while starts fail, only the retry does. */
-  #replenish(): void {
-    if (this.#closed || this.#failures > 0) return;
-    while (this.#count() < this.#options.cellsMin) void this.#startOne();
-  }
-
-  #retryLater(): void {
-    if (this.#closed || this.#cancelRetry !== undefined) return;
-    const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(this.#failures - 1, 10));
-    this.#cancelRetry = this.#options.clock.after(pauseMs, () => {
-      this.#cancelRetry = undefined;
-      while (!this.#closed && this.#count() < this.#options.cellsMin) void this.#startOne();
+  /** Lets an idle cell above the minimum go after a while. */
+  #watchIdle(member: Member<Cell>): void {
+    if (this.#closed || member.loans.size > 0 || !isUsable(member) || member.cancelIdle !== undefined) return;
+    const { cellsMin, clock } = this.#options;
+    if (this.#count() <= cellsMin) return;
+    member.cancelIdle = clock.after(IDLE_MS_MAX, () => {
+      member.cancelIdle = undefined;
+      // Others may have gone meanwhile, so that it is needed for the minimum.
+      if (this.#count() > cellsMin) member.cell.kill("idle");
     });
   }
 
-  #growLater(): void {
-    if (this.#cancelGrowth !== undefined || this.#count() >= this.#options.cellsMax) return;
-    const depthThen = this.#line.depth;
-    const servedThen = this.#servedCount;
-    this.#cancelGrowth = this.#options.clock.after(GROW_AFTER_MS, () => {
-      this.#cancelGrowth = undefined;
-      if (this.#closed || this.#line.depth === 0) return;
-      // A line that moves needs no more cells: growth is for calls that hold theirs.
-      const served = this.#servedCount - servedThen;
-      if (served < depthThen && this.#count() < this.#options.cellsMax) void this.#startOne();
-      this.#growLater();
-    });
-  }
-
-  /** Cells that live or are about to; one whose end is ordered no longer counts. */
+  /** Cells that may take calls, or soon will. */
   #count(): number {
-    let live = 0;
-    for (const cell of this.#members.keys()) live += cell.isDead ? 0 : 1;
-    return live + this.#starting;
+    return this.#slots.survey().usable + this.#starter.starting;
   }
+}
+
+function cancelIdle(member: Member<PooledCell>): void {
+  member.cancelIdle?.();
+  member.cancelIdle = undefined;
 }
 
 function closing(): Error {

@@ -2,11 +2,8 @@
  * CellProcess: one child process, from the gateway's side.
  *
  * Owns the process, its socket, the modules it was sent and the requests it was given. It does not choose
- * what runs where (cell_pool.ts). A cell works on one request at a time, the first; others may wait in the
- * socket behind it, each with a moment after which the cell must not start it any more, so that a request
- * behind a slow one is handed back and tried elsewhere (docs/decisions/0002-cells.md).
- * Invariants: a request resolves exactly once; one that is handed back has not run and never will; a death
- * is reported only after everything the cell had printed was read.
+ * what runs where (cell_pool.ts) or judge its health (cell_watch.ts). Invariants: a request resolves exactly
+ * once; a death is reported only after everything the cell had answered and printed was read.
  */
 import { setImmediate } from "node:timers";
 import type { Clock } from "../model/clock.ts";
@@ -17,28 +14,35 @@ import { FrameWriter } from "../wire/frame_writer.ts";
 import { FRAME } from "../wire/messages.ts";
 import type {
   CallMeta,
+  CancelMeta,
   CellLogLine,
   ConfigureMeta,
+  PongMeta,
   PreparedMeta,
   PrepareMeta,
   ResultMeta,
 } from "../wire/messages.ts";
 import { readCellLog, readTail } from "./cell_log.ts";
 import { ModuleShelf } from "./module_shelf.ts";
-import { RequestLine } from "./request_line.ts";
+import { RequestTable } from "./request_table.ts";
+import type { CellAnswer } from "./request_table.ts";
 import { spawnCell } from "./spawn_cell.ts";
 import type { CellOptions, SpawnedCell } from "./spawn_cell.ts";
 
-/** Reported when a cell was killed because its running request had had its time. */
+/** Reported when a cell was killed because a request had had its time and could not be stopped otherwise. */
 export const KILLED_AT_DEADLINE = "deadline_elapsed";
 
-/** How a cell answered: with its frame, not at all because it died, or not at all because it never began. */
-export type CellAnswer<Meta> =
-  | { readonly type: "answered"; readonly meta: Meta; readonly blob: Uint8Array<ArrayBuffer> }
-  | { readonly type: "died"; readonly reason: string }
-  | { readonly type: "handed_back" };
+/** How long past its deadline a call may be unanswered: a cell that lives stops it within milliseconds. */
+const OVERDUE_MS_MAX = 2_000;
 
 const ignoreLine = (): void => {};
+
+/** A call under way. */
+export interface RunningCall {
+  readonly answer: Promise<CellAnswer<ResultMeta>>;
+  /** Has the cell end it; it is answered as ever. */
+  cancel(by: CancelMeta["by"]): void;
+}
 
 /** A running child process. */
 export class CellProcess {
@@ -49,15 +53,19 @@ export class CellProcess {
   readonly #spawned: SpawnedCell;
   readonly #writer: FrameWriter;
   readonly #shelf: ModuleShelf;
-  readonly #line: RequestLine;
+  readonly #requests = new RequestTable();
+  readonly #pings = new Map<number, () => void>();
   /** See SpawnedCell; every answer that was under way for less time makes it better. */
   #clockOffsetMs: number;
   #nextRequestId = 1;
+  #residentBytes: number | undefined;
+  #wasOverdue = false;
   #killReason: string | undefined;
   /** Its socket is gone: it is dying, or is made to. The reason is whatever its status says. */
   #disconnected = false;
   #dead = false;
   #deathReason = "";
+  #digestsAtDeath: ReadonlySet<string> = new Set();
 
   /** Starts a process and resolves when it is ready to serve. Rejects if it does not get there. */
   static async start(options: CellOptions): Promise<CellProcess> {
@@ -70,10 +78,6 @@ export class CellProcess {
     this.#spawned = spawned;
     this.#clockOffsetMs = spawned.clockOffsetMs;
     this.#shelf = new ModuleShelf(options.moduleBytesMax);
-    this.#line = new RequestLine(options.clock, {
-      lastReadMs: () => spawned.source.lastReadMs,
-      deadlinePassed: () => this.kill(KILLED_AT_DEADLINE),
-    });
     this.#writer = new FrameWriter(
       spawned.connection,
       () => this.#disconnect(),
@@ -82,7 +86,7 @@ export class CellProcess {
     );
     const configure: ConfigureMeta = { limits: options.limits };
     this.#writer.send(FRAME.configure, 0, configure);
-    const log = readCellLog(spawned.child.stdout, (line) => this.#line.takeLogLine(line));
+    const log = readCellLog(spawned.child.stdout, (line) => this.#requests.takeLogLine(line));
     void log.then((wellBehaved) => wellBehaved || this.kill("log_overflow"), () => {});
     const frames = this.#readFrames(spawned.reader);
     this.ended = this.#awaitEnd(frames, log, readTail(spawned.child.stderr));
@@ -96,52 +100,85 @@ export class CellProcess {
     return this.#dead || this.#disconnected || this.#killReason !== undefined;
   }
 
-  /** Whether a request sent now is likely to be begun soon. */
-  get isMoving(): boolean {
-    return this.#line.isMoving;
-  }
-
-  /** Whether a request sent now would begin sooner than an idle cell wakes up. */
-  get isBrisk(): boolean {
-    return this.#line.isBrisk;
-  }
-
   /** Why the process ended; empty while it lives. */
   get deathReason(): string {
     return this.#deathReason;
   }
 
-  hasModule(digest: string): boolean {
-    return this.#shelf.has(digest);
+  /** What was inside when it ended: digests of the modules of unanswered calls. */
+  get digestsAtDeath(): ReadonlySet<string> {
+    return this.#digestsAtDeath;
+  }
+
+  /** Resident memory as of the last ping. */
+  get residentBytes(): number | undefined {
+    return this.#residentBytes;
+  }
+
+  /** Whether the cell has a module, by the key of its artifact. */
+  hasModule(key: string): boolean {
+    return this.#shelf.has(key);
   }
 
   /** Sends a module that the cell does not have; drops the least recently used ones over the bound. */
-  sendModule(digest: string, bytes: Uint8Array): void {
-    const { number, evicted } = this.#shelf.add(digest, bytes.length);
+  sendModule(key: string, instrumented: Uint8Array): void {
+    const { number, evicted } = this.#shelf.add(key, instrumented.length);
     for (const old of evicted) this.#writer.send(FRAME.forget, old, undefined);
-    this.#writer.send(FRAME.module, number, undefined, bytes);
+    this.#writer.send(FRAME.module, number, undefined, instrumented);
   }
 
   /** Runs a call on a module sent before. `onLine` gets the guest's log lines, all before the answer. */
   call(
+    key: string,
     digest: string,
-    meta: Omit<CallMeta, "module" | "startBy">,
+    meta: Omit<CallMeta, "module">,
     input: Uint8Array,
     deadlineAtMs: number,
     onLine: (line: CellLogLine) => void,
-  ): Promise<CellAnswer<ResultMeta>> {
-    const full = { ...meta, module: this.#shelf.use(digest) };
-    return this.#request(FRAME.call, full, input, deadlineAtMs, onLine) as Promise<CellAnswer<ResultMeta>>;
+  ): RunningCall {
+    if (this.isDead) return { answer: Promise.resolve(this.#died()), cancel: () => {} };
+    const id = this.#nextRequestId++ >>> 0;
+    const answer = this.#requests.add(id, { digest, deadlineAtMs, onLine });
+    this.#writer.send(FRAME.call, id, { ...meta, module: this.#shelf.use(key) }, input);
+    return {
+      answer: answer as Promise<CellAnswer<ResultMeta>>,
+      cancel: (by) => {
+        if (!this.isDead) this.#writer.send(FRAME.cancel, id, { by } satisfies CancelMeta);
+      },
+    };
   }
 
-  /** Has a deploy body examined. */
-  prepare(
-    meta: Omit<PrepareMeta, "startBy">,
+  /** Has a module examined and instrumented. That cannot be interrupted, so its deadline kills the cell. */
+  async prepare(
+    meta: PrepareMeta,
     body: Uint8Array,
     deadlineAtMs: number,
   ): Promise<CellAnswer<PreparedMeta>> {
-    const answer = this.#request(FRAME.prepare, meta, body, deadlineAtMs, ignoreLine);
-    return answer as Promise<CellAnswer<PreparedMeta>>;
+    if (this.isDead) return this.#died();
+    const id = this.#nextRequestId++ >>> 0;
+    const answer = this.#requests.add(id, { digest: "", deadlineAtMs, onLine: ignoreLine });
+    this.#writer.send(FRAME.prepare, id, meta, body);
+    const remainingMs = Math.max(0, deadlineAtMs - this.#clock.nowMs());
+    const cancelTimer = this.#clock.after(remainingMs, () => this.kill(KILLED_AT_DEADLINE));
+    try {
+      return await answer as CellAnswer<PreparedMeta>;
+    } finally {
+      cancelTimer();
+    }
+  }
+
+  /** Resolves when the cell has answered a ping. Looks for calls that it should have stopped, too. */
+  ping(): Promise<void> {
+    const isOverdue = this.#requests.overdueMs(this.#clock.nowMs()) > OVERDUE_MS_MAX;
+    // Seen twice: the answer may have been waiting in the socket for a gateway that was busy itself.
+    if (isOverdue && this.#wasOverdue) this.kill("overdue");
+    this.#wasOverdue = isOverdue;
+    if (this.isDead) return this.ended;
+    const id = this.#nextRequestId++ >>> 0;
+    return new Promise((resolve) => {
+      this.#pings.set(id, resolve);
+      this.#writer.send(FRAME.ping, id, undefined);
+    });
   }
 
   /** An instant of the cell's clock on the gateway's; never earlier than it really was. */
@@ -154,6 +191,10 @@ export class CellProcess {
     if (this.isDead) return;
     this.#killReason = reason;
     this.#sendKill();
+  }
+
+  #died(): { readonly type: "died"; readonly reason: string } {
+    return { type: "died", reason: this.#deathReason || this.#killReason || "disconnected" };
   }
 
   #disconnect(): void {
@@ -170,22 +211,6 @@ export class CellProcess {
     }
   }
 
-  #request(
-    type: number,
-    meta: object,
-    blob: Uint8Array,
-    deadlineAtMs: number,
-    onLine: (line: CellLogLine) => void,
-  ): Promise<CellAnswer<unknown>> {
-    if (this.isDead) return Promise.resolve({ type: "handed_back" });
-    const id = this.#nextRequestId++ >>> 0;
-    const { answer, startByMs } = this.#line.add(id, deadlineAtMs, onLine);
-    // The offset is never too small, so the cell's own clock reaches `startBy` no later than ours.
-    const startBy = startByMs === undefined ? {} : { startBy: startByMs - this.#clockOffsetMs };
-    this.#writer.send(type, id, { ...meta, ...startBy }, blob);
-    return answer;
-  }
-
   async #readFrames(reader: FrameReader): Promise<void> {
     try {
       for (let frame = await reader.next(); frame !== undefined; frame = await reader.next()) {
@@ -200,16 +225,20 @@ export class CellProcess {
   #take(frame: Frame): boolean {
     switch (frame.type) {
       case FRAME.prepared:
-        return this.#line.answer(frame, 0);
+        return this.#requests.answer(frame, 0);
       case FRAME.result: {
         const meta = frame.meta as ResultMeta;
         const endedAtMs = meta.startedAtMs + (meta.spans.at(-1)?.endUs ?? 0) / 1000;
         this.#clockOffsetMs = Math.min(this.#clockOffsetMs, this.#spawned.source.lastReadMs - endedAtMs);
-        return this.#line.answer(frame, meta.logLines);
+        return this.#requests.answer(frame, meta.logLines);
       }
-      case FRAME.not_started:
-        this.#line.handBack(frame.id);
-        return true;
+      case FRAME.pong: {
+        this.#residentBytes = (frame.meta as PongMeta).residentBytes;
+        const answered = this.#pings.get(frame.id);
+        this.#pings.delete(frame.id);
+        answered?.();
+        return answered !== undefined;
+      }
       default:
         return false;
     }
@@ -221,8 +250,7 @@ export class CellProcess {
     stderrTail: Promise<string>,
   ): Promise<void> {
     const status = await this.#spawned.child.status;
-    // What it had answered is still in the socket. A call whose answer is there is not lost, and the one
-    // behind it may have been begun: it must not be taken for one that never was.
+    // What it had answered is still in the socket, and a call whose answer is there is not lost.
     await frames;
     await log.catch(() => false);
     const tail = await stderrTail.catch(() => "");
@@ -234,7 +262,10 @@ export class CellProcess {
     } catch {
       // The reader closed it when the peer went.
     }
-    this.#line.close(this.#deathReason);
+    this.#digestsAtDeath = this.#requests.digests();
+    this.#requests.close(this.#deathReason);
+    for (const answered of this.#pings.values()) answered();
+    this.#pings.clear();
   }
 }
 

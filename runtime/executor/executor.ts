@@ -1,76 +1,83 @@
 /**
- * Executor: from an Invocation to an Execution, on a leased cell.
+ * Executor: from an Invocation to an Execution, on a slot of a leased cell.
  *
- * Owns the `invoke.run` span, the lease, the deadline and the translation of a cell's death into an Outcome.
- * It knows no HTTP and no storage. Invariant: every run ends with exactly one outcome, one whole span tree
- * and its lease given back, also when the cell is killed under it.
+ * Owns the `invoke.run` span, the lease, the one retry of a call that may run twice, and the translation of a
+ * cell's death into an Outcome. It knows no HTTP and no storage. Invariant: every run ends with exactly one
+ * outcome, one whole span tree per attempt and its lease given back, also when the cell is killed under it.
  */
-import type { Counter, Gauge, Span, SpanIds, Telemetry } from "../../telemetry/mod.ts";
+import type { Counter, Gauge, Histogram, Span, SpanIds, Telemetry } from "../../telemetry/mod.ts";
 import type { Clock } from "../model/clock.ts";
-import { fault, fromFaultRecord, RuntimeFault } from "../model/fault.ts";
+import { RuntimeFault } from "../model/fault.ts";
 import { InvariantError } from "../model/invariant.ts";
 import type { Execution, Invocation } from "../model/invocation.ts";
+import type { Limits } from "../model/limits.ts";
 import { findFunctionExport } from "../model/module_facts.ts";
-import type { ModuleFacts } from "../model/module_facts.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { LimitsOf } from "../model/tenant_limits.ts";
+import { NO_USAGE } from "../model/usage.ts";
 import type { ResultMeta } from "../wire/messages.ts";
-import type { Wait } from "./admission.ts";
+import type { Artifact, Artifacts } from "./artifacts.ts";
+import { boundedWait } from "./bounded_wait.ts";
 import { KILLED_AT_DEADLINE } from "./cell_process.ts";
-import type { CellAnswer, CellProcess } from "./cell_process.ts";
+import type { CellProcess, RunningCall } from "./cell_process.ts";
 import type { CellPool } from "./cell_pool.ts";
+import { Departures } from "./departures.ts";
 import { logGuestLine } from "./guest_lines.ts";
 import { recordCellSpans, recordLostSpans } from "./hops.ts";
 import type { HopContext } from "./hops.ts";
+import type { Metering } from "./metering.ts";
+import type { Quarantine } from "./quarantine.ts";
+import type { CellAnswer } from "./request_table.ts";
 
 /** What an executor works with. */
 export interface ExecutorOptions {
   readonly pool: CellPool<CellProcess>;
+  readonly artifacts: Artifacts;
+  readonly quarantine: Quarantine;
+  readonly metering: Metering;
+  readonly limitsOf: LimitsOf;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
-  /** The bytes of a module by its digest. */
-  readonly moduleBytes: (digest: string) => Promise<Uint8Array>;
 }
 
-/** A deploy body that was found good. */
-export interface PreparedModule {
-  /** Present when the body was JSON. */
-  readonly name: string | undefined;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly facts: ModuleFacts;
+/** One attempt: what it led to, and when the cell began it. */
+interface Attempt {
+  readonly startedAtMs: number;
+  readonly cold: boolean;
+  readonly result: Omit<Execution, "queueMs" | "cold">;
 }
-
-/** How a call on one cell went: it ended there, or it never began. */
-type CallEnd =
-  | {
-    readonly type: "ended";
-    readonly startedAtMs: number;
-    readonly result: Omit<Execution, "queueMs" | "cold">;
-  }
-  | { readonly type: "handed_back" };
 
 /** Runs invocations. */
 export class Executor {
   readonly #options: ExecutorOptions;
+  readonly #running = new Set<RunningCall>();
+  readonly #departures: Departures;
   readonly #active: Gauge;
   readonly #spawns: Counter;
   readonly #terminations: Counter;
+  readonly #queueWait: Histogram;
+  readonly #retries: Counter;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
     const { metrics } = options.telemetry;
+    this.#departures = new Departures(options.clock);
     this.#active = metrics.gauge("tensor_wasm_active_instances", {});
     this.#spawns = metrics.counter("tensor_wasm_instance_spawns_total", {});
     this.#terminations = metrics.counter("tensor_wasm_instance_terminations_total", {});
+    this.#queueWait = metrics.histogram("tensor_wasm_queue_wait_seconds", {});
+    this.#retries = metrics.counter("tensor_wasm_call_retries_total", {});
   }
 
   /**
    * Runs one invocation under the active span.
    *
-   * @throws RuntimeFault `capacity_exhausted` or `invoke_timeout` when it never got a cell, `internal` when
-   * a cell failed by a bug of ours; ClientGone when the client left while it waited
+   * @throws RuntimeFault `capacity_exhausted`, `tenant_capacity_exhausted` or `invoke_timeout` when it never
+   * got a cell, `module_quarantined`, `internal` when a cell failed by a bug of ours; ClientGone when the client
+   * left while it waited
    */
   async run(invocation: Invocation): Promise<Execution> {
-    const { clock, telemetry } = this.#options;
+    const { clock, telemetry, metering } = this.#options;
     const span = telemetry.tracer.startSpan("invoke.run", {
       tenant: invocation.tenant,
       function_id: invocation.function.id,
@@ -79,14 +86,20 @@ export class Executor {
     const askedAtMs = clock.nowMs();
     this.#active.inc();
     try {
-      const execution = await this.#runUnder(span, invocation);
-      span.setAttribute("queue_ms", execution.queueMs);
-      span.setAttribute("cold", execution.cold);
+      const { result, cold, startedAtMs } = await this.#attempts(span, invocation);
+      const queueMs = wholeMicros(startedAtMs - askedAtMs);
+      const execution: Execution = { ...result, cold, queueMs };
+      this.#queueWait.observe(queueMs / 1000);
+      metering.record(invocation.tenant, execution);
+      span.setAttribute("queue_ms", queueMs);
+      span.setAttribute("cold", cold);
       if (!isSuccess(execution.outcome)) span.fail(execution.outcome.type);
       return execution;
     } catch (error) {
       // It never began, so all its time was queueing.
-      span.setAttribute("queue_ms", wholeMicros(clock.nowMs() - askedAtMs));
+      const queueMs = wholeMicros(clock.nowMs() - askedAtMs);
+      this.#queueWait.observe(queueMs / 1000);
+      span.setAttribute("queue_ms", queueMs);
       span.fail(error instanceof RuntimeFault ? error.code : "error");
       throw error;
     } finally {
@@ -95,70 +108,61 @@ export class Executor {
     }
   }
 
-  /**
-   * Examines a deploy body in a cell.
-   *
-   * @throws RuntimeFault of the examination, or as `run` does
-   */
-  async prepare(
-    form: "json" | "wasm",
-    body: Uint8Array<ArrayBuffer>,
-    deadlineMs: number,
-  ): Promise<PreparedModule> {
-    const deadlineAtMs = this.#options.clock.nowMs() + deadlineMs;
-    const answer = await this.#onCell(
-      { deadlineMs, deadlineAtMs },
-      (cell) => cell.prepare({ form }, body, deadlineAtMs),
-    );
-    if (answer.type === "died") throw prepareDied(answer.reason, deadlineMs);
-    if ("fault" in answer.meta) throw fromFaultRecord(answer.meta.fault);
-    const { name, facts } = answer.meta;
-    return { name, facts, bytes: form === "json" ? answer.blob : body };
+  /** Ends every call that runs, because the gateway is shutting down. They are answered as ever. */
+  cancelAll(): void {
+    for (const call of this.#running) call.cancel("drain");
   }
 
-  /** Leases a cell for `work`, and another one each time the work is handed back unbegun. */
-  async #onCell<Answer extends { readonly type: "answered" | "died" | "ended" }>(
-    wait: Wait,
-    work: (cell: CellProcess) => Promise<Answer | { readonly type: "handed_back" }>,
-  ): Promise<Answer> {
-    const { pool } = this.#options;
-    for (let hasWaited = false;; hasWaited = true) {
-      const leased = pool.lease(hasWaited ? { ...wait, hasWaited } : wait);
-      const cell = leased instanceof Promise ? await leased : leased;
-      try {
-        const answer = await work(cell);
-        if (!isHandedBack(answer)) return answer;
-      } finally {
-        pool.release(cell);
-      }
+  /** Once; twice if its cell died and the caller said that it may run again. */
+  async #attempts(span: Span<"invoke.run">, invocation: Invocation): Promise<Attempt> {
+    const attempt = await this.#attempt(span, invocation);
+    const { outcome } = attempt.result;
+    const mayRetry = outcome.type === "lost" && invocation.idempotent === true &&
+      this.#options.clock.nowMs() < invocation.deadlineAtMs;
+    if (!mayRetry) return attempt;
+    this.#retries.inc();
+    span.setAttribute("attempt", 2);
+    return await this.#attempt(span, invocation);
+  }
+
+  async #attempt(span: Span<"invoke.run">, invocation: Invocation): Promise<Attempt> {
+    const { artifacts, limitsOf, quarantine } = this.#options;
+    const { digest } = invocation.function;
+    const limits = limitsOf(invocation.tenant);
+    const alone = quarantine.check(digest) === "alone";
+    const artifact = artifacts.find(artifacts.keyOf(digest, limits)) ??
+      await boundedWait(artifacts.make(digest, { ...invocation, limits }), invocation, this.#options.clock);
+    for (;;) {
+      using lease = await this.#options.pool.lease({ ...waitOf(invocation, limits), alone });
+      const { cell } = lease;
+      // It may have died between the lease and this moment. Nothing was sent yet.
+      if (cell.isDead) continue;
+      const cold = !cell.hasModule(artifact.key);
+      if (cold) cell.sendModule(artifact.key, artifact.bytes);
+      const attempt = await this.#call(cell, artifact, invocation, limits, span.ids);
+      if (alone && attempt.result.outcome.type !== "lost") quarantine.ranWell(digest);
+      return { ...attempt, cold };
     }
   }
 
-  async #runUnder(span: Span<"invoke.run">, invocation: Invocation): Promise<Execution> {
-    const { clock } = this.#options;
-    const askedAtMs = clock.nowMs();
-    let cold = false;
-    const done = await this.#onCell(invocation, async (cell) => {
-      const { digest } = invocation.function;
-      if (!cell.hasModule(digest)) {
-        cold = true;
-        const bytes = await this.#options.moduleBytes(digest);
-        // Another call may have sent it while this one was reading.
-        if (!cell.hasModule(digest)) cell.sendModule(digest, bytes);
-      }
-      return await this.#call(cell, invocation, span.ids);
-    });
-    return { ...done.result, cold, queueMs: wholeMicros(done.startedAtMs - askedAtMs) };
-  }
-
-  async #call(cell: CellProcess, invocation: Invocation, parent: SpanIds | undefined): Promise<CallEnd> {
+  async #call(
+    cell: CellProcess,
+    artifact: Artifact,
+    invocation: Invocation,
+    limits: Limits,
+    parent: SpanIds | undefined,
+  ): Promise<Omit<Attempt, "cold">> {
     const { clock, telemetry } = this.#options;
     const spawn = telemetry.tracer.allotIds(parent);
     const initialize = needsInitialize(invocation);
     const sentAtMs = clock.nowMs();
-    const answer = await cell.call(
+    const call = cell.call(
+      artifact.key,
       invocation.function.digest,
       {
+        tenant: invocation.tenant,
+        fuelMax: limits.fuelMax,
+        outputBytesMax: limits.outputBytesMax,
         export: invocation.export,
         args: invocation.args,
         resultTypes: invocation.resultTypes,
@@ -172,7 +176,7 @@ export class Executor {
       invocation.deadlineAtMs,
       (line) => logGuestLine(telemetry, invocation, spawn, line),
     );
-    if (answer.type === "handed_back") return answer;
+    const answer = await this.#whileRunning(call, invocation);
     this.#spawns.inc();
     this.#terminations.inc();
     const context: HopContext = {
@@ -184,12 +188,23 @@ export class Executor {
       startedAtMs: answer.type === "died" ? sentAtMs : startOf(answer.meta, cell, sentAtMs, clock.nowMs()),
       initialize,
     };
-    return { type: "ended", startedAtMs: context.startedAtMs, result: this.#finish(cell, answer, context) };
+    return { startedAtMs: context.startedAtMs, result: this.#finish(cell, answer, context) };
+  }
+
+  async #whileRunning(call: RunningCall, { cancellation }: Invocation): Promise<CellAnswer<ResultMeta>> {
+    this.#running.add(call);
+    const unwatch = this.#departures.watch(cancellation, () => call.cancel("client"));
+    try {
+      return await call.answer;
+    } finally {
+      unwatch();
+      this.#running.delete(call);
+    }
   }
 
   #finish(
     cell: CellProcess,
-    answer: Exclude<CellAnswer<ResultMeta>, { type: "handed_back" }>,
+    answer: CellAnswer<ResultMeta>,
     context: HopContext,
   ): Omit<Execution, "queueMs" | "cold"> {
     const nowMs = this.#options.clock.nowMs();
@@ -197,22 +212,29 @@ export class Executor {
     if (answer.type === "died") {
       const outcome = lostOutcome(answer.reason, invocation, nowMs);
       recordLostSpans(context, outcome, answer.reason, Math.min(nowMs, invocation.deadlineAtMs), nowMs);
-      return { outcome, output: new Uint8Array(0), contentType: undefined };
+      return { outcome, output: new Uint8Array(0), contentType: undefined, usage: NO_USAGE };
     }
     const { meta, blob } = answer;
     if (meta.fault !== undefined) {
       recordLostSpans(context, meta.outcome, "cell_fault", nowMs, nowMs);
-      // A cell that hit a bug of ours is not trusted with another call.
+      // A cell that hit a bug of ours is not trusted with another call, nor is the module that led there.
+      this.#options.quarantine.cellCrashed([invocation.function.digest]);
       cell.kill("quarantined");
       throw new InvariantError(meta.fault.message);
     }
-    recordCellSpans(context, meta.spans, meta.outcome);
-    return { outcome: meta.outcome, output: blob, contentType: meta.contentType };
+    recordCellSpans(context, meta.spans, meta.outcome, meta.usage);
+    return { outcome: meta.outcome, output: blob, contentType: meta.contentType, usage: meta.usage };
   }
 }
 
-function isHandedBack(answer: { readonly type: string }): answer is { readonly type: "handed_back" } {
-  return answer.type === "handed_back";
+function waitOf(
+  { tenant, deadlineMs, deadlineAtMs, cancellation }: Invocation,
+  { concurrentCallsMax, queuedCallsMax }: Limits,
+): Pick<
+  Parameters<CellPool<CellProcess>["lease"]>[0],
+  "tenant" | "deadlineMs" | "deadlineAtMs" | "cancellation" | "concurrentCallsMax" | "queuedCallsMax"
+> {
+  return { tenant, deadlineMs, deadlineAtMs, cancellation, concurrentCallsMax, queuedCallsMax };
 }
 
 /** When the cell began, on our clock; held between the sending of the call and the arrival of its answer. */
@@ -239,15 +261,10 @@ function needsInitialize(invocation: Invocation): boolean {
 
 function lostOutcome(reason: string, invocation: Invocation, nowMs: number): Outcome {
   if (reason === "closed") return { type: "cancelled", by: "drain" };
-  // The cell may have been killed at the deadline of the call before, whose answer had just left.
-  const isOwnDeadline = reason === KILLED_AT_DEADLINE && nowMs >= invocation.deadlineAtMs;
+  // A cell that had to be killed because a call would not stop: only that call is to blame.
+  const isOwnDeadline = (reason === KILLED_AT_DEADLINE || reason === "overdue") &&
+    nowMs >= invocation.deadlineAtMs;
   if (!isOwnDeadline) return { type: "lost", reason };
   const actual = Math.round(invocation.deadlineMs + nowMs - invocation.deadlineAtMs);
   return { type: "exhausted", limit: "deadline_ms", max: invocation.deadlineMs, actual };
-}
-
-function prepareDied(reason: string, deadlineMs: number): Error {
-  return reason === KILLED_AT_DEADLINE
-    ? fault("invoke_timeout", `Module could not be examined within ${deadlineMs} ms`)
-    : fault("cell_lost", "The process that examined the module died");
 }

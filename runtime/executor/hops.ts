@@ -9,6 +9,7 @@
 import type { SpanIds, Telemetry } from "../../telemetry/mod.ts";
 import type { Invocation } from "../model/invocation.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { Usage } from "../model/usage.ts";
 import type { CellHop, CellSpan } from "../wire/messages.ts";
 
 /** What the spans of a call need to know of it. */
@@ -24,18 +25,25 @@ export interface HopContext {
 }
 
 /** Records the spans that a cell reported for a finished call. */
-export function recordCellSpans(context: HopContext, spans: readonly CellSpan[], outcome: Outcome): void {
+export function recordCellSpans(
+  context: HopContext,
+  spans: readonly CellSpan[],
+  outcome: Outcome,
+  usage: Usage,
+): void {
   for (const span of spans) {
     const startMs = context.startedAtMs + span.startUs / 1000;
     const endMs = context.startedAtMs + span.endUs / 1000;
-    recordHop(context, span.hop, startMs, endMs, outcome.type, span.reason, span.events);
+    const { reason, events } = span;
+    recordHop(context, span.hop, startMs, endMs, { outcome: outcome.type, reason, events, usage });
   }
   // A start function that traps leaves no export called; the contract has a span for the export all the same.
   if (!spans.some((span) => span.hop === "call")) {
     const spawn = spans.find((span) => span.hop === "spawn");
     const terminate = spans.find((span) => span.hop === "terminate");
     const atMs = context.startedAtMs + (terminate?.startUs ?? 0) / 1000;
-    recordHop(context, "call", atMs, atMs, outcome.type, spawn?.reason ?? "not_started");
+    const reason = spawn?.reason ?? "not_started";
+    recordHop(context, "call", atMs, atMs, { outcome: outcome.type, reason, usage });
   }
 }
 
@@ -47,12 +55,20 @@ export function recordLostSpans(
   killedAtMs: number,
   endedAtMs: number,
 ): void {
-  if (context.initialize) {
-    recordHop(context, "initialize", context.startedAtMs, killedAtMs, outcome.type, reason);
-  }
-  recordHop(context, "call", context.startedAtMs, killedAtMs, outcome.type, reason);
-  recordHop(context, "terminate", killedAtMs, endedAtMs, outcome.type, reason);
-  recordHop(context, "spawn", context.startedAtMs, endedAtMs, outcome.type, reason);
+  const end = { outcome: outcome.type, reason };
+  if (context.initialize) recordHop(context, "initialize", context.startedAtMs, killedAtMs, end);
+  recordHop(context, "call", context.startedAtMs, killedAtMs, end);
+  recordHop(context, "terminate", killedAtMs, endedAtMs, end);
+  recordHop(context, "spawn", context.startedAtMs, endedAtMs, end);
+}
+
+/** How a hop ended. */
+interface HopEnd {
+  readonly outcome: Outcome["type"];
+  readonly reason?: string | undefined;
+  readonly events?: CellSpan["events"] | undefined;
+  /** Of the whole call; stands on the span of its export. */
+  readonly usage?: Usage | undefined;
 }
 
 function recordHop(
@@ -60,9 +76,7 @@ function recordHop(
   hop: CellHop,
   startMs: number,
   endMs: number,
-  outcome: Outcome["type"],
-  reason: string | undefined,
-  events: CellSpan["events"] = [],
+  { outcome, reason, events = [], usage }: HopEnd,
 ): void {
   const { telemetry, invocation, instanceId, parent, spawn, startedAtMs } = context;
   const times = { startMs, endMs };
@@ -97,6 +111,7 @@ function recordHop(
           export: hop === "call" ? invocation.export : "_initialize",
           args_len: hop === "call" ? invocation.args.length : 0,
           outcome,
+          ...(hop === "call" && usage !== undefined ? usageAttributes(usage) : {}),
           ...(reason === undefined ? {} : { reason }),
         },
       });
@@ -110,4 +125,13 @@ function recordHop(
         attributes: { instance: instanceId, reason: reason ?? outcome },
       });
   }
+}
+
+function usageAttributes(usage: Usage): Record<"fuel" | "yields" | "cpu_us" | "memory_bytes", number> {
+  return {
+    fuel: usage.fuel,
+    yields: usage.yields,
+    cpu_us: usage.cpuUs,
+    memory_bytes: usage.memoryBytes,
+  };
 }

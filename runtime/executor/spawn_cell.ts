@@ -14,6 +14,9 @@ import { FRAME } from "../wire/messages.ts";
 import type { ReadyMeta } from "../wire/messages.ts";
 
 const WASM_PAGE_BYTES = 65_536;
+const MIB = 1024 * 1024;
+/** The engine's default for the stack of JavaScript. */
+const STACK_KIB_MIN = 984;
 /** A cell is ready in tens of milliseconds; a machine under load may take long. */
 const START_TIMEOUT_MS = 20_000;
 
@@ -90,8 +93,9 @@ async function spawnIn(folder: string, options: CellOptions): Promise<SpawnedCel
     clearEnv: true,
     env: { ...options.environment, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
   }).spawn();
+  let connection: Deno.UnixConn | undefined;
   try {
-    const connection = await accept(listener, child);
+    connection = await accept(listener, child);
     const source = new TimedSource(connection, options.clock);
     const reader = new FrameReader(source);
     const frame = await reader.next();
@@ -99,11 +103,21 @@ async function spawnIn(folder: string, options: CellOptions): Promise<SpawnedCel
     const clockOffsetMs = options.clock.nowMs() - (frame.meta as ReadyMeta).nowMs;
     return { child, connection, source, reader, clockOffsetMs };
   } catch (error) {
-    child.kill("SIGKILL");
-    const { stderr } = await child.output();
-    const said = new TextDecoder().decode(stderr).trim().slice(-500);
+    connection?.close();
+    const said = await endOf(child);
     throw new Error(`Cell ${options.id} did not start${said === "" ? "" : `: ${said}`}`, { cause: error });
   }
+}
+
+/** Ends a child that is of no use, reads its pipes to their end, and returns the last of what it said. */
+async function endOf(child: Deno.ChildProcess): Promise<string> {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It had ended by itself.
+  }
+  const { stderr } = await child.output();
+  return new TextDecoder().decode(stderr).trim().slice(-500);
 }
 
 async function accept(listener: Deno.UnixListener, child: Deno.ChildProcess): Promise<Deno.UnixConn> {
@@ -124,10 +138,17 @@ async function accept(listener: Deno.UnixListener, child: Deno.ChildProcess): Pr
 }
 
 function cellArguments(socketPath: string, limits: Limits): string[] {
+  // The second is for the cell alone.
+  const paths = [socketPath, `${socketPath}.loop`];
+  const stackKib = Math.ceil(limits.stackBytesMax / 1024);
   const v8Flags = [
     // A guest can grow its memory to the limit and no further, whatever its module declares.
     `--wasm-max-mem-pages=${Math.ceil(limits.memoryBytesMax / WASM_PAGE_BYTES)}`,
-    "--max-old-space-size=512",
+    // Objects of WebAssembly GC, tables and exceptions live in it.
+    `--max-old-space-size=${Math.ceil(limits.heapBytesMax / MIB)}`,
+    // The engine takes the smaller of the two for a guest's stack.
+    `--wasm-stack-switching-stack-size=${stackKib}`,
+    `--stack-size=${Math.max(STACK_KIB_MIN, stackKib)}`,
   ];
   return [
     "run",
@@ -139,10 +160,10 @@ function cellArguments(socketPath: string, limits: Limits): string[] {
     "--no-npm",
     "--no-check",
     `--v8-flags=${v8Flags.join(",")}`,
-    `--allow-net=unix:${socketPath}`,
-    `--allow-read=${socketPath}`,
-    `--allow-write=${socketPath}`,
+    `--allow-net=${paths.map((path) => `unix:${path}`).join(",")}`,
+    `--allow-read=${paths.join(",")}`,
+    `--allow-write=${paths.join(",")}`,
     new URL("../cell/main.ts", import.meta.url).href,
-    socketPath,
+    ...paths,
   ];
 }

@@ -8,10 +8,13 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Span, Telemetry } from "../../telemetry/mod.ts";
 import type { PoolCounts } from "../executor/cell_pool.ts";
+import type { Artifacts } from "../executor/artifacts.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Cancellation } from "../model/invocation.ts";
 import type { Limits } from "../model/limits.ts";
+import type { LimitsOf } from "../model/tenant_limits.ts";
+import type { Usage } from "../model/usage.ts";
 import type { FunctionRegistry } from "../registry/functions.ts";
 import type { BodyBudget } from "./body_budget.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -20,16 +23,21 @@ import type { Lifecycle } from "./lifecycle.ts";
 export interface Dependencies {
   readonly telemetry: Telemetry;
   readonly clock: Clock;
+  /** Of the gateway itself; those of a tenant are `limitsOf`. */
   readonly limits: Limits;
+  readonly limitsOf: LimitsOf;
   readonly requireTenant: boolean;
   readonly registry: FunctionRegistry;
   readonly executor: Executor;
+  readonly artifacts: Artifacts;
   readonly lifecycle: Lifecycle;
   readonly bodies: BodyBudget;
   /** Which parts can serve right now. */
   readonly readiness: { cells(): boolean; store(): boolean };
   /** The pool's counts, read when metrics are scraped. */
   readonly poolCounts: () => PoolCounts;
+  /** Modules under suspicion, likewise. */
+  readonly suspectCount: () => number;
   /** Version of the runtime, for the API's description. */
   readonly version: string;
 }
@@ -41,6 +49,8 @@ export interface RequestVariables {
   /** The instant at which the request has had its time, and the budget it is counted from. */
   deadlineAtMs: number;
   deadlineMs: number;
+  /** What the call used, once it has ended. */
+  usage?: Usage;
 }
 
 /** The hono environment of the gateway. */

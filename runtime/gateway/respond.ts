@@ -5,6 +5,7 @@
  * is. Invariant: a guest's failure never looks like a success, and its bytes never become response headers
  * except the media type it set.
  */
+import { ClientGone } from "../executor/admission.ts";
 import { fault } from "../model/fault.ts";
 import type { RuntimeFault } from "../model/fault.ts";
 import { unreachable } from "../model/invariant.ts";
@@ -71,7 +72,7 @@ function valuesOf(outcome: Outcome): readonly TypedValue[] {
 }
 
 /** The fault that a failed outcome is to a caller. */
-export function outcomeFault(outcome: Exclude<Outcome, { type: "returned" }>): RuntimeFault {
+export function outcomeFault(outcome: Exclude<Outcome, { type: "returned" }>): RuntimeFault | ClientGone {
   switch (outcome.type) {
     case "exited":
       return fault("guest_exit", `Guest ended with exit code ${outcome.exitCode}`);
@@ -79,12 +80,17 @@ export function outcomeFault(outcome: Exclude<Outcome, { type: "returned" }>): R
       return fault("wasmtime", `Guest trapped: ${TRAPS[outcome.trap]}`);
     case "exhausted":
       return outcome.limit === "deadline_ms"
-        ? fault("invoke_timeout", `Call did not finish within its deadline of ${outcome.max} ms`)
+        ? fault(
+          "invoke_timeout",
+          limitMessage("Call did not finish within its deadline", "deadlineMs", outcome.max, outcome.actual),
+        )
         : fault(
           "guest_limit_exceeded",
           limitMessage("Guest exceeded a limit", outcome.limit, outcome.max, outcome.actual),
         );
     case "cancelled":
+      // Nobody is there to read it; the status is for metrics and logs.
+      if (outcome.by === "client") return new ClientGone();
       return fault("capacity_exhausted", "Call was cancelled: the gateway is shutting down", {
         retryAfterSeconds: 1,
       });

@@ -93,12 +93,17 @@ export const FAULTS = {
   tenant_capacity_exhausted: {
     class: "tenant_limit",
     retryable: true,
-    meaning: "The tenant has reached its own limit of concurrent calls or functions.",
+    meaning: "The tenant has reached its own limit of waiting calls or of functions.",
   },
   capacity_exhausted: {
     class: "unavailable",
     retryable: true,
     meaning: "The queue is full, or the gateway is draining.",
+  },
+  module_quarantined: {
+    class: "unavailable",
+    retryable: true,
+    meaning: "The module's calls have repeatedly crashed the processes that ran them.",
   },
   invoke_timeout: {
     class: "timeout",
@@ -119,7 +124,7 @@ export const FAULTS = {
   guest_limit_exceeded: {
     class: "guest",
     retryable: false,
-    meaning: "The guest exceeded a limit other than its deadline, such as output bytes.",
+    meaning: "The guest exceeded a limit other than its deadline, such as fuel or output bytes.",
   },
   cell_lost: {
     class: "lost",

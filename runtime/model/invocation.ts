@@ -7,6 +7,7 @@
 import type { FunctionRecord } from "./function_record.ts";
 import type { TypedValue } from "./module_facts.ts";
 import type { Outcome } from "./outcome.ts";
+import type { Usage } from "./usage.ts";
 import type { ValueType } from "./value_type.ts";
 
 /** How a call learns that nobody waits for it any more. */
@@ -32,6 +33,8 @@ export interface Invocation {
   readonly deadlineMs: number;
   readonly deadlineAtMs: number;
   readonly cancellation?: Cancellation;
+  /** Whether the caller allows that it runs twice when a process dies under it. */
+  readonly idempotent?: boolean;
 }
 
 /** How an invocation went. */
@@ -39,6 +42,8 @@ export interface Execution {
   readonly outcome: Outcome;
   readonly output: Uint8Array;
   readonly contentType: string | undefined;
+  /** What it used. */
+  readonly usage: Usage;
   /** Time spent waiting for a cell. */
   readonly queueMs: number;
   /** Whether the cell had to be sent the module first. */

@@ -19,22 +19,38 @@ export interface Limits {
   readonly factsBytesMax: number;
   /** Largest linear memory that a module may declare or grow to. */
   readonly memoryBytesMax: number;
-  /** Largest table, in elements, that a module may declare. */
+  /** Largest table, in elements, that a module may declare or grow to. */
   readonly tableElementsMax: number;
+  /** Stack of a guest. */
+  readonly stackBytesMax: number;
+  /** JavaScript heap of a cell, where the objects of WebAssembly GC live; all guests of the cell share it. */
+  readonly heapBytesMax: number;
+  /** Resident memory over which a cell is drained and replaced; at half as much again it is killed. */
+  readonly cellMemoryBytesMax: number;
   /** Longest function name, in bytes of UTF-8. */
   readonly nameBytesMax: number;
   /** Most arguments of one call. */
   readonly argsCountMax: number;
   /** Default and largest deadline of one call, queueing included. */
   readonly deadlineMs: number;
+  /** Most fuel of one call, about one unit an instruction executed; 0 is no limit. */
+  readonly fuelMax: number;
+  /** How long a guest runs before the other calls of its cell have their turn. */
+  readonly timeSliceMs: number;
+  /** How long a cell may owe the answer to a ping before it is killed and replaced. */
+  readonly pingTimeoutMs: number;
   /** Most bytes that a guest may write as its output. */
   readonly outputBytesMax: number;
   /** Most bytes of one `emit-chunk`. */
   readonly chunkBytesMax: number;
   /** Most bytes that a guest's in-memory files may hold together. */
   readonly fileBytesMax: number;
-  /** Most calls that wait for a cell. */
+  /** Most calls that wait for a cell, of all tenants together. */
   readonly queueDepthMax: number;
+  /** Most calls of one tenant that run at a time; more of them wait. */
+  readonly concurrentCallsMax: number;
+  /** Most calls of one tenant that wait. */
+  readonly queuedCallsMax: number;
   /** Most log lines of one call; the rest are counted and named in one line. */
   readonly guestLogLinesMax: number;
   /** Longest log line of a guest, in bytes; the rest is cut. */
@@ -54,13 +70,21 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   factsBytesMax: MIB,
   memoryBytesMax: 256 * MIB,
   tableElementsMax: 1_000_000,
+  stackBytesMax: MIB,
+  heapBytesMax: 512 * MIB,
+  cellMemoryBytesMax: 2048 * MIB,
   nameBytesMax: 256,
   argsCountMax: 256,
   deadlineMs: 30_000,
+  fuelMax: 0,
+  timeSliceMs: 1,
+  pingTimeoutMs: 5_000,
   outputBytesMax: 64 * MIB,
   chunkBytesMax: 64 * 1024,
   fileBytesMax: 64 * MIB,
-  queueDepthMax: 1024,
+  queueDepthMax: 4096,
+  concurrentCallsMax: 512,
+  queuedCallsMax: 1024,
   guestLogLinesMax: 100,
   guestLogLineBytesMax: 4096,
   functionsPerTenantMax: 10_000,

@@ -38,6 +38,8 @@ export interface MemoryFact {
 export interface TableFact {
   readonly elementsMin: number;
   readonly elementsMax?: number;
+  /** Whether its indices have 64 bits. */
+  readonly is64: boolean;
   readonly imported: boolean;
 }
 
@@ -48,6 +50,8 @@ export interface ModuleFacts {
   readonly memories: readonly MemoryFact[];
   readonly tables: readonly TableFact[];
   readonly hasStart: boolean;
+  /** Proposals beyond the first version of WebAssembly that it uses; absent in facts stored before it was noted. */
+  readonly features?: readonly string[];
 }
 
 /** The signature of an exported function, or undefined when no function of that name is exported. */

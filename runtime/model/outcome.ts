@@ -29,7 +29,13 @@ export const TRAPS = {
 export type Trap = keyof typeof TRAPS;
 
 /** A limit that can stop a running guest. */
-export type GuestLimit = "deadline_ms" | "output_bytes" | "file_bytes";
+export type GuestLimit =
+  | "deadline_ms"
+  | "fuel"
+  | "memory_bytes"
+  | "heap_bytes"
+  | "output_bytes"
+  | "file_bytes";
 
 /** How one call ended. */
 export type Outcome =

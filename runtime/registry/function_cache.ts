@@ -9,7 +9,7 @@
 import type { FunctionRecord } from "../model/function_record.ts";
 import type { ModuleFacts } from "../model/module_facts.ts";
 import type { RecordStore } from "../store/record_store.ts";
-import { LruCache } from "./lru_cache.ts";
+import { LruCache } from "../model/lru_cache.ts";
 
 /** Bounds of the cache; each index has them for itself. */
 export interface FunctionCacheBounds {

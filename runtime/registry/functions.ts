@@ -9,6 +9,7 @@ import type { Clock } from "../model/clock.ts";
 import { fault } from "../model/fault.ts";
 import type { FunctionRecord, FunctionRef } from "../model/function_record.ts";
 import type { Limits } from "../model/limits.ts";
+import type { LimitsOf } from "../model/tenant_limits.ts";
 import type { Store } from "../store/store.ts";
 import {
   type Deployed,
@@ -26,6 +27,8 @@ import { ModuleCache } from "./module_cache.ts";
 export interface FunctionRegistryOptions {
   readonly store: Store;
   readonly limits: Limits;
+  /** The limits of each tenant, where they have their own. */
+  readonly limitsOf?: LimitsOf;
   readonly clock: Clock;
   /** A new id: a lower-case UUID that was never given out. */
   readonly newId: () => string;
@@ -55,6 +58,7 @@ const CACHED_MODULES_BYTES = 256 * MIB;
 /** The deployed functions. Disposing it waits for deploys and removals under way and refuses new ones. */
 export class FunctionRegistry implements AsyncDisposable {
   readonly #tools: DeployTools;
+  readonly #limitsOf: LimitsOf;
   readonly #functions: FunctionCache;
   readonly #modules: ModuleCache;
   readonly #changes = new Set<Promise<unknown>>();
@@ -63,6 +67,7 @@ export class FunctionRegistry implements AsyncDisposable {
   constructor(options: FunctionRegistryOptions) {
     const { store, limits, clock, newId } = options;
     this.#tools = { store, limits, clock, newId, digestMutex: new KeyedMutex() };
+    this.#limitsOf = options.limitsOf ?? (() => limits);
     this.#functions = new FunctionCache(store.records, {
       countMax: options.cachedRecordsCountMax ?? CACHED_RECORDS_COUNT,
       bytesMax: options.cachedRecordsBytesMax ?? CACHED_RECORDS_BYTES,
@@ -77,7 +82,8 @@ export class FunctionRegistry implements AsyncDisposable {
    */
   deploy(request: DeployRequest): Promise<Deployed> {
     return this.#change(async () => {
-      const deployed = await deployFunction(request, this.#tools);
+      const limits = this.#limitsOf(request.tenant);
+      const deployed = await deployFunction(request, { ...this.#tools, limits });
       this.#functions.forget(deployed.record);
       return deployed;
     });

@@ -5,7 +5,7 @@
  * Invariant: one digest is read at most once at a time; a failed read is not remembered.
  */
 import type { BlobStore } from "../store/blob_store.ts";
-import { LruCache } from "./lru_cache.ts";
+import { LruCache } from "../model/lru_cache.ts";
 
 /** Bytes by digest. The arrays are shared: nobody may change or transfer them. */
 export class ModuleCache {

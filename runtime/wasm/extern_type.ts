@@ -22,7 +22,9 @@ export const MEMORY64_PAGES_MAX = 2 ** 48;
 const FLAG_MAX = 0x01;
 const FLAG_SHARED = 0x02;
 const FLAG_64 = 0x04;
-const WITH_INITIAL_VALUE = 0x40;
+
+/** First byte of a table entry that has an initial value. */
+export const TABLE_WITH_INITIAL_VALUE = 0x40;
 
 /** A memory type. @throws RuntimeFault `invalid_wasm` */
 export function readMemoryType(reader: ByteReader, imported: boolean): MemoryFact {
@@ -61,8 +63,9 @@ export function readTableType(reader: ByteReader, imported: boolean): TableFact 
     throw overLimit(what, "elements limit", Number.MAX_SAFE_INTEGER, Number(min), at);
   }
   const elementsMin = Number(min);
-  if (max === undefined) return { elementsMin, imported };
-  return { elementsMin, elementsMax: Math.min(Number(max), Number.MAX_SAFE_INTEGER), imported };
+  const is64 = (flags & FLAG_64) !== 0;
+  if (max === undefined) return { elementsMin, is64, imported };
+  return { elementsMin, elementsMax: Math.min(Number(max), Number.MAX_SAFE_INTEGER), is64, imported };
 }
 
 /**
@@ -72,7 +75,7 @@ export function readTableType(reader: ByteReader, imported: boolean): TableFact 
  * @throws RuntimeFault `invalid_wasm`
  */
 export function readTableEntry(reader: ByteReader): TableFact {
-  if (reader.peek() !== WITH_INITIAL_VALUE) return readTableType(reader, false);
+  if (reader.peek() !== TABLE_WITH_INITIAL_VALUE) return readTableType(reader, false);
   reader.skip(1);
   const at = reader.offset;
   if (reader.u8() !== 0) throw malformed("a reserved byte is not zero", at);

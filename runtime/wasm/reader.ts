@@ -7,6 +7,7 @@
  * bytes of the guest.
  */
 import { fault, type RuntimeFault } from "../model/fault.ts";
+import { invariant } from "../model/invariant.ts";
 import { limitMessage } from "../model/limits.ts";
 
 // ignoreBOM keeps a leading U+FEFF, which is an ordinary character of a name to the engine.
@@ -31,6 +32,7 @@ export function overLimit(
 /** A cursor over part of a module; offsets count from the start of the module. Methods throw `invalid_wasm`. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
+  readonly #start: number;
   readonly #end: number;
   #offset: number;
 
@@ -40,6 +42,7 @@ export class ByteReader {
       throw malformed("a part ends beyond the module", start);
     }
     this.#bytes = bytes;
+    this.#start = start;
     this.#offset = start;
     this.#end = end;
   }
@@ -72,6 +75,12 @@ export class ByteReader {
   /** Unsigned LEB128 of 32 bits (core specification, binary format, "Integers"). */
   u32(): number {
     const start = this.#offset;
+    // Most are one byte long, and reading code is mostly this.
+    const first = this.#bytes[start];
+    if (first !== undefined && first < 0x80 && start < this.#end) {
+      this.#offset = start + 1;
+      return first;
+    }
     let value = 0;
     for (let shift = 0;; shift += 7) {
       const byte = this.u8();
@@ -79,6 +88,14 @@ export class ByteReader {
       value |= (byte & 0x7f) << shift;
       if (byte < 0x80) return value >>> 0;
     }
+  }
+
+  /** The unsigned LEB128 of 32 bits that is read next, without moving. */
+  peekU32(): number {
+    const start = this.#offset;
+    const value = this.u32();
+    this.#offset = start;
+    return value;
   }
 
   /** Unsigned LEB128 of 64 bits; memory64 and table64 limits use it. */
@@ -103,10 +120,31 @@ export class ByteReader {
     this.#signed(bits);
   }
 
+  /** Passes over an unsigned LEB128 of 64 bits and checks its form: the offset of a memory access. */
+  skipU64(): void {
+    const start = this.#offset;
+    for (let bitsLeft = 64;; bitsLeft -= 7) {
+      const byte = this.u8();
+      checkLastByte(byte, bitsLeft, false, start);
+      if (byte < 0x80) return;
+    }
+  }
+
   /** Passes over `length` bytes. */
   skip(length: number): void {
     if (length > this.remaining) throw malformed("unexpected end", this.#offset);
     this.#offset += length;
+  }
+
+  /** Moves the cursor to `offset`, which must lie in the same part. */
+  moveTo(offset: number): void {
+    invariant(offset >= this.#start && offset <= this.#end, "A reader moves within its part");
+    this.#offset = offset;
+  }
+
+  /** A reader of the same part that stands at `offset`, which must lie in it. */
+  at(offset: number): ByteReader {
+    return new ByteReader(this.#bytes, offset, this.#end);
   }
 
   /** A reader of the next `length` bytes; this cursor moves behind them. */

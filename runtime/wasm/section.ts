@@ -30,8 +30,8 @@ export type SectionName = keyof typeof SECTION;
 /** Most custom sections; ours, so that millions of empty ones cannot keep the reader busy. */
 export const CUSTOM_SECTIONS_MAX = 100_000;
 
-// The prescribed order (core specification, binary format, "Modules"), which is not that of the ids.
-const ORDER: readonly number[] = [
+/** The prescribed order (core specification, binary format, "Modules"), which is not that of the ids. */
+export const ORDER: readonly number[] = [
   SECTION.type,
   SECTION.import,
   SECTION.function,
@@ -52,20 +52,50 @@ const CORE_VERSION = 1;
 // The component model keeps the magic and puts its layer into the upper half of the version word.
 const COMPONENT_LAYER = 1;
 
+/** Where the content of a section begins and ends. */
+export type SectionExtent = readonly [start: number, end: number];
+
+/** One section as it stands in the module. */
+export interface SectionEntry {
+  readonly id: number;
+  /** Of a custom section, else empty. */
+  readonly name: string;
+  /** Offset of its id. */
+  readonly headStart: number;
+  readonly end: number;
+}
+
 /** A module cut into its sections. */
 export class SectionIndex {
+  /** Every section in the order of the module, custom ones included. */
+  readonly all: readonly SectionEntry[];
   readonly #bytes: Uint8Array;
-  readonly #extents: ReadonlyMap<number, readonly [start: number, end: number]>;
+  readonly #extents: ReadonlyMap<number, SectionExtent>;
 
-  constructor(bytes: Uint8Array, extents: ReadonlyMap<number, readonly [start: number, end: number]>) {
+  constructor(
+    bytes: Uint8Array,
+    extents: ReadonlyMap<number, SectionExtent>,
+    all: readonly SectionEntry[],
+  ) {
     this.#bytes = bytes;
     this.#extents = extents;
+    this.all = all;
+  }
+
+  /** The extent of a section by its id, or undefined when the module has none. */
+  extent(id: number): SectionExtent | undefined {
+    return this.#extents.get(id);
+  }
+
+  /** A reader of an extent. */
+  read(extent: SectionExtent): ByteReader {
+    return new ByteReader(this.#bytes, extent[0], extent[1]);
   }
 
   /** A reader of the content of a section, or undefined when the module has none. */
   find(name: Exclude<SectionName, "custom">): ByteReader | undefined {
     const extent = this.#extents.get(SECTION[name]);
-    return extent === undefined ? undefined : new ByteReader(this.#bytes, extent[0], extent[1]);
+    return extent === undefined ? undefined : this.read(extent);
   }
 }
 
@@ -77,7 +107,8 @@ export class SectionIndex {
 export function readSections(bytes: Uint8Array): SectionIndex {
   const reader = new ByteReader(bytes);
   checkHeader(reader, bytes);
-  const extents = new Map<number, readonly [number, number]>();
+  const extents = new Map<number, SectionExtent>();
+  const all: SectionEntry[] = [];
   let rankLast = -1;
   let customCount = 0;
   while (reader.remaining > 0) {
@@ -88,7 +119,7 @@ export function readSections(bytes: Uint8Array): SectionIndex {
     const start = reader.offset;
     const content = reader.part(size);
     if (id === SECTION.custom) {
-      content.name();
+      all.push({ id, name: content.name(), headStart: at, end: start + size });
       if (++customCount > CUSTOM_SECTIONS_MAX) throw tooManyCustomSections(customCount, at);
       continue;
     }
@@ -98,8 +129,9 @@ export function readSections(bytes: Uint8Array): SectionIndex {
     if (rank < rankLast) throw malformed("a section is out of order", at);
     rankLast = rank;
     extents.set(id, [start, start + size]);
+    all.push({ id, name: "", headStart: at, end: start + size });
   }
-  return new SectionIndex(bytes, extents);
+  return new SectionIndex(bytes, extents, all);
 }
 
 function checkHeader(reader: ByteReader, bytes: Uint8Array): void {

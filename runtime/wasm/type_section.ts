@@ -41,6 +41,18 @@ const NUMBERS: ReadonlyMap<number, ValueType> = new Map([
   [0x7b, "v128"],
 ]);
 
+/** Bytes of a field by the byte of its storage type. */
+const FIELD_BYTES: ReadonlyMap<number, number> = new Map([
+  [PACKED_I8, 1],
+  [PACKED_I16, 2],
+  [0x7f, 4],
+  [0x7e, 8],
+  [0x7d, 4],
+  [0x7c, 8],
+  [0x7b, 16],
+]);
+const REFERENCE_BYTES = 8;
+
 /** A value type (core specification, binary format, "Value types"). @throws RuntimeFault `invalid_wasm` */
 export function readValueType(reader: ByteReader): ValueType {
   const at = reader.offset;
@@ -80,10 +92,14 @@ function isAbstractHeapType(byte: number): boolean {
   return byte >= HEAP_FIRST && byte <= HEAP_LAST;
 }
 
+/** Below the offsets that stand for array types. */
+const STRUCT_OFFSET = -1000;
+
 /** The types of a module by index, where only function types can be looked at. */
 export class TypeTable {
   readonly #bytes: Uint8Array;
-  // Where the parameters of each function type start; -1 for other types.
+  // Where the parameters of each function type start; -1 - the bytes of an element for array types; below
+  // STRUCT_OFFSET by the number of fields for struct types.
   readonly #offsets: readonly number[];
   readonly #decoded = new Map<number, FunctionType>();
 
@@ -103,16 +119,59 @@ export class TypeTable {
     if (offset < 0) throw malformed("a type index is not of a function type", at);
   }
 
+  /** How many types there are. */
+  get count(): number {
+    return this.#offsets.length;
+  }
+
+  /** How many parameters the function type at an index that passed `check` has. */
+  parameterCount(index: number): number {
+    return new ByteReader(this.#bytes, this.#parameters(index)).u32();
+  }
+
+  /** How many results the function type at an index that passed `check` has. */
+  resultCount(index: number): number {
+    const reader = new ByteReader(this.#bytes, this.#parameters(index));
+    skipValueTypes(reader);
+    return reader.u32();
+  }
+
+  /** Whether a function type has more than one result. */
+  hasMultiValue(): boolean {
+    return this.#offsets.some((offset, index) => offset >= 0 && this.resultCount(index) > 1);
+  }
+
+  /** Whether there are struct or array types. */
+  hasComposite(): boolean {
+    return this.#offsets.some((offset) => offset < 0);
+  }
+
+  /** Bytes of one element of the array type at `index`; undefined if it is not an array type. */
+  arrayElementBytes(index: number): number | undefined {
+    const offset = this.#offsets[index];
+    return offset === undefined || offset >= 0 || offset <= STRUCT_OFFSET ? undefined : -1 - offset;
+  }
+
+  /** How many fields the struct type at `index` has; undefined if it is not a struct type. */
+  structFieldCount(index: number): number | undefined {
+    const offset = this.#offsets[index];
+    return offset === undefined || offset > STRUCT_OFFSET ? undefined : STRUCT_OFFSET - offset;
+  }
+
   /** The signature at an index that passed `check`; the same object for the same index. */
   get(index: number): FunctionType {
     const known = this.#decoded.get(index);
     if (known !== undefined) return known;
-    const offset = this.#offsets[index];
-    invariant(offset !== undefined && offset >= 0, "A type index was not checked");
-    const reader = new ByteReader(this.#bytes, offset);
+    const reader = new ByteReader(this.#bytes, this.#parameters(index));
     const type = { params: readValueTypes(reader), results: readValueTypes(reader) };
     this.#decoded.set(index, type);
     return type;
+  }
+
+  #parameters(index: number): number {
+    const offset = this.#offsets[index];
+    invariant(offset !== undefined && offset >= 0, "A type index was not checked");
+    return offset;
   }
 }
 
@@ -158,7 +217,7 @@ function readSubType(form: number, at: number, reader: ByteReader): number {
   return readCompositeType(reader.u8(), compositeAt, reader);
 }
 
-/** Passes over a composite type; the answer is where a function type's parameters start, or -1. */
+/** Passes over a composite type; the answer is the entry of the table (see TypeTable). */
 function readCompositeType(form: number, at: number, reader: ByteReader): number {
   switch (form) {
     case FORM_FUNC: {
@@ -170,11 +229,10 @@ function readCompositeType(form: number, at: number, reader: ByteReader): number
     case FORM_STRUCT: {
       const fieldCount = reader.count("struct fields", STRUCT_FIELDS_MAX, 2);
       for (let field = 0; field < fieldCount; field++) skipFieldType(reader);
-      return -1;
+      return STRUCT_OFFSET - fieldCount;
     }
     case FORM_ARRAY:
-      skipFieldType(reader);
-      return -1;
+      return -1 - skipFieldType(reader);
     default:
       throw malformed("a type has an unknown form", at);
   }
@@ -190,13 +248,14 @@ function readValueTypes(reader: ByteReader): ValueType[] {
   return Array.from({ length: count }, () => readValueType(reader));
 }
 
-function skipFieldType(reader: ByteReader): void {
+/** Passes over a field type; the answer is how many bytes such a field takes. */
+function skipFieldType(reader: ByteReader): number {
   const at = reader.offset;
   const byte = reader.u8();
-  const isKnown = byte === PACKED_I8 || byte === PACKED_I16 || NUMBERS.has(byte) ||
-    finishReferenceType(byte, reader);
-  if (!isKnown) throw malformed("a field type is unknown", at);
+  const bytes = FIELD_BYTES.get(byte) ?? (finishReferenceType(byte, reader) ? REFERENCE_BYTES : undefined);
+  if (bytes === undefined) throw malformed("a field type is unknown", at);
   readMutability(reader);
+  return bytes;
 }
 
 /** The mutability byte of fields and globals: 0 or 1. @throws RuntimeFault `invalid_wasm` */

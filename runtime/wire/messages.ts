@@ -9,6 +9,7 @@ import type { FaultRecord } from "../model/fault.ts";
 import type { Limits } from "../model/limits.ts";
 import type { ModuleFacts, TypedValue } from "../model/module_facts.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { Usage } from "../model/usage.ts";
 import type { ValueType } from "../model/value_type.ts";
 
 /** Frame types. Odd ones go to the cell, even ones come from it. */
@@ -17,20 +18,27 @@ export const FRAME = {
   configure: 1,
   /** The cell is connected and has no permission left. meta: ReadyMeta. */
   ready: 2,
-  /** Bytes of a module, id = the cell-local module number. blob: the module. */
+  /** An instrumented module, id = the cell-local module number. blob: its bytes. */
   module: 3,
   /** A call's end, id = the call. meta: ResultMeta, blob: the guest's output. */
   result: 4,
   /** Drop a module, id = its number. */
   forget: 5,
-  /** A deploy body's examination, id = the request. meta: PreparedMeta, blob: the module if the body was JSON. */
+  /**
+   * A module's examination, id = the request. meta: PreparedMeta, blob: the module if the body was JSON, then
+   * the instrumented module.
+   */
   prepared: 6,
-  /** The request was not begun, because its moment had passed. id = the request. */
-  not_started: 8,
+  /** Answer to a ping, id = the ping's. meta: PongMeta. */
+  pong: 8,
   /** Run an export, id = the call. meta: CallMeta, blob: the guest's input. */
   call: 7,
-  /** Examine a deploy body, id = the request. meta: PrepareMeta, blob: the body. */
+  /** Examine and instrument a module, id = the request. meta: PrepareMeta, blob: the body. */
   prepare: 9,
+  /** End a call, id = the call. meta: CancelMeta. It is answered by its result as ever. */
+  cancel: 11,
+  /** Say that you live, id = any number. */
+  ping: 13,
 } as const;
 
 /** Meta of `configure`. */
@@ -44,10 +52,26 @@ export interface ReadyMeta {
   readonly nowMs: number;
 }
 
+/** Meta of `cancel`: who does not want the answer any more. */
+export interface CancelMeta {
+  readonly by: "client" | "drain";
+}
+
+/** Meta of `pong`. */
+export interface PongMeta {
+  /** Resident memory of the process. */
+  readonly residentBytes: number;
+}
+
 /** Meta of `call`. */
 export interface CallMeta {
   /** Number of a module sent before. */
   readonly module: number;
+  /** Whose call it is: tenants get equal turns. */
+  readonly tenant: string;
+  /** The tenant's limits that the cell enforces. */
+  readonly fuelMax: number;
+  readonly outputBytesMax: number;
   readonly export: string;
   readonly args: readonly TypedValue[];
   readonly resultTypes: readonly ValueType[];
@@ -59,8 +83,6 @@ export interface CallMeta {
   /** The call's whole budget, and what was left of it when the frame was sent. */
   readonly deadlineMs: number;
   readonly remainingMs: number;
-  /** On the cell's performance.now(): a request that cannot be begun before is answered `not_started`. */
-  readonly startBy?: number;
 }
 
 /** The hops of a call that a cell times; the gateway has allotted a span id for each. */
@@ -84,6 +106,7 @@ export interface ResultMeta {
   readonly spans: readonly CellSpan[];
   /** Lines of this call that were written to the cell's stdout before this frame. */
   readonly logLines: number;
+  readonly usage: Usage;
   readonly contentType?: string;
   /** Present instead of a meaningful outcome when the cell itself failed: a bug of ours. */
   readonly fault?: FaultRecord;
@@ -92,13 +115,18 @@ export interface ResultMeta {
 /** Meta of `prepare`: the body is `{name, wasm_b64}` in JSON, or the module itself. */
 export interface PrepareMeta {
   readonly form: "json" | "wasm";
-  /** As in CallMeta. */
-  readonly startBy?: number;
+  /** The tenant's limits. */
+  readonly limits: Limits;
 }
 
 /** Meta of `prepared`. */
 export type PreparedMeta =
-  | { readonly name?: string; readonly facts: ModuleFacts }
+  | {
+    readonly name?: string;
+    readonly facts: ModuleFacts;
+    /** Bytes of the blob that are the original module: 0 if the gateway has it already. */
+    readonly originalBytes: number;
+  }
   | { readonly fault: FaultRecord };
 
 /** A guest's log line as a cell prints it on its own stdout, one JSON object a line. */

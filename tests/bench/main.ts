@@ -7,6 +7,7 @@
  */
 import { parseArgs } from "node:util";
 import { measureColdStarts } from "./cold_start.ts";
+import { benchInstrumentation, DEFAULT_OPTIONS } from "./instrument_cost.ts";
 import { load, median } from "./load.ts";
 import type { Measurement, Target } from "./load.ts";
 import { startBare, startGateway } from "./servers.ts";
@@ -108,6 +109,7 @@ async function main(): Promise<void> {
     for (const row of chosen) row.measurements.push(await load(row.target, connections, seconds));
   }
   await report(chosen, values.only === "" ? await measureColdStarts() : []);
+  if (values.only === "") await benchInstrumentation(DEFAULT_OPTIONS);
 }
 
 async function report(

@@ -16,7 +16,7 @@ Deno.test.beforeAll(async () => {
   gateway = await TestGateway.start({
     flags: [
       ...["--body-bytes-max", String(BODY_BYTES_MAX), "--json-body-bytes-max", String(JSON_BODY_BYTES_MAX)],
-      ...["--cells-min", "1", "--cells-max", "1"],
+      ...["--cells-min", "1", "--cells-max", "1", "--calls-per-cell-max", "1"],
     ],
   });
   for (const guest of ["add", "echo", "noop", "spin"]) await gateway.deploy(guest);

@@ -55,12 +55,21 @@ Deno.test("promtool agrees, where it is installed", async () => {
   assert.equal(code, 0, new TextDecoder().decode(stderr));
 });
 
+/** Kills the cell that was started last, and waits until the gateway has seen it. */
+async function killCell(): Promise<void> {
+  await add();
+  const started = gateway.lines.findLast((line) =>
+    line.message === "cell.started" && line["pool"] === "calls"
+  );
+  const pid = started?.["pid"];
+  Deno.kill(Number(pid), "SIGKILL");
+  await gateway.line((line) => line.message === "cell.ended" && line["pid"] === pid);
+}
+
 Deno.test("every metric of the vocabulary is emitted, with its type, help and labels", async () => {
   await add();
   // A kill, so that the counter of kills has a series.
-  await (await gateway.invoke("spin", { export: "run" }, { "x-tensorwasm-deadline-ms": "100" })).body
-    ?.cancel();
-  await gateway.line((line) => line.message === "cell.ended");
+  await killCell();
   const families = await scrape();
   assert.deepEqual([...families.keys()].sort(), Object.keys(METRICS).sort());
   for (const [name, { type, help, labels }] of Object.entries(METRICS)) {
@@ -96,26 +105,29 @@ Deno.test("gauges show calls under way, and nothing once they are over", async (
   const labels = { route: "/functions/:id/invoke", method: "POST" };
   const spinner = gateway.invoke("spin", { export: "run" }, { "x-tensorwasm-deadline-ms": "400" });
   let during = await scrape();
-  for (let tries = 0; tries < 200 && valueOf(during, "tensor_wasm_cells", { state: "busy" }) === 0; tries++) {
+  for (
+    let tries = 0;
+    tries < 200 && valueOf(during, "tensor_wasm_cell_slots", { state: "used" }) === 0;
+    tries++
+  ) {
     during = await scrape();
   }
   assert.equal(valueOf(during, "tensor_wasm_active_instances"), 1);
-  assert.equal(valueOf(during, "tensor_wasm_cells", { state: "busy" }), 1);
+  assert.equal(valueOf(during, "tensor_wasm_cell_slots", { state: "used" }), 1);
   assert.equal(valueOf(during, "tensor_wasm_http_requests_in_flight", labels), 1);
   await (await spinner).body?.cancel();
   await add();
   const after = await scrape();
   assert.equal(valueOf(after, "tensor_wasm_active_instances"), 0);
   assert.equal(valueOf(after, "tensor_wasm_http_requests_in_flight", labels), 0);
-  assert.equal(valueOf(after, "tensor_wasm_cells", { state: "busy" }), 0);
+  assert.equal(valueOf(after, "tensor_wasm_cell_slots", { state: "used" }), 0);
   assert.equal(valueOf(after, "tensor_wasm_queue_depth"), 0);
 });
 
 Deno.test("kills are counted by their reason", async () => {
-  const labels = { reason: "deadline_elapsed" };
+  const labels = { reason: "cell_sigkill" };
   const before = valueOf(await scrape(), "tensor_wasm_cell_kills_total", labels);
-  await (await gateway.invoke("spin", { export: "run" }, { "x-tensorwasm-deadline-ms": "100" })).body
-    ?.cancel();
+  await killCell();
   await add();
   assert.equal(valueOf(await scrape(), "tensor_wasm_cell_kills_total", labels), before + 1);
 });

@@ -24,7 +24,7 @@ let gateway: TestGateway;
 Deno.test.beforeAll(async () => {
   collector = new Collector();
   gateway = await TestGateway.start({
-    flags: ["--cells-min", "1", "--cells-max", "1"],
+    flags: ["--cells-min", "1", "--cells-max", "1", "--calls-per-cell-max", "1"],
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_BSP_SCHEDULE_DELAY: "50" },
   });
   for (const guest of ["add", "exit_code", "log_lines", "sleep", "spin", "trap_unreachable"]) {
@@ -100,7 +100,7 @@ Deno.test("the trace of a reactor, and the events that it adds to its span", asy
   await assertGoldenTrace("reactor", await gateway.invoke("reactor", { export: "run" }));
 });
 
-Deno.test("the trace of a call that is killed at its deadline", async () => {
+Deno.test("the trace of a call that is stopped at its deadline", async () => {
   const headers = { "x-tensorwasm-deadline-ms": "200" };
   await assertGoldenTrace("deadline", await gateway.invoke("spin", { export: "run" }, headers));
 });
@@ -126,7 +126,10 @@ Deno.test("the trace of a call whose cell is killed from outside", async () => {
   });
   await gateway.line((line) => line.message === "request.received" && line.trace_id === traceId);
   // Once it sleeps, it has been begun.
-  const pid = Number(gateway.lines.findLast((line) => line.message === "cell.started")?.["pid"]);
+  const started = gateway.lines.findLast((line) =>
+    line.message === "cell.started" && line["pool"] === "calls"
+  );
+  const pid = Number(started?.["pid"]);
   await new Promise((resolve) => setTimeout(resolve, 100));
   Deno.kill(pid, "SIGKILL");
   const response = await call;

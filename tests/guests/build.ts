@@ -14,27 +14,39 @@ import { makePpm } from "../support/ppm.ts";
 /** A source file of a guest and the name of the guest. */
 export interface GuestSource {
   readonly name: string;
-  readonly language: "wat" | "c" | "ts";
+  /** `generator`: a program of ours that writes the module byte by byte. */
+  readonly language: "wat" | "c" | "ts" | "generator";
   /** Relative to tests/guests. */
   readonly path: string;
 }
 
 const HERE = new URL("./", import.meta.url);
 const IMAGE = new URL("data/gradient_64x48.ppm", HERE);
-const C_FLAGS = [
-  "--target=wasm32-wasi",
-  "--sysroot=/usr",
-  "-std=gnu11",
-  "-Wall",
-  "-Wextra",
-  "-Werror",
-  "-Wl,--strip-all",
-];
+const C_TARGET = ["--target=wasm32-wasi", "--sysroot=/usr"];
+const C_FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"];
+const C_LINK_FLAGS = ["-Wl,--strip-all"];
 const C_FLAGS_DEFAULT = ["-Os"];
+// A library of exports that imports nothing, for bench_*: at -O2 unless said otherwise.
+const C_FLAGS_DEFAULT_BENCH = ["-O2"];
+const C_LINK_FLAGS_BENCH = [...C_LINK_FLAGS, "-nostartfiles", "-Wl,--no-entry"];
 // Where speed matters more than size.
 const C_FLAGS_BY_NAME: ReadonlyMap<string, readonly string[]> = new Map([
   ["image_filter", ["-O3", "-msimd128"]],
+  ["bench_copies", ["-O2", "-mbulk-memory"]],
+  ["bench_matmul_f32_os", ["-Os"]],
+  ["bench_matmul_simd", ["-O2", "-msimd128"]],
 ]);
+const ASSEMBLY_SCRIPT_FLAGS = [
+  "--runtime",
+  "stub",
+  "--use",
+  "abort=",
+  "--noAssert",
+  "-O3",
+  "--shrinkLevel",
+  "2",
+];
+const ASSEMBLY_SCRIPT_FLAGS_BENCH = ["--runtime", "incremental", "--use", "abort=", "-O3"];
 const CLANG_MISSING = "Cannot run clang; install it with: apt-get install " +
   "clang lld wasi-libc libclang-rt-dev-wasm32";
 
@@ -42,6 +54,7 @@ const CLANG_MISSING = "Cannot run clang; install it with: apt-get install " +
 export function listSources(): GuestSource[] {
   const sources: GuestSource[] = [];
   for (const entry of Deno.readDirSync(new URL("src/", HERE))) {
+    if (entry.name === "hostile") continue;
     const match = /^([a-z0-9_]+)\.(wat|c|ts)$/.exec(entry.name);
     const [, name, language] = match ?? [];
     if (name === undefined || (language !== "wat" && language !== "c" && language !== "ts")) {
@@ -49,7 +62,21 @@ export function listSources(): GuestSource[] {
     }
     sources.push({ name, language, path: `src/${entry.name}` });
   }
-  return sources.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...sources, ...listHostile()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The attacks: one file each, text or a generator. Folders hold what is made by a test when it is needed. */
+function listHostile(): GuestSource[] {
+  const sources: GuestSource[] = [];
+  for (const entry of Deno.readDirSync(new URL("src/hostile/", HERE))) {
+    if (entry.isDirectory) continue;
+    const match = /^([a-z0-9_]+)\.(wat|ts)$/.exec(entry.name);
+    const [, name, ending] = match ?? [];
+    if (name === undefined) throw new Error(`Unexpected file in src/hostile: ${entry.name}`);
+    const language = ending === "wat" ? "wat" : "generator";
+    sources.push({ name: `hostile_${name}`, language, path: `src/hostile/${entry.name}` });
+  }
+  return sources;
 }
 
 /** Assembles a module in text form, without names. Throws Error with the assembler's message. */
@@ -64,12 +91,24 @@ export async function assembleWat(file: string, text: string): Promise<Uint8Arra
     sign_extension: true,
     mutable_globals: true,
     sat_float_to_int: true,
+    tail_call: true,
+    memory64: true,
+    threads: true,
+    extended_const: true,
   });
   try {
     return Uint8Array.from(module.toBinary({ write_debug_names: false }).buffer);
   } finally {
     module.destroy();
   }
+}
+
+/** Runs a generator: a program whose `makeModule` returns the module. */
+export async function generateModule(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const { makeModule }: { makeModule: () => Uint8Array<ArrayBuffer> } = await import(
+    new URL(path, HERE).href
+  );
+  return makeModule();
 }
 
 /** The manifest's entry of a built module. */
@@ -92,24 +131,36 @@ async function buildGuest(source: GuestSource, folder: string): Promise<Manifest
       await Deno.writeFile(target, await assembleWat(source.path, await Deno.readTextFile(sourceFile)));
       break;
     case "c":
-      await runCompiler("clang", [
-        ...C_FLAGS,
-        ...(C_FLAGS_BY_NAME.get(source.name) ?? C_FLAGS_DEFAULT),
-        sourceFile.pathname,
-        "-o",
-        target,
-      ]);
+      await buildC(source.name, sourceFile.pathname, target);
+      break;
+    case "generator":
+      await Deno.writeFile(target, await generateModule(source.path));
       break;
     case "ts":
       await runCompiler(Deno.execPath(), [
         ...["run", "--allow-all", "--no-lock", `${assemblyScript()}/asc`],
         ...[sourceFile.pathname, "--outFile", target],
-        ...["--runtime", "stub", "--use", "abort=", "--noAssert", "-O3", "--shrinkLevel", "2"],
+        ...(isBench(source.name) ? ASSEMBLY_SCRIPT_FLAGS_BENCH : ASSEMBLY_SCRIPT_FLAGS),
       ]);
       break;
   }
   await Deno.chmod(target, 0o644);
   return describeGuest(source, await Deno.readFile(target));
+}
+
+function isBench(name: string): boolean {
+  return name.startsWith("bench_");
+}
+
+/** Compiles and links apart: one command for both runs wasm-opt where there is one, and then the bytes differ. */
+async function buildC(name: string, sourceFile: string, target: string): Promise<void> {
+  const bench = isBench(name);
+  const flags = C_FLAGS_BY_NAME.get(name) ?? (bench ? C_FLAGS_DEFAULT_BENCH : C_FLAGS_DEFAULT);
+  const object = `${target}.o`;
+  await runCompiler("clang", [...C_TARGET, ...C_FLAGS, ...flags, "-c", sourceFile, "-o", object]);
+  const linkFlags = bench ? C_LINK_FLAGS_BENCH : C_LINK_FLAGS;
+  await runCompiler("clang", [...C_TARGET, ...linkFlags, object, "-o", target]);
+  await Deno.remove(object);
 }
 
 /** The compiler's package and version: the task in deno.json names it, so that nothing else fetches it. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readGuest, readGuestData, readManifest } from "../support/guests.ts";
 import { makePpm } from "../support/ppm.ts";
-import { assembleWat, describeGuest, listSources } from "./build.ts";
+import { assembleWat, describeGuest, generateModule, listSources } from "./build.ts";
 
 Deno.test("MANIFEST.json names every source once, in the order of names", () => {
   const manifest = readManifest().map(({ name, source }) => ({ name, path: source }));
@@ -24,6 +24,12 @@ Deno.test("assembleWat() makes the committed bytes of every text module", async 
   for (const source of listSources().filter(({ language }) => language === "wat")) {
     const text = Deno.readTextFileSync(new URL(source.path, import.meta.url));
     assert.deepEqual(await assembleWat(source.path, text), readGuest(source.name), source.name);
+  }
+});
+
+Deno.test("generateModule() makes the committed bytes of every generator", async () => {
+  for (const source of listSources().filter(({ language }) => language === "generator")) {
+    assert.deepEqual(await generateModule(source.path), readGuest(source.name), source.name);
   }
 });
 

@@ -25,15 +25,50 @@ Deno.test("SETTINGS has a row for every limit, with its default", () => {
   }
 });
 
+const CELLS: readonly (readonly [flags: Record<string, string>, coresCount: number, cellsMax: number])[] = [
+  [{}, 1, 2],
+  [{}, 2, 2],
+  [{}, 3, 3],
+  [{}, 257, 256],
+  [{ "cells-min": "5" }, 4, 5],
+  [{ "cells-max": "auto", "cells-min": "1" }, 1, 1],
+  [{ "cells-max": "7" }, 4, 7],
+  [{ "cells-max": "1", "cells-min": "3" }, 4, 3],
+];
+
+for (const [flags, coresCount, cellsMax] of CELLS) {
+  Deno.test(`makeConfig() has at most ${cellsMax} cells on ${coresCount} cores for ${JSON.stringify(flags)}`, () => {
+    assert.equal(config({ flags, coresCount }).cellsMax, cellsMax);
+  });
+}
+
+Deno.test("makeConfig() asks the machine for its cores", () => {
+  assert.equal(config({}).cellsMax, Math.max(2, Math.min(256, navigator.hardwareConcurrency)));
+});
+
+Deno.test("SETTINGS has no key, flag or variable twice", () => {
+  for (const name of ["key", "flag", "env"] as const) {
+    assert.equal(new Set(SETTINGS.map((setting) => setting[name])).size, SETTINGS.length, name);
+  }
+});
+
+Deno.test("SETTINGS has every default within its range", () => {
+  for (const { key, fallback, word, min, max } of SETTINGS) {
+    if (max === undefined || fallback === word) continue;
+    assert.ok(Number(fallback) >= (min ?? 0) && Number(fallback) <= max, key);
+  }
+});
+
 for (const setting of SETTINGS.filter(({ max }) => max !== undefined)) {
   Deno.test(`makeConfig() takes --${setting.flag} at both ends of its range and refuses one beyond`, () => {
     const { min = 0, max = 0 } = setting;
     for (const value of [min, max]) config({ flags: { [setting.flag]: String(value) } });
+    const word = setting.word === undefined ? "" : `${setting.word} or `;
+    const expected = `${word}a whole number of ${setting.kind} in ${min}..${max}`;
     for (const value of [min - 1, max + 1]) {
       assert.throws(() => config({ flags: { [setting.flag]: String(value) } }), {
         name: "ConfigError",
-        message:
-          `Bad flag --${setting.flag}: expected a whole number of ${setting.kind} in ${min}..${max}, got "${value}"`,
+        message: `Bad flag --${setting.flag}: expected ${expected}, got "${value}"`,
       });
     }
   });
@@ -55,6 +90,10 @@ const REFUSED: readonly (readonly [Partial<ConfigSources>, RegExp])[] = [
     /^Refusing to listen on 0\.0\.0\.0: .*--allow-plaintext-public and --allow-dev-mode/,
   ],
   [{ flags: { addr: "[::]:80", "allow-dev-mode": true } }, /^Refusing to listen on ::/],
+  [{ flags: { "cells-max": "Auto" } }, /expected auto or a whole number of count in 1\.\.256, got "Auto"$/],
+  [{ flags: { "cells-min": "auto" } }, /expected a whole number of count in 1\.\.256, got "auto"$/],
+  [{ flags: { "fuel-max": "9007199254740993" } }, /in 0\.\.9007199254740991, got "9007199254740993"$/],
+  [{ file: { data: "x".repeat(99), cellsMin: "y".repeat(200) } }, /got "y{79}…$/],
   [{ env: { TENSOR_WASM_TRACE_EXPORTER: "jaeger" } }, /expected none, stdout or otlp/],
   [{ env: { OTEL_DENO: "true" } }, /OTEL_DENO is set/],
 ];
@@ -85,3 +124,25 @@ Deno.test("makeConfig() warns of variables of ours that nobody reads", () => {
     "TENSOR_WASM_CELLS_MINIMUM is not a variable of this version; did you mean TENSOR_WASM_CELLS_MIN?, ignored",
   ]);
 });
+
+const CRAMPED: readonly (readonly [flags: Record<string, string>, warnings: readonly string[]])[] = [
+  [{}, []],
+  [
+    { "memory-bytes-max": "134217728", "heap-bytes-max": "134217728", "cell-memory-bytes-max": "134217728" },
+    [],
+  ],
+  [
+    { "memory-bytes-max": "134217729", "heap-bytes-max": "134217728", "cell-memory-bytes-max": "134217728" },
+    ["memoryBytesMax is 134217729, more than cellMemoryBytesMax (134217728): one guest can bloat its cell"],
+  ],
+  [
+    { "memory-bytes-max": "65536", "heap-bytes-max": "134217729", "cell-memory-bytes-max": "134217728" },
+    ["heapBytesMax is 134217729, more than cellMemoryBytesMax (134217728): one guest can bloat its cell"],
+  ],
+];
+
+for (const [flags, warnings] of CRAMPED) {
+  Deno.test(`makeConfig() warns ${warnings.length} times of ${JSON.stringify(flags)}`, () => {
+    assert.deepEqual(config({ flags }).telemetry.warnings, warnings);
+  });
+}

@@ -18,6 +18,7 @@ const KINDS: readonly string[] = ["unspecified", "internal", "server", "client",
 
 /** Attributes whose values differ from run to run; texts that look like ids are replaced wherever they are. */
 export const VOLATILE_ATTRIBUTES: ReadonlySet<string> = new Set([
+  "cpu_us",
   "fuel",
   "instance",
   "instance_id",
@@ -102,7 +103,8 @@ export function normalizeSpanTree(
     const kind = KINDS[span.kind] ?? `kind ${span.kind}`;
     const attributes = attributesText(span.attributes, (name, value) => maskValue(name, value, volatile));
     return [`${span.name} (${span.scope}, ${kind})${attributes}`];
-  });
+    // How far over a limit a call was when it was stopped.
+  }).replace(/, got \d+$/gm, ", got <n>");
 }
 
 function printNode(

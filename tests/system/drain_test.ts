@@ -262,7 +262,7 @@ Deno.test("kill -9 leaves no cell behind, not even one whose guest spins, and no
     await gateway.deploy("spin");
     const { answer } = await startCall(gateway, "spin", { export: "run" });
     answer.catch(() => {});
-    await until("both cells have started", () => cellPids(gateway).length === 2);
+    await until("both cells and the workshop's have started", () => cellPids(gateway).length === 3);
     gateway.signal("SIGKILL");
     await gateway.status;
     await assert.rejects(answer);

@@ -10,6 +10,7 @@ import { equalFunctionTypes, formatFunctionType } from "../../model/value_type.t
 import type { GuestContext, HostModule } from "../guest_context.ts";
 import { cudaModule } from "./cuda.ts";
 import { logModule } from "./log.ts";
+import { suspendable } from "../jspi.ts";
 import { schedulerModule } from "./scheduler.ts";
 import { tensorModule } from "./tensor.ts";
 import { wasiModule } from "./wasi/mod.ts";
@@ -73,8 +74,13 @@ export function openImports(
   const imports: WebAssembly.Imports = {};
   for (const name of moduleNames) {
     const hostModule = BY_NAME.get(name);
-    // deno-lint-ignore ban-types -- the shape that WebAssembly.Imports asks for
-    if (hostModule !== undefined) imports[name] = hostModule.open(context) as Record<string, Function>;
+    if (hostModule === undefined) continue;
+    const functions: WebAssembly.ModuleImports = {};
+    Object.assign(functions, hostModule.open(context));
+    for (const suspending of hostModule.suspending ?? []) {
+      functions[suspending] = suspendable(functions[suspending]);
+    }
+    imports[name] = functions;
   }
   return imports;
 }

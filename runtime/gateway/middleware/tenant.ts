@@ -1,7 +1,8 @@
 /**
  * Tenants: who a request is for, by the header `X-TensorWasm-Tenant`.
  *
- * Owns parsing of the header; who may speak for a tenant is not decided here: no tokens exist yet.
+ * Owns parsing of the header and the tenant's deadline; who may speak for a tenant is not decided here: no
+ * tokens exist yet.
  * Invariant: behind this middleware the tenant is a canonical unsigned 64-bit number in decimal.
  */
 import type { MiddlewareHandler } from "hono";
@@ -12,9 +13,14 @@ const TENANT_HEADER = "x-tensorwasm-tenant";
 const TENANT_MAX = 2n ** 64n - 1n;
 
 /** Makes the middleware. Throws `missing_tenant`. */
-export function resolveTenant({ requireTenant }: Dependencies): MiddlewareHandler<GatewayEnv> {
+export function resolveTenant({ requireTenant, limitsOf }: Dependencies): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
-    c.set("tenant", parseTenant(c.req.raw.headers.get(TENANT_HEADER), requireTenant));
+    const tenant = parseTenant(c.req.raw.headers.get(TENANT_HEADER), requireTenant);
+    c.set("tenant", tenant);
+    const arrivedAtMs = c.var.deadlineAtMs - c.var.deadlineMs;
+    const { deadlineMs } = limitsOf(tenant);
+    c.set("deadlineMs", deadlineMs);
+    c.set("deadlineAtMs", arrivedAtMs + deadlineMs);
     await next();
   };
 }

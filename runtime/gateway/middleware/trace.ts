@@ -8,6 +8,7 @@
 import type { MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
 import type { Counter, Gauge, Histogram, Metrics } from "../../../telemetry/mod.ts";
+import type { Usage } from "../../model/usage.ts";
 import type { Dependencies, GatewayContext, GatewayEnv } from "../environment.ts";
 
 const REQUEST_ID_HEADER = "x-request-id";
@@ -54,6 +55,7 @@ export function traceRequests({ telemetry, clock, limits }: Dependencies): Middl
       const { status } = c.res;
       tracer.setResponseHeaders(c.res.headers, span.ids);
       c.res.headers.set(REQUEST_ID_HEADER, requestId);
+      if (c.var.usage !== undefined) setUsageHeaders(c.res.headers, c.var.usage);
       span.setAttribute("http.route", route);
       span.setAttribute("http.response.status_code", status);
       if (status >= 500) span.fail(`HTTP ${status}`);
@@ -63,6 +65,14 @@ export function traceRequests({ telemetry, clock, limits }: Dependencies): Middl
     inFlight.dec();
     span.end();
   };
+}
+
+/** What a call used, on its answer, whether it succeeded or failed. */
+function setUsageHeaders(headers: Headers, usage: Usage): void {
+  headers.set("x-tensorwasm-fuel", String(usage.fuel));
+  headers.set("x-tensorwasm-yields", String(usage.yields));
+  headers.set("x-tensorwasm-cpu-us", String(usage.cpuUs));
+  headers.set("x-tensorwasm-memory-bytes", String(usage.memoryBytes));
 }
 
 /** The caller's id of the request, if it has the form of one, else a new one. */

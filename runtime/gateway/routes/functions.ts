@@ -174,7 +174,7 @@ interface Deployed {
 
 async function deploy(
   c: GatewayContext,
-  { bodies, clock, executor, limits, registry }: Dependencies,
+  { artifacts, bodies, clock, limits, limitsOf, registry }: Dependencies,
 ): Promise<Deployed> {
   const form = formOf(c.req.header("content-type"));
   const idempotencyKey = idempotencyKeyOf(c);
@@ -185,15 +185,23 @@ async function deploy(
   }
   using hold = bodies.hold(c.req.raw);
   const body = await readBody(c.req.raw, limits.bodyBytesMax, c.var.deadlineAtMs, clock, hold);
-  const remainingMs = Math.max(1, c.var.deadlineAtMs - clock.nowMs());
-  const prepared = await executor.prepare(form, body, remainingMs);
-  return await registry.deploy({
+  const { tenant, deadlineMs, deadlineAtMs } = c.var;
+  const tenantLimits = limitsOf(tenant);
+  const prepared = await artifacts.prepare(form, body, {
+    tenant,
+    limits: tenantLimits,
+    deadlineMs,
+    deadlineAtMs,
+  });
+  const deployed = await registry.deploy({
     tenant: c.var.tenant,
     name: prepared.name ?? queryName ?? "",
     bytes: prepared.bytes,
     facts: prepared.facts,
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
   });
+  artifacts.keep(deployed.record.digest, tenantLimits, prepared.instrumented);
+  return deployed;
 }
 
 function formOf(contentType: string | undefined): "json" | "wasm" {

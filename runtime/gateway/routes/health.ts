@@ -58,11 +58,15 @@ export function addHealthRoutes(app: GatewayApp, dependencies: Dependencies): vo
   });
   app.openAPIRegistry.registerPath(metricsRoute);
   app.get("/metrics", async () => {
-    const { idle, busy, starting, queueDepth } = dependencies.poolCounts();
+    const { cells, starting, slotsFree, slotsUsed, queueDepth } = dependencies.poolCounts();
     const { metrics } = telemetry;
-    for (const [state, count] of Object.entries({ idle, busy, starting })) {
+    for (const [state, count] of Object.entries({ live: cells, starting })) {
       metrics.gauge("tensor_wasm_cells", { state }).set(count);
     }
+    for (const [state, count] of Object.entries({ free: slotsFree, used: slotsUsed })) {
+      metrics.gauge("tensor_wasm_cell_slots", { state }).set(count);
+    }
+    metrics.gauge("tensor_wasm_modules_suspected", {}).set(dependencies.suspectCount());
     metrics.gauge("tensor_wasm_queue_depth", {}).set(queueDepth);
     const { contentType, body } = await telemetry.metrics.text();
     return new Response(body, { headers: { "content-type": contentType } });

@@ -23,6 +23,7 @@ import { respond } from "../respond.ts";
 import { errorResponses, FunctionParams, TenantHeaders } from "../schemas.ts";
 
 const DEADLINE_HEADER = "x-tensorwasm-deadline-ms";
+const IDEMPOTENT_HEADER = "x-tensorwasm-idempotent";
 
 const route = createRoute({
   method: "post",
@@ -38,7 +39,10 @@ const route = createRoute({
     }),
     headers: TenantHeaders.extend({
       [DEADLINE_HEADER]: z.string().optional().openapi({
-        description: "Deadline of this call in milliseconds, within the configured maximum",
+        description: "Deadline of this call in milliseconds, within the tenant's maximum",
+      }),
+      [IDEMPOTENT_HEADER]: z.enum(["true", "false"]).optional().openapi({
+        description: "true: run the call a second time if the process that runs it dies",
       }),
     }),
     body: {
@@ -63,7 +67,7 @@ const route = createRoute({
         "application/octet-stream": { schema: z.string().openapi({ format: "binary" }) },
       },
     },
-    ...errorResponses(400, 403, 404, 408, 413, 500, 502, 503, 504),
+    ...errorResponses(400, 403, 404, 408, 413, 429, 500, 502, 503, 504),
   },
 });
 
@@ -101,6 +105,7 @@ async function invokeUnder(
   const body = await readBody(c.req.raw, limits.bodyBytesMax, c.var.deadlineAtMs, clock, hold);
   const request = parseInvokeRequest(c.req.header("content-type"), queryOf(c), body, limits.jsonBodyBytesMax);
   const execution = await executor.run(makeInvocation(c, request, record, dependencies));
+  c.set("usage", execution.usage);
   return respond(execution, {
     functionId: record.id,
     hasInput: request.hasInput,
@@ -128,7 +133,15 @@ function makeInvocation(
     deadlineMs: c.var.deadlineMs,
     deadlineAtMs: c.var.deadlineAtMs,
     cancellation: cancellationOf(c),
+    idempotent: isIdempotent(c),
   };
+}
+
+function isIdempotent(c: GatewayContext): boolean {
+  const text = c.req.header(IDEMPOTENT_HEADER);
+  if (text === undefined || text === "false") return false;
+  if (text === "true") return true;
+  throw fault("bad_request", "X-TensorWasm-Idempotent is neither true nor false");
 }
 
 /** Parsing a URL is not free: only done when there is a query. */
@@ -137,13 +150,14 @@ function queryOf(c: GatewayContext): URLSearchParams | undefined {
   return start < 0 ? undefined : new URLSearchParams(c.req.url.slice(start + 1));
 }
 
-function applyDeadlineHeader(c: GatewayContext, { limits }: Dependencies): void {
+function applyDeadlineHeader(c: GatewayContext, { limitsOf }: Dependencies): void {
   const text = c.req.header(DEADLINE_HEADER);
   if (text === undefined) return;
   if (!/^[0-9]{1,9}$/.test(text) || Number(text) < 1) {
     throw fault("bad_request", "X-TensorWasm-Deadline-Ms is not a positive whole number");
   }
   const deadlineMs = Number(text);
+  const limits = limitsOf(c.var.tenant);
   if (deadlineMs > limits.deadlineMs) {
     throw fault(
       "bad_request",

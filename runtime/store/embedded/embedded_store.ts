@@ -1,7 +1,7 @@
 /**
  * EmbeddedStore: durable state in one local folder, with nothing else to install.
  *
- * Owns the folder's layout (`lock`, `records.sqlite`, `blobs/`, `incoming/`) and what opening it mends. It
+ * Owns the folder's layout (`lock`, `records.sqlite`, `blobs/`, `incoming/`; `artifacts/` is artifact_files.ts's) and what opening it mends. It
  * has no opinion on requests. Invariant: one process has the folder; after opening, every blob there is
  * belongs to a record, and no half-written file is left.
  */

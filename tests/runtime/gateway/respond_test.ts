@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
+import { ClientGone } from "../../../runtime/executor/admission.ts";
 import { statusOf } from "../../../runtime/gateway/problem.ts";
 import { outcomeFault, respond } from "../../../runtime/gateway/respond.ts";
 import type { Execution } from "../../../runtime/model/invocation.ts";
+import { RuntimeFault } from "../../../runtime/model/fault.ts";
 import type { Outcome } from "../../../runtime/model/outcome.ts";
+import { NO_USAGE } from "../../../runtime/model/usage.ts";
 
 const FORM = { functionId: "f", hasInput: false, accept: undefined, jsonBytesMax: 4 };
 
 function execution(outcome: Outcome, output: readonly number[], contentType?: string): Execution {
-  return { outcome, output: new Uint8Array(output), contentType, queueMs: 0, cold: false };
+  return { outcome, output: new Uint8Array(output), contentType, queueMs: 0, cold: false, usage: NO_USAGE };
 }
 
 const RETURNED: Outcome = { type: "returned", values: [] };
@@ -76,7 +79,7 @@ const FAILED: readonly (readonly [Exclude<Outcome, { type: "returned" }>, string
     { type: "exhausted", limit: "deadline_ms", max: 50, actual: 51 },
     "invoke_timeout",
     504,
-    "Call did not finish within its deadline of 50 ms",
+    "Call did not finish within its deadline: deadlineMs is 50, got 51",
   ],
   [
     { type: "exhausted", limit: "output_bytes", max: 10, actual: 11 },
@@ -92,9 +95,14 @@ const FAILED: readonly (readonly [Exclude<Outcome, { type: "returned" }>, string
   ],
 ];
 
+Deno.test("respond() tells nobody of a call whose client has left", () => {
+  assert.throws(() => respond(execution({ type: "cancelled", by: "client" }, []), FORM), ClientGone);
+});
+
 for (const [outcome, kind, status, message] of FAILED) {
   Deno.test(`respond() fails ${JSON.stringify(outcome)} as ${kind}`, () => {
     const error = outcomeFault(outcome);
+    assert.ok(error instanceof RuntimeFault);
     assert.deepEqual([error.code, statusOf(error.code), error.message], [kind, status, message]);
     assert.throws(() => respond(execution(outcome, []), FORM), { code: kind });
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { LruCache } from "../../../runtime/registry/lru_cache.ts";
+import { LruCache } from "../../../runtime/model/lru_cache.ts";
 
 const UNBOUNDED = { countMax: Infinity, weightMax: Infinity };
 

@@ -54,11 +54,12 @@ Deno.test("readMemoryType() takes 2^48 pages of a 64-bit memory and refuses one 
 });
 
 Deno.test("readTableType() reads 32-bit and 64-bit limits", () => {
-  assert.deepEqual(table(0x70, 0, 5), { elementsMin: 5, imported: false });
-  assert.deepEqual(table(0x6f, 1, 5, 6), { elementsMin: 5, elementsMax: 6, imported: false });
+  assert.deepEqual(table(0x70, 0, 5), { elementsMin: 5, is64: false, imported: false });
+  assert.deepEqual(table(0x6f, 1, 5, 6), { elementsMin: 5, elementsMax: 6, is64: false, imported: false });
   assert.deepEqual(table(0x70, 5, 5, ...u(2n ** 40n)), {
     elementsMin: 5,
     elementsMax: 2 ** 40,
+    is64: true,
     imported: false,
   });
 });

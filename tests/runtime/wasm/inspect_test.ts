@@ -50,7 +50,7 @@ Deno.test("inspectModule() lists imports of every kind in order, with the type o
     { module: "b", name: "g", kind: "global" },
     { module: "", name: "e", kind: "tag" },
   ]);
-  assert.deepEqual(facts.tables, [{ elementsMin: 1, elementsMax: 2, imported: true }]);
+  assert.deepEqual(facts.tables, [{ elementsMin: 1, elementsMax: 2, is64: false, imported: true }]);
   assert.deepEqual(facts.memories, [
     { pagesMin: 1, pagesMax: 3, shared: false, is64: false, imported: true },
   ]);
@@ -110,8 +110,8 @@ Deno.test("inspectModule() passes over tables with initial values", () => {
     section(10, [1, 2, 0, 0x0b]),
   ));
   assert.deepEqual(facts.tables, [
-    { elementsMin: 3, elementsMax: 9, imported: false },
-    { elementsMin: 1, elementsMax: 2 ** 40, imported: false },
+    { elementsMin: 3, elementsMax: 9, is64: false, imported: false },
+    { elementsMin: 1, elementsMax: 2 ** 40, is64: true, imported: false },
   ]);
 });
 

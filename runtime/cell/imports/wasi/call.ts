@@ -1,5 +1,5 @@
 /**
- * WasiCall: what the WASI functions of one call share: clock origin, descriptors, file system.
+ * WasiCall: what the WASI functions of one call share: descriptors, file system.
  *
  * Owns nothing but their lifetime. Making one is on the path of every call, so descriptors and files come
  * into being with their first use. Invariant: nothing in it is shared with another call.
@@ -11,10 +11,6 @@ import { FileSystem } from "./file_system.ts";
 /** The state of one call. */
 export class WasiCall {
   readonly context: GuestContext;
-  /** Origin of the CPU clocks, on the scale of performance.now(). */
-  readonly startedAtMs = performance.now();
-  /** Time spent asleep: not CPU time. */
-  sleptMs = 0;
   #files: FileSystem | undefined;
   #descriptors: Descriptors | undefined;
 

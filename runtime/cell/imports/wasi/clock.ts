@@ -1,9 +1,8 @@
 /**
- * Clocks as a guest sees them, and the sleep that `poll_oneoff` is made of.
+ * Clocks as a guest sees them.
  *
- * Owns the four clocks of preview1 and their unit, nanoseconds. CPU time is the call's own running time:
- * a cell may not ask the system for more, and a call has its thread to itself. Invariant: no clock of one
- * call ever goes back.
+ * Owns the four clocks of preview1 and their unit, nanoseconds. CPU time is what the scheduler counts: the
+ * time in which the call had the cell's thread. Invariant: no clock of one call ever goes back.
  */
 import { systemClock } from "../../../model/clock.ts";
 import type { WasiCall } from "./call.ts";
@@ -37,7 +36,7 @@ export function clockMs(call: WasiCall, id: number): number {
       return performance.now();
     case CLOCK.processCpuTime:
     case CLOCK.threadCpuTime:
-      return performance.now() - call.startedAtMs - call.sleptMs;
+      return call.context.cpuMs();
     default:
       throw new WasiRefusal(ERRNO.inval);
   }
@@ -52,12 +51,4 @@ export function clockResGet(call: WasiCall, id: number, resultPointer: number): 
 /** `clock_time_get`; every answer is fresh, so the lag that the guest would accept does not matter. */
 export function clockTimeGet(call: WasiCall, id: number, _precisionNs: bigint, resultPointer: number): void {
   viewAt(call.context, resultPointer, 8).setBigUint64(0, toNs(clockMs(call, id)), true);
-}
-
-/** Blocks the thread for `durationMs` but not past the call's deadline, without using the CPU. */
-export function sleep(call: WasiCall, durationMs: number): void {
-  const startMs = performance.now();
-  const boundedMs = Math.min(durationMs, call.context.deadlineRemainingMs());
-  if (boundedMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, boundedMs);
-  call.sleptMs += performance.now() - startMs;
 }

@@ -26,7 +26,7 @@ type Scalar = "i32" | "i64";
 type Arguments<Params extends readonly Scalar[]> = {
   [Index in keyof Params]: Params[Index] extends "i64" ? bigint : number;
 };
-type Run = (call: WasiCall, ...args: never[]) => void;
+type Run = (call: WasiCall, ...args: never[]) => void | Promise<void>;
 
 interface Row {
   readonly type: FunctionType;
@@ -36,7 +36,7 @@ interface Row {
 /** A function that answers with an error number; the compiler holds `run` to the parameter types. */
 function row<const Params extends readonly Scalar[]>(
   params: Params,
-  run: (call: WasiCall, ...args: Arguments<Params>) => void,
+  run: (call: WasiCall, ...args: Arguments<Params>) => void | Promise<void>,
 ): Row {
   return { type: { params, results: ["i32"] }, run: run as Run };
 }
@@ -107,23 +107,29 @@ function open(context: GuestContext): HostFunctions {
 }
 
 /** The one way into every function, and the only way out of it. */
-function bind(call: WasiCall, run: Run): (...args: never[]) => Errno {
+function bind(call: WasiCall, run: Run): (...args: never[]) => Errno | Promise<Errno> {
   return (...args) => {
     try {
-      run(call, ...args);
-      return ERRNO.success;
+      const pending = run(call, ...args);
+      return pending === undefined ? ERRNO.success : pending.then(() => ERRNO.success, toErrno);
     } catch (error) {
-      if (error instanceof WasiRefusal) return error.errno;
-      if (error instanceof GuestStop) throw error;
-      // Neither should happen: a range that nobody checked, or a bug. The guest learns only that it failed.
-      return error instanceof RangeError ? ERRNO.fault : ERRNO.io;
+      return toErrno(error);
     }
   };
+}
+
+/** The error number of what a function threw; throws on what ends the guest. */
+function toErrno(error: unknown): Errno {
+  if (error instanceof WasiRefusal) return error.errno;
+  if (error instanceof GuestStop) throw error;
+  // Neither should happen: a range that nobody checked, or a bug. The guest learns only that it failed.
+  return error instanceof RangeError ? ERRNO.fault : ERRNO.io;
 }
 
 /** The host module. */
 export const wasiModule: HostModule = {
   names: ["wasi_snapshot_preview1"],
   functions: Object.fromEntries(ENTRIES.map(([name, { type }]) => [name, type])),
+  suspending: ["poll_oneoff", "random_get", "sched_yield"],
   open,
 };

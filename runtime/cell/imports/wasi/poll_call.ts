@@ -2,12 +2,12 @@
  * Waiting: `poll_oneoff`.
  *
  * Owns the layouts of `$subscription` and `$event`. Descriptors are always ready, so the only thing to wait
- * for is time, and waiting blocks the thread: a cell runs one call at a time. Invariant: it never waits past
- * the call's deadline.
+ * for is time; while a guest waits, others run. Invariant: it never waits past the call's deadline, and looks
+ * its pointers up again after it has waited.
  */
 import { checkFlags, RIGHTS } from "./abi.ts";
 import type { WasiCall } from "./call.ts";
-import { CLOCK, clockMs, sleep } from "./clock.ts";
+import { CLOCK, clockMs } from "./clock.ts";
 import { ERRNO, WasiRefusal } from "./errno.ts";
 import type { Errno } from "./errno.ts";
 import { bytesAt, viewAt } from "./guest_memory.ts";
@@ -57,25 +57,33 @@ export function pollOneoff(
   eventsPointer: number,
   count: number,
   resultPointer: number,
-): void {
+): void | Promise<void> {
   const countUnsigned = count >>> 0;
   if (countUnsigned === 0 || countUnsigned > SUBSCRIPTIONS_COUNT_MAX) throw new WasiRefusal(ERRNO.inval);
   const subscriptions = viewAt(call.context, subscriptionsPointer, countUnsigned * SUBSCRIPTION_BYTES);
-  const target = bytesAt(call.context, eventsPointer, countUnsigned * EVENT_BYTES);
-  const result = viewAt(call.context, resultPointer, 4);
+  // Looked at before anything happens, as a fault must leave no trace.
+  bytesAt(call.context, eventsPointer, countUnsigned * EVENT_BYTES);
+  viewAt(call.context, resultPointer, 4);
+  const answer = (): void => {
+    writeEvents(bytesAt(call.context, eventsPointer, countUnsigned * EVENT_BYTES), events);
+    viewAt(call.context, resultPointer, 4).setUint32(0, events.length, true);
+  };
   const events: Event[] = [];
   const waits: ClockWait[] = [];
   for (let offset = 0; offset < subscriptions.byteLength; offset += SUBSCRIPTION_BYTES) {
     subscribe(call, subscriptions, offset, events, waits);
   }
   collectDue(call, waits, events);
-  if (events.length === 0) {
-    sleep(call, Math.min(...waits.map((wait) => wait.dueMs - clockMs(call, wait.clockId))));
+  if (events.length > 0) return answer();
+  return waitForFirst(call, waits, events).then(answer);
+}
+
+/** Sleeps until the first of the waits is due. A timer may be early by a fraction, so it is asked again. */
+async function waitForFirst(call: WasiCall, waits: readonly ClockWait[], events: Event[]): Promise<void> {
+  while (events.length === 0) {
+    await call.context.sleep(Math.min(...waits.map((wait) => wait.dueMs - clockMs(call, wait.clockId))));
     collectDue(call, waits, events);
-    if (events.length === 0) call.context.stopAtDeadline();
   }
-  writeEvents(target, events);
-  result.setUint32(0, events.length, true);
 }
 
 /** Reads the subscription at `offset`: either an event at once or a wait. */

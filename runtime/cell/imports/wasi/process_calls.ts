@@ -12,6 +12,8 @@ import { bytesAt, viewAt } from "./guest_memory.ts";
 
 /** Most bytes of one `crypto.getRandomValues` (Web Crypto §10.1.1). */
 const RANDOM_STEP_BYTES = 65_536;
+/** Most random bytes in one go: about 1 ms. */
+const RANDOM_AT_ONCE_BYTES_MAX = 1_048_576;
 /** The last case of `$signal`: none is 0, sys is 30. */
 const SIGNAL_MAX = 30;
 /** Signals that end nobody by default: none, chld, cont, urg, winch. */
@@ -87,16 +89,32 @@ export function procRaise(call: WasiCall, signal: number): void {
   call.context.stop({ type: "exited", exitCode: SIGNAL_EXIT_BASE + number });
 }
 
-/** `random_get`: bytes from the system's generator. */
-export function randomGet(call: WasiCall, pointer: number, length: number): void {
+/** `random_get`: bytes from the system's generator; a long request gives way to others in between. */
+export function randomGet(call: WasiCall, pointer: number, length: number): void | Promise<void> {
   const target = bytesAt(call.context, pointer, length) as Uint8Array<ArrayBuffer>;
+  if (target.length > RANDOM_AT_ONCE_BYTES_MAX) return randomGetLong(call, pointer, target.length);
+  fillRandom(target);
+}
+
+/** The memory cannot change its size meanwhile: the guest is suspended. It is looked up again all the same. */
+async function randomGetLong(call: WasiCall, pointer: number, length: number): Promise<void> {
+  for (let start = 0; start < length; start += RANDOM_AT_ONCE_BYTES_MAX) {
+    const target = bytesAt(call.context, pointer, length) as Uint8Array<ArrayBuffer>;
+    fillRandom(target.subarray(start, start + RANDOM_AT_ONCE_BYTES_MAX));
+    await call.context.checkpoint(false);
+  }
+}
+
+function fillRandom(target: Uint8Array<ArrayBuffer>): void {
   for (let start = 0; start < target.length; start += RANDOM_STEP_BYTES) {
     crypto.getRandomValues(target.subarray(start, start + RANDOM_STEP_BYTES));
   }
 }
 
-/** `sched_yield`: nobody else is waiting. */
-export function schedYield(): void {}
+/** `sched_yield`: others run, if any wait. */
+export function schedYield(call: WasiCall): void | Promise<void> {
+  return call.context.checkpoint(true);
+}
 
 /** `sock_*`: whatever is open, it is no socket. */
 export function refuseSocket(call: WasiCall, fd: number): void {

@@ -87,6 +87,63 @@ Deno.test("random_get() reaches the last byte of the memory and not one further"
   assert.equal(guest.call("random_get", AT.end - 16, 17), ERRNO.fault);
 });
 
-Deno.test("sched_yield() returns at once", () => {
-  assert.equal(new WasiGuest().call("sched_yield"), ERRNO.success);
+Deno.test("random_get() of up to 1 MiB is done at once, of more gives way after each MiB", async () => {
+  const checkpoints: boolean[] = [];
+  const guest = new WasiGuest({
+    checkpoint: (isOffered) => {
+      checkpoints.push(isOffered);
+      return undefined;
+    },
+  });
+  guest.memory.grow(40);
+  assert.equal(guest.call("random_get", 0, 2 ** 20), ERRNO.success);
+  assert.deepEqual(checkpoints, []);
+  assert.equal(await guest.callSuspending("random_get", 0, 2 ** 20 + 1), ERRNO.success);
+  assert.deepEqual(checkpoints, [false, false]);
+});
+
+Deno.test("random_get() of more than 1 MiB fills exactly the range, to the last byte of the memory", async () => {
+  const guest = new WasiGuest();
+  guest.memory.grow(62);
+  const end = guest.memory.buffer.byteLength;
+  const length = 2 ** 21 + 100;
+  assert.equal(await guest.callSuspending("random_get", end - length, length), ERRNO.success);
+  assert.ok(guest.bytes.subarray(0, end - length).every((byte) => byte === 0));
+  for (const start of [end - length, end - length + 2 ** 20, end - length + 2 ** 21, end - 64]) {
+    assert.ok(guest.bytes.subarray(start, start + 64).some((byte) => byte !== 0), `${start}`);
+  }
+  assert.equal(await guest.callSuspending("random_get", end - length, length + 1), ERRNO.fault);
+});
+
+Deno.test("random_get() ends between two steps when its call is stopped", async () => {
+  let count = 0;
+  const stop = new GuestStop({ type: "cancelled", by: "client" });
+  const guest = new WasiGuest({ checkpoint: () => ++count < 2 ? undefined : Promise.reject(stop) });
+  guest.memory.grow(62);
+  await assert.rejects(guest.callSuspending("random_get", 0, 4 * 2 ** 20), GuestStop);
+  assert.equal(count, 2);
+  assert.ok(guest.bytes.subarray(2 * 2 ** 20, 3 * 2 ** 20).every((byte) => byte === 0));
+});
+
+Deno.test("sched_yield() answers at once when nobody waits", () => {
+  const offers: boolean[] = [];
+  const guest = new WasiGuest({
+    checkpoint: (isOffered) => {
+      offers.push(isOffered);
+      return undefined;
+    },
+  });
+  assert.equal(guest.call("sched_yield"), ERRNO.success);
+  assert.deepEqual(offers, [true]);
+});
+
+Deno.test("sched_yield() answers when the others had their turn", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const guest = new WasiGuest({ checkpoint: () => promise });
+  let errno: number | undefined;
+  const answered = guest.callSuspending("sched_yield").then((answer) => errno = answer);
+  await Promise.resolve();
+  assert.equal(errno, undefined);
+  resolve();
+  assert.equal(await answered, ERRNO.success);
 });

@@ -8,6 +8,7 @@
 import { GuestStop } from "../../../../../runtime/cell/guest_context.ts";
 import type { GuestContext } from "../../../../../runtime/cell/guest_context.ts";
 import { wasiModule } from "../../../../../runtime/cell/imports/wasi/mod.ts";
+import { promising, suspendable } from "../../../../../runtime/cell/jspi.ts";
 import type { Outcome } from "../../../../../runtime/model/outcome.ts";
 
 /** Where things are put in the guest's two pages of memory. */
@@ -36,6 +37,8 @@ export interface WasiGuestOptions {
   readonly outputBytesMax?: number;
   readonly deadlineRemainingMs?: () => number;
   readonly writeLog?: () => void;
+  /** Called at each checkpoint; what it answers is what the function under test waits for. */
+  readonly checkpoint?: (isOffered: boolean) => Promise<void> | undefined;
 }
 
 export interface LogCall {
@@ -55,6 +58,8 @@ export class WasiGuest {
   readonly outputs: string[] = [];
   stopped: Outcome | undefined;
   readonly #functions: Record<string, AnyFunction>;
+  readonly #startedAtMs = performance.now();
+  #sleptMs = 0;
 
   constructor(options: WasiGuestOptions = {}) {
     const outputBytesMax = options.outputBytesMax ?? Infinity;
@@ -85,7 +90,16 @@ export class WasiGuest {
         this.log.push({ source, level, text: decoder.decode(bytes) });
       },
       addSpanEvent: () => {},
-      stopAtDeadline: () => context.stop({ type: "exhausted", limit: "deadline_ms", max: 1, actual: 1 }),
+      checkpoint: options.checkpoint ?? (() => undefined),
+      sleep: async (durationMs) => {
+        const remainingMs = context.deadlineRemainingMs();
+        const sleptMs = Math.max(0, Math.min(durationMs, remainingMs));
+        this.#sleptMs += sleptMs;
+        await new Promise((resolve) => setTimeout(resolve, sleptMs));
+        if (durationMs < remainingMs) return;
+        context.stop({ type: "exhausted", limit: "deadline_ms", max: 1, actual: 1 });
+      },
+      cpuMs: () => performance.now() - this.#startedAtMs - this.#sleptMs,
       stop: (outcome) => {
         this.stopped ??= outcome;
         throw new GuestStop(outcome);
@@ -95,9 +109,11 @@ export class WasiGuest {
   }
 
   /** Runs a program's `_start` on these functions, with the program's own memory; how it ended. */
-  runProgram(bytes: BufferSource): Outcome {
+  async runProgram(bytes: BufferSource): Promise<Outcome> {
+    const functions: WebAssembly.ModuleImports = { ...this.#functions };
+    for (const name of wasiModule.suspending ?? []) functions[name] = suspendable(functions[name]);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      wasi_snapshot_preview1: this.#functions,
+      wasi_snapshot_preview1: functions,
     });
     const { memory, _start } = instance.exports;
     if (!(memory instanceof WebAssembly.Memory) || typeof _start !== "function") {
@@ -105,7 +121,7 @@ export class WasiGuest {
     }
     this.memory = memory;
     try {
-      _start();
+      await promising(_start)();
       return { type: "returned", values: [] };
     } catch (error) {
       if (error instanceof GuestStop) return error.outcome;
@@ -126,11 +142,22 @@ export class WasiGuest {
     return new Uint8Array(this.memory.buffer);
   }
 
-  /** Calls a function and returns its error number. */
+  /** Calls a function that answers at once and returns its error number. */
   call(name: string, ...args: (number | bigint)[]): number {
+    const errno = this.#call(name, args);
+    if (typeof errno !== "number") throw new Error(`${name} answers later: use callSuspending`);
+    return errno;
+  }
+
+  /** Calls a function and returns its error number, whenever it comes. */
+  async callSuspending(name: string, ...args: (number | bigint)[]): Promise<number> {
+    return await this.#call(name, args);
+  }
+
+  #call(name: string, args: (number | bigint)[]): number | Promise<number> {
     const run = this.#functions[name];
     if (run === undefined) throw new Error(`No function ${name}`);
-    return run(...args) as number;
+    return run(...args) as number | Promise<number>;
   }
 
   /** Puts text in memory; returns pointer and length, ready to be spread into a call. */

@@ -1,0 +1,113 @@
+/**
+ * MemoryGuard: what the calls of a cell hold together.
+ *
+ * Owns the sums of linear memory and of the growth of the JavaScript heap, where tables, exceptions and objects
+ * of the garbage collection proposal live, and picks who has to go when either comes near the cell's bound. It
+ * stops nobody (scheduler.ts asks it). Invariant: a call is only blamed when it holds at least its share, so that a small
+ * one does not pay for a large one.
+ */
+import type { Outcome } from "../model/outcome.ts";
+import type { Fiber } from "./fiber.ts";
+
+interface Holding {
+  memory: WebAssembly.Memory | undefined;
+  memoryBytes: number;
+  heapGrowthBytes: number;
+  checks: number;
+}
+
+/** Bounds of a cell. */
+export interface MemoryBounds {
+  /** Most bytes of linear memory of all calls together. */
+  readonly memoryBytesMax: number;
+  /** Size of the JavaScript heap, at which the engine would end the process. */
+  readonly heapBytesMax: number;
+  /** Bytes in use of it now. */
+  readonly heapUsedBytes: () => number;
+}
+
+/** From this share of the heap on, who made it grow most is stopped; from the next, whoever asks. */
+const HEAP_SHARE_WARN = 0.7;
+const HEAP_SHARE_MAX = 0.85;
+/** A call that made the heap grow by less than this share of it is not stopped for it. */
+const BLAME_SHARE_MIN = 0.15;
+/** Checks of a call, each some 200 µs of its time, per look at the heap. */
+const HEAP_CHECK_EVERY = 3;
+
+/** Watches the memory of one cell. */
+export class MemoryGuard {
+  readonly #bounds: MemoryBounds;
+  readonly #holdings = new Map<Fiber, Holding>();
+  #totalBytes = 0;
+  #heapUsedLast: number;
+
+  constructor(bounds: MemoryBounds) {
+    this.#bounds = bounds;
+    // What the cell itself uses is nobody's growth.
+    this.#heapUsedLast = bounds.heapUsedBytes();
+  }
+
+  /** Bytes of linear memory of all calls, as last seen. */
+  get totalBytes(): number {
+    return this.#totalBytes;
+  }
+
+  /** A call has its instance. @returns how to end it if it does not fit */
+  enter(fiber: Fiber, memory: WebAssembly.Memory | undefined): Outcome | undefined {
+    this.#holdings.set(fiber, { memory, memoryBytes: 0, heapGrowthBytes: 0, checks: 0 });
+    return this.check(fiber);
+  }
+
+  /** A call has the thread again: what the heap has grown by since it had it last is not its doing. */
+  comeOn(fiber: Fiber): void {
+    if (this.#holdings.has(fiber)) this.#heapUsedLast = this.#bounds.heapUsedBytes();
+  }
+
+  /** A call is over. @returns the size of its linear memory */
+  leave(fiber: Fiber): number {
+    const holding = this.#holdings.get(fiber);
+    if (holding === undefined) return 0;
+    this.#measure(holding);
+    this.#holdings.delete(fiber);
+    this.#totalBytes -= holding.memoryBytes;
+    return holding.memoryBytes;
+  }
+
+  /** How to end a call that asks to go on, if it must not. */
+  check(fiber: Fiber): Outcome | undefined {
+    const holding = this.#holdings.get(fiber);
+    if (holding === undefined) return undefined;
+    this.#measure(holding);
+    const { memoryBytesMax } = this.#bounds;
+    if (this.#totalBytes > memoryBytesMax && holding.memoryBytes * this.#holdings.size >= this.#totalBytes) {
+      return { type: "exhausted", limit: "memory_bytes", max: memoryBytesMax, actual: this.#totalBytes };
+    }
+    // Reading the heap's size takes 2 µs, and the first two checks of a call see no guest of any length.
+    return ++holding.checks % HEAP_CHECK_EVERY === 0 ? this.#checkHeap(holding) : undefined;
+  }
+
+  #measure(holding: Holding): void {
+    const bytes = holding.memory?.buffer.byteLength ?? 0;
+    this.#totalBytes += bytes - holding.memoryBytes;
+    holding.memoryBytes = bytes;
+  }
+
+  #checkHeap(holding: Holding): Outcome | undefined {
+    const { heapBytesMax } = this.#bounds;
+    const used = this.#bounds.heapUsedBytes();
+    holding.heapGrowthBytes += Math.max(0, used - this.#heapUsedLast);
+    this.#heapUsedLast = used;
+    const max = Math.floor(heapBytesMax * HEAP_SHARE_WARN);
+    // What a call that was just stopped has left is in use until it is collected: nobody else is blamed for it.
+    if (used <= max || holding.heapGrowthBytes < heapBytesMax * BLAME_SHARE_MIN) return undefined;
+    const isNearEnd = used > heapBytesMax * HEAP_SHARE_MAX;
+    if (!isNearEnd && this.#greatestGrowth() > holding.heapGrowthBytes) return undefined;
+    return { type: "exhausted", limit: "heap_bytes", max, actual: used };
+  }
+
+  #greatestGrowth(): number {
+    let greatest = 0;
+    for (const { heapGrowthBytes } of this.#holdings.values()) greatest = Math.max(greatest, heapGrowthBytes);
+    return greatest;
+  }
+}

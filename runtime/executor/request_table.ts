@@ -1,0 +1,98 @@
+/**
+ * RequestTable: the requests that one cell was given and has not answered.
+ *
+ * Owns the meeting of a request's answer, which comes by the socket, with its log lines, which come by stdout,
+ * and who is inside when a cell dies. It sends nothing (cell_process.ts does). Invariant: each request is
+ * settled exactly once, answered or died, and never before its last log line was handed on.
+ */
+import type { Frame } from "../wire/frame.ts";
+import type { CellLogLine } from "../wire/messages.ts";
+
+/** How a cell answered: with its frame, or not at all because it died. */
+export type CellAnswer<Meta> =
+  | { readonly type: "answered"; readonly meta: Meta; readonly blob: Uint8Array<ArrayBuffer> }
+  | { readonly type: "died"; readonly reason: string };
+
+/** What the table keeps of a request. */
+export interface RequestFacts {
+  /** What is to blame if the cell crashes: the digest of a module. */
+  readonly digest: string;
+  readonly deadlineAtMs: number;
+  readonly onLine: (line: CellLogLine) => void;
+}
+
+interface Request {
+  readonly facts: RequestFacts;
+  readonly resolve: (answer: CellAnswer<unknown>) => void;
+  linesSeen: number;
+  /** The answer, while log lines that precede it are still on their way. */
+  answer: { readonly frame: Frame; readonly logLines: number } | undefined;
+}
+
+/** The requests of one cell. */
+export class RequestTable {
+  readonly #requests = new Map<number, Request>();
+
+  /** Adds a request. */
+  add(id: number, facts: RequestFacts): Promise<CellAnswer<unknown>> {
+    return new Promise((resolve) => {
+      this.#requests.set(id, { facts, resolve, linesSeen: 0, answer: undefined });
+    });
+  }
+
+  /** Takes an answer; false if it is to nothing that was asked. */
+  answer(frame: Frame, logLines: number): boolean {
+    const request = this.#requests.get(frame.id);
+    if (request === undefined || request.answer !== undefined) return false;
+    request.answer = { frame, logLines };
+    this.#settle(frame.id, request);
+    return true;
+  }
+
+  /** Takes a guest's log line. Lines of nobody are dropped. */
+  takeLogLine(line: CellLogLine): void {
+    const request = this.#requests.get(line.call);
+    if (request === undefined) return;
+    request.linesSeen++;
+    request.facts.onLine(line);
+    this.#settle(line.call, request);
+  }
+
+  /** Digests of what has not been answered. */
+  digests(): Set<string> {
+    const digests = new Set<string>();
+    for (const { facts, answer } of this.#requests.values()) {
+      if (answer === undefined) digests.add(facts.digest);
+    }
+    return digests;
+  }
+
+  /** By how much the most overdue request has missed its deadline; negative if none has. */
+  overdueMs(nowMs: number): number {
+    let overdueMs = -Infinity;
+    for (const { facts, answer } of this.#requests.values()) {
+      if (answer === undefined) overdueMs = Math.max(overdueMs, nowMs - facts.deadlineAtMs);
+    }
+    return overdueMs;
+  }
+
+  /** The cell is dead: what it had answered is answered, the rest died with it. */
+  close(reason: string): void {
+    const requests = [...this.#requests.values()];
+    this.#requests.clear();
+    for (const { answer, resolve } of requests) {
+      resolve(answer === undefined ? { type: "died", reason } : answered(answer.frame));
+    }
+  }
+
+  #settle(id: number, request: Request): void {
+    const { answer } = request;
+    if (answer === undefined || request.linesSeen < answer.logLines) return;
+    this.#requests.delete(id);
+    request.resolve(answered(answer.frame));
+  }
+}
+
+function answered(frame: Frame): CellAnswer<unknown> {
+  return { type: "answered", meta: frame.meta, blob: frame.blob };
+}

@@ -1,0 +1,4 @@
+;; An endless loop in `_start`.
+(module
+  (func (export "_start")
+    (loop $forever (br $forever))))

@@ -1,0 +1,6 @@
+;; An exception that leaves the start function.
+(module
+  (tag $plain)
+  (func $start (throw $plain))
+  (func (export "run"))
+  (start $start))

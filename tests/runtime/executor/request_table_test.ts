@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { RequestTable } from "../../../runtime/executor/request_table.ts";
+import type { CellAnswer, RequestFacts } from "../../../runtime/executor/request_table.ts";
+import type { Frame } from "../../../runtime/wire/frame.ts";
+import { FRAME } from "../../../runtime/wire/messages.ts";
+import type { CellLogLine } from "../../../runtime/wire/messages.ts";
+
+function facts(changes: Partial<RequestFacts> = {}): RequestFacts {
+  return { digest: "d", deadlineAtMs: 100, onLine: () => {}, ...changes };
+}
+
+function frame(id: number, meta: unknown = { id }): Frame {
+  return { type: FRAME.result, id, meta, blob: new Uint8Array([id]) };
+}
+
+function line(call: number, text = ""): CellLogLine {
+  return { call, source: "stdout", level: "info", text };
+}
+
+/** What a promise has led to by now. */
+async function stateOf(answer: Promise<CellAnswer<unknown>>): Promise<CellAnswer<unknown> | "open"> {
+  return await Promise.race([answer, Promise.resolve().then(() => "open" as const)]);
+}
+
+Deno.test("RequestTable.answer() settles the request with its frame", async () => {
+  const table = new RequestTable();
+  const answer = table.add(1, facts());
+  assert.equal(await stateOf(answer), "open");
+  assert.equal(table.answer(frame(1), 0), true);
+  assert.deepEqual(await stateOf(answer), { type: "answered", meta: { id: 1 }, blob: new Uint8Array([1]) });
+});
+
+Deno.test("RequestTable.answer() is false for what nobody asked, or what was answered", () => {
+  const table = new RequestTable();
+  assert.equal(table.answer(frame(1), 0), false);
+  void table.add(1, facts());
+  assert.equal(table.answer(frame(2), 0), false);
+  assert.equal(table.answer(frame(1), 0), true);
+  assert.equal(table.answer(frame(1), 0), false);
+});
+
+Deno.test("RequestTable.answer() is false for a second answer while lines of the first are missing", async () => {
+  const table = new RequestTable();
+  const answer = table.add(1, facts());
+  assert.equal(table.answer(frame(1, "first"), 1), true);
+  assert.equal(table.answer(frame(1, "second"), 0), false);
+  table.takeLogLine(line(1));
+  const settled = await answer;
+  assert.equal(settled.type === "answered" && settled.meta, "first");
+});
+
+Deno.test("RequestTable: an answer waits for the last of its log lines, and for no more", async () => {
+  const table = new RequestTable();
+  const seen: string[] = [];
+  const answer = table.add(1, facts({ onLine: ({ text }) => seen.push(text) }));
+  table.takeLogLine(line(1, "a"));
+  table.answer(frame(1), 3);
+  table.takeLogLine(line(1, "b"));
+  assert.equal(await stateOf(answer), "open");
+  table.takeLogLine(line(1, "c"));
+  assert.notEqual(await stateOf(answer), "open");
+  table.takeLogLine(line(1, "late"));
+  assert.deepEqual(seen, ["a", "b", "c"]);
+});
+
+Deno.test("RequestTable: lines are of their own request", async () => {
+  const table = new RequestTable();
+  const answers = [1, 2].map((id) => table.add(id, facts()));
+  table.answer(frame(1), 1);
+  table.answer(frame(2), 1);
+  table.takeLogLine(line(2));
+  table.takeLogLine(line(9));
+  assert.deepEqual(await Promise.all(answers.map(async (answer) => await stateOf(answer) === "open")), [
+    true,
+    false,
+  ]);
+});
+
+Deno.test("RequestTable.close(): what was not answered has died, what was is answered, without its lines too", async () => {
+  const table = new RequestTable();
+  const open = table.add(1, facts());
+  const waiting = table.add(2, facts());
+  const settled = table.add(3, facts());
+  table.answer(frame(2), 5);
+  table.answer(frame(3), 0);
+  table.close("cell_sigkill");
+  assert.deepEqual(await open, { type: "died", reason: "cell_sigkill" });
+  assert.equal((await waiting).type, "answered");
+  assert.equal((await settled).type, "answered");
+  assert.equal(table.answer(frame(1), 0), false);
+  table.close("again");
+});
+
+Deno.test("RequestTable.digests() are of what is inside and unanswered, each once", () => {
+  const table = new RequestTable();
+  for (const [id, digest] of [[1, "a"], [2, "b"], [3, "a"], [4, "c"], [5, "d"]] as const) {
+    void table.add(id, facts({ digest }));
+  }
+  table.answer(frame(4), 0);
+  table.answer(frame(5), 1);
+  assert.deepEqual([...table.digests()].sort(), ["a", "b"]);
+  table.close("x");
+  assert.deepEqual([...table.digests()], []);
+});
+
+Deno.test("RequestTable.overdueMs() is of the most overdue that is unanswered", () => {
+  const table = new RequestTable();
+  assert.equal(table.overdueMs(1000), -Infinity);
+  void table.add(1, facts({ deadlineAtMs: 100 }));
+  void table.add(2, facts({ deadlineAtMs: 150 }));
+  assert.equal(table.overdueMs(90), -10);
+  assert.equal(table.overdueMs(130), 30);
+  table.answer(frame(1), 1);
+  assert.equal(table.overdueMs(130), -20);
+});
