@@ -42,6 +42,9 @@ export interface CellHost extends SchedulerHost {
 /** Share of a cell's memory that guests' linear memories may take; outputs and the engine have the rest. */
 const MEMORY_SHARE = 0.75;
 
+/** How long a frame may have waited: so much earlier a deadline is at most, should clocks not be known well. */
+const FRAME_WAIT_MS_MAX = 10;
+
 /** Serves one gateway until it closes the connection. */
 export class Cell {
   readonly #reader: FrameReader;
@@ -101,7 +104,7 @@ export class Cell {
       case FRAME.prepare:
         return this.#prepare(frame.id, frame.meta as PrepareMeta, frame.blob);
       case FRAME.ping: {
-        const pong: PongMeta = { residentBytes: this.#host.residentBytes() };
+        const pong: PongMeta = { nowMs: this.#host.nowMs(), residentBytes: this.#host.residentBytes() };
         return this.#writer.send(FRAME.pong, frame.id, pong);
       }
       default:
@@ -121,7 +124,7 @@ export class Cell {
     const fiber = new Fiber({
       tenant: meta.tenant,
       deadlineMs: meta.deadlineMs,
-      deadlineAtMs: this.#host.nowMs() + meta.remainingMs,
+      deadlineAtMs: deadlineOf(meta, this.#host.nowMs()),
       fuelMax: meta.fuelMax,
     });
     this.#fibers.set(id, fiber);
@@ -190,6 +193,15 @@ export class Cell {
       this.#writer.send(FRAME.prepared, id, answer);
     }
   }
+}
+
+/**
+ * When a call's time is over. What remained when its frame was sent makes that too late by the time the frame
+ * waited here; the gateway's instant is right, or early by what it does not know of this clock yet.
+ */
+function deadlineOf({ remainingMs, deadlineAtMs = Infinity }: CallMeta, nowMs: number): number {
+  const latestMs = nowMs + remainingMs;
+  return Math.min(latestMs, Math.max(deadlineAtMs, latestMs - FRAME_WAIT_MS_MAX));
 }
 
 /** As compileModule; what the engine refuses is a rejection, which its calls report. */

@@ -76,8 +76,11 @@ export interface HostModule {
   readonly functions: Readonly<Record<string, FunctionType>>;
   /** Names of the functions that may answer with a promise, while which the guest is suspended. */
   readonly suspending?: readonly string[];
-  /** Binds the functions to one call. Called only for modules that the guest imports. */
-  open(context: GuestContext): HostFunctions;
+  /**
+   * Binds the functions to one call. Called only for modules that the guest imports; `names` are those of the
+   * functions that it does, all of them ours. Others may be there as well.
+   */
+  open(context: GuestContext, names: readonly string[]): HostFunctions;
 }
 
 /**

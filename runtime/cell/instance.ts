@@ -15,7 +15,7 @@ import { HOOKS } from "../wasm/instrument.ts";
 import { CallContext } from "./call_context.ts";
 import type { Fiber, FuelGlobal } from "./fiber.ts";
 import { GuestStop } from "./guest_context.ts";
-import { openImports } from "./imports/mod.ts";
+import { type ImportedModule, openImports } from "./imports/mod.ts";
 import { promising } from "./jspi.ts";
 import type { MemoryGuard } from "./memory_guard.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -24,8 +24,8 @@ import { toTrap } from "./trap.ts";
 /** A module that a cell has compiled, with what every call on it needs. */
 export interface CompiledModule {
   readonly module: WebAssembly.Module;
-  /** Names of the modules it imports from, each once. */
-  readonly importModules: readonly string[];
+  /** What it imports, by module. */
+  readonly imports: readonly ImportedModule[];
   /** Whether host functions see its memory: exported as `memory`. */
   readonly exportsMemory: boolean;
 }
@@ -44,11 +44,21 @@ export function compileModule(
 function describe(module: WebAssembly.Module): CompiledModule {
   return {
     module,
-    importModules: [...new Set(WebAssembly.Module.imports(module).map((entry) => entry.module))],
+    imports: importsOf(module),
     exportsMemory: WebAssembly.Module.exports(module).some(
       (entry) => entry.name === "memory" && entry.kind === "memory",
     ),
   };
+}
+
+function importsOf(module: WebAssembly.Module): ImportedModule[] {
+  const names = new Map<string, Set<string>>();
+  for (const entry of WebAssembly.Module.imports(module)) {
+    const known = names.get(entry.module);
+    if (known === undefined) names.set(entry.module, new Set([entry.name]));
+    else known.add(entry.name);
+  }
+  return [...names].map(([name, of]) => ({ module: name, names: [...of] }));
 }
 
 /** What all calls of a cell share. */
@@ -141,7 +151,7 @@ async function runHops(call: Call): Promise<Outcome> {
   }
   let exports: WebAssembly.Exports;
   try {
-    const imports = openImports(compiled.importModules, context);
+    const imports = openImports(compiled.imports, context);
     exports = new WebAssembly.Instance(compiled.module, imports).exports;
   } catch (error) {
     return toOutcome(error, fiber);

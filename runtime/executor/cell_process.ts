@@ -131,7 +131,7 @@ export class CellProcess {
   call(
     key: string,
     digest: string,
-    meta: Omit<CallMeta, "module">,
+    meta: Omit<CallMeta, "module" | "deadlineAtMs">,
     input: Uint8Array,
     deadlineAtMs: number,
     onLine: (line: CellLogLine) => void,
@@ -139,7 +139,12 @@ export class CellProcess {
     if (this.isDead) return { answer: Promise.resolve(this.#died()), cancel: () => {} };
     const id = this.#nextRequestId++ >>> 0;
     const answer = this.#requests.add(id, { digest, deadlineAtMs, onLine });
-    this.#writer.send(FRAME.call, id, { ...meta, module: this.#shelf.use(key) }, input);
+    const full: CallMeta = {
+      ...meta,
+      module: this.#shelf.use(key),
+      deadlineAtMs: deadlineAtMs - this.#clockOffsetMs,
+    };
+    this.#writer.send(FRAME.call, id, full, input);
     return {
       answer: answer as Promise<CellAnswer<ResultMeta>>,
       cancel: (by) => {
@@ -229,11 +234,13 @@ export class CellProcess {
       case FRAME.result: {
         const meta = frame.meta as ResultMeta;
         const endedAtMs = meta.startedAtMs + (meta.spans.at(-1)?.endUs ?? 0) / 1000;
-        this.#clockOffsetMs = Math.min(this.#clockOffsetMs, this.#spawned.source.lastReadMs - endedAtMs);
+        this.#refineClock(endedAtMs);
         return this.#requests.answer(frame, meta.logLines);
       }
       case FRAME.pong: {
-        this.#residentBytes = (frame.meta as PongMeta).residentBytes;
+        const { nowMs, residentBytes } = frame.meta as PongMeta;
+        this.#refineClock(nowMs);
+        this.#residentBytes = residentBytes;
         const answered = this.#pings.get(frame.id);
         this.#pings.delete(frame.id);
         answered?.();
@@ -242,6 +249,11 @@ export class CellProcess {
       default:
         return false;
     }
+  }
+
+  /** A frame that was made at `cellMs` was just read: the offset is at most the difference. */
+  #refineClock(cellMs: number): void {
+    this.#clockOffsetMs = Math.min(this.#clockOffsetMs, this.#spawned.source.lastReadMs - cellMs);
   }
 
   async #awaitEnd(

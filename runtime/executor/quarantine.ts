@@ -39,6 +39,8 @@ const CRASH_REASONS: ReadonlySet<string> = new Set([
   "cell_sigsys",
   // It neither yielded nor let the cell answer.
   "unresponsive",
+  // Or it let the cell answer pings, and was not stopped long after its deadline.
+  "overdue",
   "memory",
   // A cell that breaks its protocol is out of our control, and only guests can have brought it there.
   "log_overflow",

@@ -59,6 +59,8 @@ export interface CancelMeta {
 
 /** Meta of `pong`. */
 export interface PongMeta {
+  /** The cell's performance.now() as the frame was made. */
+  readonly nowMs: number;
   /** Resident memory of the process. */
   readonly residentBytes: number;
 }
@@ -83,6 +85,11 @@ export interface CallMeta {
   /** The call's whole budget, and what was left of it when the frame was sent. */
   readonly deadlineMs: number;
   readonly remainingMs: number;
+  /**
+   * The same instant on the cell's performance.now(), as well as the gateway knows that clock: never later than
+   * it is. Without the time that the frame waits for a busy cell.
+   */
+  readonly deadlineAtMs?: number;
 }
 
 /** The hops of a call that a cell times; the gateway has allotted a span id for each. */

@@ -50,7 +50,7 @@ export interface SourceOptions {
 export const SOURCES: Readonly<Record<string, (options: SourceOptions) => Source>> = {
   fresh: (options) => ({
     take: (context) =>
-      makeReady(options, options.compiled.module, openImports(options.compiled.importModules, context)),
+      makeReady(options, options.compiled.module, openImports(options.compiled.imports, context)),
   }),
   shared: (options) => {
     const late = new LateImports(options.compiled.module);
@@ -80,7 +80,7 @@ function aheadSource(options: SourceOptions): Source {
   const { compiled } = options;
   const make = (): [Slot, Ready] => {
     const slot = new Slot();
-    return [slot, makeReady(options, compiled.module, openImports(compiled.importModules, slot))];
+    return [slot, makeReady(options, compiled.module, openImports(compiled.imports, slot))];
   };
   const stock: [Slot, Ready][] = [];
   return {
@@ -172,7 +172,7 @@ function recycleSource(options: SourceOptions): Source {
   const pool: WebAssembly.Memory[] = [];
   return {
     take: (context) => {
-      const imports = openImports(options.compiled.importModules, context);
+      const imports = openImports(options.compiled.imports, context);
       const memory = pool.pop() ?? new WebAssembly.Memory(imported.type);
       imports[MEMORY_IMPORT.module] = { [MEMORY_IMPORT.name]: memory };
       return makeReady(options, module, imports);
@@ -203,7 +203,10 @@ class LateImports {
       if (hostModule === undefined) continue;
       const late = (...args: never[]): unknown => {
         if (this.#context === undefined) throw new Error("A host function without a call");
-        const opened = this.#opened[moduleName] ??= hostModule.open(this.#context);
+        const opened = this.#opened[moduleName] ??= hostModule.open(
+          this.#context,
+          Object.keys(hostModule.functions),
+        );
         return opened[name]?.(...args);
       };
       const functions = this.imports[moduleName] ??= {};

@@ -66,21 +66,24 @@ function showImport(entry: ImportFact): string {
   return `${name} ${entry.type === undefined ? `(${entry.kind})` : formatFunctionType(entry.type)}`;
 }
 
+/** What a guest imports from one module: names of functions, each once. */
+export interface ImportedModule {
+  readonly module: string;
+  readonly names: readonly string[];
+}
+
 /** The import object of one call: only the host modules that the guest names, bound to the context. */
-export function openImports(
-  moduleNames: readonly string[],
-  context: GuestContext,
-): WebAssembly.Imports {
+export function openImports(imported: readonly ImportedModule[], context: GuestContext): WebAssembly.Imports {
   const imports: WebAssembly.Imports = {};
-  for (const name of moduleNames) {
-    const hostModule = BY_NAME.get(name);
+  for (const { module, names } of imported) {
+    const hostModule = BY_NAME.get(module);
     if (hostModule === undefined) continue;
     const functions: WebAssembly.ModuleImports = {};
-    Object.assign(functions, hostModule.open(context));
+    Object.assign(functions, hostModule.open(context, names));
     for (const suspending of hostModule.suspending ?? []) {
-      functions[suspending] = suspendable(functions[suspending]);
+      if (names.includes(suspending)) functions[suspending] = suspendable(functions[suspending]);
     }
-    imports[name] = functions;
+    imports[module] = functions;
   }
   return imports;
 }

@@ -17,7 +17,7 @@ export function resolveTenant({ requireTenant, limitsOf }: Dependencies): Middle
   return async (c, next) => {
     const tenant = parseTenant(c.req.raw.headers.get(TENANT_HEADER), requireTenant);
     c.set("tenant", tenant);
-    const arrivedAtMs = c.var.deadlineAtMs - c.var.deadlineMs;
+    const arrivedAtMs = c.get("deadlineAtMs") - c.get("deadlineMs");
     const { deadlineMs } = limitsOf(tenant);
     c.set("deadlineMs", deadlineMs);
     c.set("deadlineAtMs", arrivedAtMs + deadlineMs);

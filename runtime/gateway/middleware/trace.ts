@@ -55,7 +55,8 @@ export function traceRequests({ telemetry, clock, limits }: Dependencies): Middl
       const { status } = c.res;
       tracer.setResponseHeaders(c.res.headers, span.ids);
       c.res.headers.set(REQUEST_ID_HEADER, requestId);
-      if (c.var.usage !== undefined) setUsageHeaders(c.res.headers, c.var.usage);
+      const usage = c.get("usage");
+      if (usage !== undefined) setUsageHeaders(c.res.headers, usage);
       span.setAttribute("http.route", route);
       span.setAttribute("http.response.status_code", status);
       if (status >= 500) span.fail(`HTTP ${status}`);

@@ -123,7 +123,7 @@ export function addFunctionRoutes(app: GatewayApp, dependencies: Dependencies): 
   app.post("/functions", (c) => create(c, dependencies));
   app.openapi(listFunctions, (c) => {
     const { limit, cursor } = c.req.valid("query");
-    const page = registry.list(c.var.tenant, cursor === undefined ? { limit } : { limit, cursor });
+    const page = registry.list(c.get("tenant"), cursor === undefined ? { limit } : { limit, cursor });
     const functions = page.functions.map(toFunctionSummary);
     return c.json(
       page.nextCursor === undefined ? { functions } : { functions, next_cursor: page.nextCursor },
@@ -131,10 +131,13 @@ export function addFunctionRoutes(app: GatewayApp, dependencies: Dependencies): 
     );
   });
   app.openapi(readFunction, (c) => {
-    return c.json(toFunctionBody(registry.get(parseFunctionRef(c.req.valid("param").id), c.var.tenant)), 200);
+    return c.json(
+      toFunctionBody(registry.get(parseFunctionRef(c.req.valid("param").id), c.get("tenant"))),
+      200,
+    );
   });
   app.openapi(deleteFunction, async (c) => {
-    await registry.remove(parseFunctionRef(c.req.valid("param").id), c.var.tenant);
+    await registry.remove(parseFunctionRef(c.req.valid("param").id), c.get("tenant"));
     return c.body(null, 204);
   });
 }
@@ -144,7 +147,7 @@ async function create(c: GatewayContext, dependencies: Dependencies): Promise<Re
   const leave = lifecycle.enter();
   const span = telemetry.tracer.startSpan("http.create_function", {
     function_id: "unknown",
-    tenant: c.var.tenant,
+    tenant: c.get("tenant"),
   });
   try {
     return await inSpan(telemetry.tracer, span, async () => {
@@ -184,8 +187,10 @@ async function deploy(
     checkFunctionName(queryName, limits);
   }
   using hold = bodies.hold(c.req.raw);
-  const body = await readBody(c.req.raw, limits.bodyBytesMax, c.var.deadlineAtMs, clock, hold);
-  const { tenant, deadlineMs, deadlineAtMs } = c.var;
+  const body = await readBody(c.req.raw, limits.bodyBytesMax, c.get("deadlineAtMs"), clock, hold);
+  const tenant = c.get("tenant");
+  const deadlineMs = c.get("deadlineMs");
+  const deadlineAtMs = c.get("deadlineAtMs");
   const tenantLimits = limitsOf(tenant);
   const prepared = await artifacts.prepare(form, body, {
     tenant,
@@ -194,7 +199,7 @@ async function deploy(
     deadlineAtMs,
   });
   const deployed = await registry.deploy({
-    tenant: c.var.tenant,
+    tenant: c.get("tenant"),
     name: prepared.name ?? queryName ?? "",
     bytes: prepared.bytes,
     facts: prepared.facts,

@@ -82,7 +82,7 @@ async function invoke(c: GatewayContext, dependencies: Dependencies): Promise<Re
   const leave = lifecycle.enter();
   const span = telemetry.tracer.startSpan("http.invoke_function", {
     function_id: c.req.param("id") ?? "unknown",
-    tenant: c.var.tenant,
+    tenant: c.get("tenant"),
   });
   try {
     return await inSpan(telemetry.tracer, span, () => invokeUnder(span, c, dependencies));
@@ -98,11 +98,11 @@ async function invokeUnder(
 ): Promise<Response> {
   const { clock, executor, limits, registry } = dependencies;
   applyDeadlineHeader(c, dependencies);
-  const record = registry.get(parseFunctionRef(c.req.param("id") ?? ""), c.var.tenant);
+  const record = registry.get(parseFunctionRef(c.req.param("id") ?? ""), c.get("tenant"));
   span.setAttribute("function_id", record.id);
   span.setAttribute("name", record.name);
   using hold = dependencies.bodies.hold(c.req.raw);
-  const body = await readBody(c.req.raw, limits.bodyBytesMax, c.var.deadlineAtMs, clock, hold);
+  const body = await readBody(c.req.raw, limits.bodyBytesMax, c.get("deadlineAtMs"), clock, hold);
   const request = parseInvokeRequest(c.req.header("content-type"), queryOf(c), body, limits.jsonBodyBytesMax);
   const execution = await executor.run(makeInvocation(c, request, record, dependencies));
   c.set("usage", execution.usage);
@@ -122,7 +122,7 @@ function makeInvocation(
 ): Invocation {
   const resolved = resolveExport(record.facts, request.export);
   return {
-    tenant: c.var.tenant,
+    tenant: c.get("tenant"),
     function: record,
     export: resolved.name,
     args: typeArguments(request.args, resolved.type, limits),
@@ -130,8 +130,8 @@ function makeInvocation(
     input: request.input,
     programArgs: request.programArgs,
     environment: request.environment,
-    deadlineMs: c.var.deadlineMs,
-    deadlineAtMs: c.var.deadlineAtMs,
+    deadlineMs: c.get("deadlineMs"),
+    deadlineAtMs: c.get("deadlineAtMs"),
     cancellation: cancellationOf(c),
     idempotent: isIdempotent(c),
   };
@@ -157,14 +157,14 @@ function applyDeadlineHeader(c: GatewayContext, { limitsOf }: Dependencies): voi
     throw fault("bad_request", "X-TensorWasm-Deadline-Ms is not a positive whole number");
   }
   const deadlineMs = Number(text);
-  const limits = limitsOf(c.var.tenant);
+  const limits = limitsOf(c.get("tenant"));
   if (deadlineMs > limits.deadlineMs) {
     throw fault(
       "bad_request",
       limitMessage("Deadline is too long", "deadlineMs", limits.deadlineMs, deadlineMs),
     );
   }
-  const arrivedAtMs = c.var.deadlineAtMs - c.var.deadlineMs;
+  const arrivedAtMs = c.get("deadlineAtMs") - c.get("deadlineMs");
   c.set("deadlineMs", deadlineMs);
   c.set("deadlineAtMs", arrivedAtMs + deadlineMs);
 }

@@ -149,7 +149,9 @@ Deno.test("Cell answers a call with its result, and a ping with its size", async
   assert.deepEqual(outcome, { type: "returned", values: [] });
   const pong = await cell.take(9);
   assert.equal(pong.type, FRAME.pong);
-  assert.deepEqual(pong.meta, { residentBytes: 1234 } satisfies PongMeta);
+  const { nowMs, residentBytes } = pong.meta as PongMeta;
+  assert.equal(residentBytes, 1234);
+  assert.ok(nowMs > 0 && nowMs <= performance.now());
 });
 
 Deno.test("Cell answers pings and short calls while a guest spins", async () => {
@@ -165,6 +167,25 @@ Deno.test("Cell answers pings and short calls while a guest spins", async () => 
   assert.ok(cell.host.timeMs < 100, `${cell.host.timeMs}`);
   assert.equal((await cell.takeResult(1)).outcome.type, "exhausted");
 });
+
+for (
+  const [what, aheadMs, endsAfterMs] of [
+    ["a little before what remained says, as its frame had waited", 93, 93],
+    ["10 ms before that at most, however wrong the gateway is about its clock", 20, 90],
+    ["not after that", 150, 100],
+  ] as const
+) {
+  Deno.test(`Cell ends a call at the gateway's instant: ${what}`, async () => {
+    await using cell = new Connected();
+    cell.module(1, "spin");
+    await cell.host.turn();
+    const sentAtMs = cell.host.timeMs;
+    cell.call(1, 1, { deadlineMs: 100, deadlineAtMs: sentAtMs + aheadMs });
+    assert.equal((await cell.takeResult(1)).outcome.type, "exhausted");
+    const endedAfterMs = cell.host.timeMs - sentAtMs;
+    assert.ok(endedAfterMs >= endsAfterMs && endedAfterMs < endsAfterMs + 5, `${endedAfterMs}`);
+  });
+}
 
 Deno.test("Cell ends a call that is cancelled, and none by a number that it does not know", async () => {
   await using cell = new Connected();

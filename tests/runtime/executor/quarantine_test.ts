@@ -295,6 +295,7 @@ const REASONS: readonly (readonly [reason: string, isEvidence: boolean])[] = [
   ["idle", false],
   ["quarantined", false],
   ["deadline_elapsed", false],
+  ["overdue", true],
   ["", false],
 ];
 

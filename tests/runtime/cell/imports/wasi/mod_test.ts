@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { GuestStop } from "../../../../../runtime/cell/guest_context.ts";
 import type { GuestContext } from "../../../../../runtime/cell/guest_context.ts";
 import { ERRNO } from "../../../../../runtime/cell/imports/wasi/errno.ts";
-import { wasiModule } from "../../../../../runtime/cell/imports/wasi/mod.ts";
+import { WASI_FUNCTION_NAMES, wasiModule } from "../../../../../runtime/cell/imports/wasi/mod.ts";
 import { formatFunctionType } from "../../../../../runtime/model/value_type.ts";
 import { AT, OPEN, ROOT, WasiGuest } from "./wasi_guest.ts";
 
@@ -71,7 +71,7 @@ Deno.test("wasiModule answers to wasi_snapshot_preview1 alone", () => {
 });
 
 Deno.test("open() makes every function of the table", () => {
-  const functions = wasiModule.open({} as GuestContext);
+  const functions = wasiModule.open({} as GuestContext, WASI_FUNCTION_NAMES);
   assert.deepEqual(Object.keys(functions).sort(), Object.keys(wasiModule.functions).sort());
 });
 
@@ -109,7 +109,7 @@ Deno.test("every function answers without a memory", async () => {
     cpuMs: () => 0,
     checkpoint: () => undefined,
   };
-  const functions = wasiModule.open(context as unknown as GuestContext) as Record<
+  const functions = wasiModule.open(context as unknown as GuestContext, WASI_FUNCTION_NAMES) as Record<
     string,
     (...args: (number | bigint)[]) => number | Promise<number>
   >;

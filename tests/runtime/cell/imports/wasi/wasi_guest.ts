@@ -7,7 +7,7 @@
  */
 import { GuestStop } from "../../../../../runtime/cell/guest_context.ts";
 import type { GuestContext } from "../../../../../runtime/cell/guest_context.ts";
-import { wasiModule } from "../../../../../runtime/cell/imports/wasi/mod.ts";
+import { WASI_FUNCTION_NAMES, wasiModule } from "../../../../../runtime/cell/imports/wasi/mod.ts";
 import { promising, suspendable } from "../../../../../runtime/cell/jspi.ts";
 import type { Outcome } from "../../../../../runtime/model/outcome.ts";
 
@@ -105,7 +105,7 @@ export class WasiGuest {
         throw new GuestStop(outcome);
       },
     };
-    this.#functions = wasiModule.open(context) as unknown as Record<string, AnyFunction>;
+    this.#functions = wasiModule.open(context, WASI_FUNCTION_NAMES) as unknown as Record<string, AnyFunction>;
   }
 
   /** Runs a program's `_start` on these functions, with the program's own memory; how it ended. */
