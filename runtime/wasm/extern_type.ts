@@ -93,7 +93,8 @@ export function skipGlobalType(reader: ByteReader): void {
 /** Passes over a tag type; its type must be a function type. @throws RuntimeFault `invalid_wasm` */
 export function skipTagType(reader: ByteReader, types: TypeTable): void {
   const at = reader.offset;
-  if (reader.u8() !== 0) throw malformed("a tag has an unknown attribute", at);
+  // The specification has a byte here; the engine reads a number, which may be written in more than one.
+  if (reader.u32() !== 0) throw malformed("a tag has an unknown attribute", at);
   readTypeIndex(reader, types);
 }
 
