@@ -1,8 +1,17 @@
 /**
  * Public surface of the GPU library: re-exports only.
  *
- * Today it is the guest ABI. No device is implemented yet: a host that offers these functions answers
- * `notAvailable` to each.
+ * The guest ABI, the device interface and the session between the two. Devices are behind GpuDevice: whoever
+ * holds a session does not know which one it has.
  */
-export { GPU_CODES, GPU_FUNCTIONS, GPU_MODULE_NAMES } from "./abi.ts";
-export type { GpuAbiFunction, GpuAbiType } from "./abi.ts";
+export {
+  GPU_ARG_TAGS,
+  GPU_ATTRIBUTES,
+  GPU_BLOCK_THREADS_MAX,
+  GPU_CODES,
+  GPU_FUNCTIONS,
+  GPU_MODULE_NAME,
+  GPU_MODULE_NAME_V1,
+  GPU_MODULE_NAMES,
+} from "./abi.ts";
+export type { GpuAbiFunction, GpuAbiType, GpuCodeName, GpuFunctionName } from "./abi.ts";
