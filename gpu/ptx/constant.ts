@@ -202,7 +202,8 @@ function integerValue(text: string, end: number): bigint | undefined {
 }
 
 function decimalFloat(lexer: PtxLexer, text: string): PtxConstant {
-  if (!/^([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$/.test(text)) {
+  // Digits alone are none: `089` is no octal number either.
+  if (!/^([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[0-9]+[eE][+-]?[0-9]+$/.test(text)) {
     throw lexer.error("a number that is neither integer nor floating-point");
   }
   return { kind: "float", width: 64, bits: bitsOfDouble(Number(text)) };

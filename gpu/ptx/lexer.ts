@@ -21,10 +21,14 @@ import {
 const NEWLINE = 0x0a;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const RECENT_MASK = 0xfff;
+const RECENT_LENGTH_MAX = 24;
 
 /** A cursor over tokens: the fields describe the present one. */
 export class PtxLexer {
   readonly #text: string;
+  /** Texts of tokens by a hash: the same words come again and again, and one string for all is found faster. */
+  readonly #recent: string[] = new Array<string>(RECENT_MASK + 1).fill("");
   #position = 0;
   #nextLine = 1;
   /** The kind: a value of TOKEN or a character code. */
@@ -43,7 +47,15 @@ export class PtxLexer {
 
   /** The text of the present token. */
   text(): string {
-    return this.#text.slice(this.start, this.end);
+    const { start, end } = this;
+    const length = end - start;
+    if (length > RECENT_LENGTH_MAX) return this.#text.slice(start, end);
+    let hash = length;
+    for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + this.#text.charCodeAt(i)) | 0;
+    const slot = (hash ^ (hash >>> 12)) & RECENT_MASK;
+    const recent = this.#recent[slot] ?? "";
+    if (recent.length === length && this.#text.startsWith(recent, start)) return recent;
+    return this.#recent[slot] = this.#text.slice(start, end);
   }
 
   /** Whether the present token is that text; made without a string. */

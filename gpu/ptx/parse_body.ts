@@ -9,7 +9,7 @@ import type { PtxBody, PtxInstruction, PtxLinkage, PtxOperand, PtxVariable } fro
 import { NESTING_MAX, parseConstant } from "./constant.ts";
 import { type PtxLexer, shown } from "./lexer.ts";
 import type { BodyNames } from "./names.ts";
-import { parseDirectives, parseParams, skipPragma } from "./parse_function.ts";
+import { parseDirectives, parseParams, skipPragma } from "./parse_header.ts";
 import { parseOperands, parseRegister } from "./parse_operand.ts";
 import type { OpcodeWord, ParseState } from "./parse_state.ts";
 import { linkageOf, parseDeclaration, parseNumbered, parseVariable, spaceOf } from "./parse_variable.ts";

@@ -4,22 +4,12 @@
  * Owns the header. Which of several declarations counts is the module's to say. Invariant: parameters that are
  * registers are the first registers of the body, results before arguments.
  */
-import type { PtxBody, PtxFunction, PtxLinkage, PtxVariable } from "./ast.ts";
-import { parseCount } from "./constant.ts";
-import type { PtxLexer } from "./lexer.ts";
+import { bytesOf, type PtxBody, type PtxFunction, type PtxLinkage, type PtxVariable } from "./ast.ts";
 import { BodyNames } from "./names.ts";
 import { parseBody } from "./parse_body.ts";
+import { parseDirectives, parseParams } from "./parse_header.ts";
 import type { ParseState } from "./parse_state.ts";
-import {
-  type DeclarationState,
-  parseDeclaration,
-  parseVariable,
-  skipParenthesis,
-  spaceOf,
-} from "./parse_variable.ts";
-import { CHAR, TOKEN } from "./tokens.ts";
-
-const DIRECTIVE_VALUE_MAX = 2 ** 32 - 1;
+import { CHAR } from "./tokens.ts";
 
 /** Reads an entry or function from behind `.entry` or `.func` to its end. */
 export function parseFunction(
@@ -43,63 +33,16 @@ export function parseFunction(
   return { kind, name, line, linkage, params, returns, directives, body };
 }
 
-/** Reads a list of parameters with its parentheses; in a prototype their names are `_`. */
-export function parseParams(lexer: PtxLexer, state: DeclarationState): PtxVariable[] {
-  const params: PtxVariable[] = [];
-  lexer.expect(CHAR.parenOpen, "`(`");
-  if (lexer.accept(CHAR.parenClose)) return params;
-  for (;;) {
-    const space = lexer.kind === TOKEN.dotWord ? spaceOf(lexer.text()) : undefined;
-    if (space !== "param" && space !== "reg") throw lexer.unexpected("`.param` or `.reg`");
-    lexer.next();
-    const declaration = parseDeclaration(lexer, space, undefined);
-    const isPredicate = declaration.type === "pred";
-    // A predicate has no bytes, which in memory is an error.
-    const variables = parseVariable(lexer, isPredicate ? { ...declaration, type: "b8" } : declaration, state);
-    for (const variable of variables) params.push(isPredicate ? { ...variable, type: "pred" } : variable);
-    if (lexer.accept(CHAR.parenClose)) return params;
-    lexer.expect(CHAR.comma, "`,` or `)`");
-  }
-}
-
-/** Reads what may stand between header and body: `.maxntid 256, 1, 1`, `.noreturn`. */
-export function parseDirectives(lexer: PtxLexer, directives: Map<string, readonly number[]>): void {
-  while (lexer.kind === TOKEN.dotWord) {
-    const name = lexer.text().slice(1);
-    lexer.next();
-    if (name === "pragma") {
-      skipPragma(lexer);
-    } else if (name === "attribute") {
-      skipParenthesis(lexer);
-    } else {
-      directives.set(name, parseNumbers(lexer, `a value of .${name}`));
-    }
-  }
-}
-
-/** Passes over the strings of a `.pragma` and its semicolon. */
-export function skipPragma(lexer: PtxLexer): void {
-  do {
-    lexer.expect(TOKEN.string, "a string");
-  } while (lexer.accept(CHAR.comma));
-  lexer.expect(CHAR.semicolon, "`;`");
-}
-
-function parseNumbers(lexer: PtxLexer, what: string): number[] {
-  const numbers: number[] = [];
-  if (lexer.kind !== TOKEN.number) return numbers;
-  do {
-    numbers.push(parseCount(lexer, what, DIRECTIVE_VALUE_MAX));
-  } while (lexer.accept(CHAR.comma));
-  return numbers;
-}
-
 function namesOf(state: ParseState, params: readonly PtxVariable[]): BodyNames {
   const names = new BodyNames(state.variables);
   for (const param of params) {
     if (param.name === "_") continue;
-    if (param.space === "reg") names.declareRegister(param.name, param.type, 1, param.line);
-    else names.declareVariable(param);
+    if (param.space === "param") {
+      names.declareVariable(param);
+    } else {
+      const width = param.type === "pred" ? 1 : param.byteLength / bytesOf(param.type);
+      names.declareRegister(param.name, param.type, width, param.line);
+    }
   }
   return names;
 }

@@ -99,7 +99,7 @@ export function parseDeclaration(
       const written = parseAlignment(lexer);
       // Behind `.ptr` it is that of what the parameter points to.
       if (!isPointer) alignment = written;
-    } else if (word === ".v2" || word === ".v4" || word === ".v8") {
+    } else if (word === ".v2" || word === ".v4") {
       width = Number(bare.slice(1));
     } else if (isPtxType(bare) && type === undefined) {
       type = bare;
@@ -131,6 +131,7 @@ export function parseVariable(
   const { type, width, space, linkage } = declaration;
   const elementBytes = bytesOf(type);
   const dimensions = parseDimensions(lexer, elementBytes * width);
+  if (space === "reg" && dimensions.length > 0) throw lexer.error("an array is no register");
   let isSized = dimensions[0] !== undefined || dimensions.length === 0;
   if (width > 1) dimensions.push(width);
   let byteLength = isSized ? bytesOfAll(dimensions, elementBytes) : 0;

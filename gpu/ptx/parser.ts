@@ -10,7 +10,8 @@ import { parseCount } from "./constant.ts";
 import { makeInitializerBudget } from "./initializer.ts";
 import { PtxLexer, shown } from "./lexer.ts";
 import { INSTRUCTIONS_MAX } from "./parse_body.ts";
-import { parseFunction, skipPragma } from "./parse_function.ts";
+import { parseFunction } from "./parse_function.ts";
+import { skipPragma } from "./parse_header.ts";
 import type { ParseState } from "./parse_state.ts";
 import {
   linkageOf,
@@ -166,12 +167,16 @@ class ModuleParser {
     lexer.next();
   }
 
-  // `.file 1 "name", timestamp, size`.
+  // `.file 1 "name", timestamp, size`, or from LLVM `.file 1 "folder" "name" md5 0x...`.
   #skipFile(): void {
     const lexer = this.#lexer;
     lexer.expect(TOKEN.number, "a file's number");
     lexer.expect(TOKEN.string, "a file's name");
-    while (lexer.accept(CHAR.comma)) lexer.expect(TOKEN.number, "a number");
+    lexer.accept(TOKEN.string);
+    while (lexer.kind === CHAR.comma || lexer.is("md5")) {
+      lexer.next();
+      lexer.expect(TOKEN.number, "a number");
+    }
   }
 
   #addFunction(added: PtxFunction): void {

@@ -1,0 +1,533 @@
+/**
+ * Emitter: what the opcode table emits with: operands onto the stack, results into registers, addresses.
+ *
+ * Owns the meeting of PTX's loosely typed registers and WebAssembly's strict types, and the checks of an
+ * address. It knows no opcode and no control flow. Invariants: a register of 8 or 16 bits holds its value with
+ * the bits above it zero; no address reaches memory unless it is checked or the engine checks it.
+ */
+import type { PtxBase, PtxOperand, PtxType } from "./ast.ts";
+import { bytesOf } from "./ast.ts";
+import type { KernelFacts } from "./facts.ts";
+import type { HelperName } from "./helpers/mod.ts";
+import type { Instruction } from "./ir.ts";
+import { storageOf } from "./ir.ts";
+import { FAULT } from "./launch_record.ts";
+import type { ModuleParts } from "./module_parts.ts";
+import { PtxError } from "./ptx_error.ts";
+import type { Code } from "./wasm/code.ts";
+import type { ValueName } from "./wasm/opcode.ts";
+
+/** Address of the first byte of a context's memory, as kernels see it. Below it every access is an error. */
+export const DEVICE_BASE = 0x4000_0000n;
+
+/** Where registers and per-thread values are while a function is emitted. */
+export interface Frame {
+  /** Pushes a register's value as its storage type. */
+  read(register: number): void;
+  /** Pops it. */
+  write(register: number): void;
+  /** Locals of special values, which the frame computes in time. */
+  special(name: SpecialName): number;
+}
+
+/** Values that a function computes once, or once a thread, if anything needs them. */
+export type SpecialName =
+  | "thread"
+  | "tid.x"
+  | "tid.y"
+  | "tid.z"
+  | "ctaid.x"
+  | "ctaid.y"
+  | "ctaid.z"
+  | "nctaid.x"
+  | "nctaid.y"
+  | "nctaid.z"
+  | "imageBase"
+  | "paramBase"
+  | "sharedBase"
+  | "sharedEnd"
+  | "localBase";
+
+/** Emits operands and results of one function. */
+export class Emitter {
+  readonly code: Code;
+  readonly facts: KernelFacts;
+  readonly parts: ModuleParts;
+  readonly #frame: Frame;
+
+  constructor(code: Code, facts: KernelFacts, parts: ModuleParts, frame: Frame) {
+    this.code = code;
+    this.facts = facts;
+    this.parts = parts;
+    this.#frame = frame;
+  }
+
+  typeOf(register: number): PtxType {
+    return this.facts.kernel.registers[register] ?? "b32";
+  }
+
+  special(name: SpecialName): number {
+    return this.#frame.special(name);
+  }
+
+  /** Calls a helper function of the module with what is on the stack. */
+  call(name: HelperName): void {
+    this.code.call(this.parts.helper(name));
+  }
+
+  /** Pushes an operand as the WebAssembly type that holds `type`. Narrow types are not extended: see pushInt. */
+  push(operand: PtxOperand, type: PtxType): void {
+    const want = storageOf(type);
+    switch (operand.kind) {
+      case "register": {
+        const storage = storageOf(this.typeOf(operand.register));
+        this.#frame.read(operand.register);
+        if (this.facts.pointers.has(operand.register)) this.#addBase();
+        this.#convert(storage, want);
+        if (operand.isNegated === true) this.code.op("i32Eqz");
+        return;
+      }
+      case "integer":
+        return this.#pushInteger(operand.value, want);
+      case "float":
+        return this.#pushFloat(operand.bits, operand.width, want);
+      case "special":
+        this.pushSpecial(operand.name);
+        return this.#convert(isWide(operand.name) ? "i64" : "i32", want);
+      case "variable":
+        this.#pushVariable(operand.variable, operand.offset);
+        return this.#convert("i64", want);
+      case "function":
+        return this.#pushInteger(BigInt(this.facts.functionIds.get(operand.name) ?? 0), want);
+      default:
+        throw new PtxError(0, "unsupported", `An operand of the form ${operand.kind} is not a value`);
+    }
+  }
+
+  #addBase(): void {
+    this.code.i64(DEVICE_BASE);
+    this.code.op("i64Add");
+  }
+
+  /** Pushes an integer operand, extended from the width of `type` to 32 or 64 bits by its signedness. */
+  pushInt(operand: PtxOperand, type: PtxType): void {
+    if (operand.kind === "integer") {
+      const bits = 8 * bytesOf(type);
+      const value = type.startsWith("s")
+        ? BigInt.asIntN(bits, operand.value)
+        : BigInt.asUintN(bits, operand.value);
+      return this.#pushInteger(value, storageOf(type));
+    }
+    this.push(operand, type);
+    const held = operand.kind === "register" ? this.typeOf(operand.register) : "b32";
+    const isNarrow = bytesOf(held) <= bytesOf(type) && operand.kind === "register";
+    this.extend(type, isNarrow);
+  }
+
+  /**
+   * Extends what is on the stack from the width of a type. `isClean`: the bits above it are zero already.
+   */
+  extend(type: PtxType, isClean = false): void {
+    switch (type) {
+      case "s8":
+        return this.code.op("i32Extend8S");
+      case "s16":
+        return this.code.op("i32Extend16S");
+      case "u8":
+      case "b8":
+        if (!isClean) this.#mask(0xff);
+        return;
+      case "u16":
+      case "b16":
+      case "f16":
+      case "bf16":
+        if (!isClean) this.#mask(0xffff);
+    }
+  }
+
+  #mask(bits: number): void {
+    this.code.i32(bits);
+    this.code.op("i32And");
+  }
+
+  /** Pops a value of the WebAssembly type that holds `type` and writes it to the result. */
+  set(operand: PtxOperand | undefined, type: PtxType): void {
+    if (operand?.kind !== "register") return this.code.op("drop");
+    const held = this.typeOf(operand.register);
+    this.#convert(storageOf(type), storageOf(held), type.startsWith("s"));
+    if (held !== "pred") {
+      if (bytesOf(held) === 1) this.#mask(0xff);
+      // What is narrower than the register, or as narrow and unsigned, must come clean; only sums may not.
+      else if (bytesOf(held) === 2) this.#mask(0xffff);
+    }
+    if (this.facts.pointers.has(operand.register)) {
+      this.code.i64(DEVICE_BASE);
+      this.code.op("i64Sub");
+    }
+    this.#frame.write(operand.register);
+  }
+
+  /** As `set`, for a pointer register whose value on the stack already lacks the base. */
+  setRelative(register: number): void {
+    this.#frame.write(register);
+  }
+
+  /** Pushes a pointer register without the base. */
+  pushRelative(register: number): void {
+    this.#frame.read(register);
+  }
+
+  #convert(from: ValueName, to: ValueName, isSigned = false): void {
+    if (from === to) return;
+    const { code } = this;
+    if (from === "f32") {
+      code.op("i32ReinterpretF32");
+      return this.#convert("i32", to);
+    }
+    if (from === "f64") {
+      code.op("i64ReinterpretF64");
+      return this.#convert("i64", to);
+    }
+    if (from === "i32" && (to === "i64" || to === "f64")) {
+      code.op(isSigned ? "i64ExtendI32S" : "i64ExtendI32U");
+      return this.#convert("i64", to);
+    }
+    if (from === "i64" && (to === "i32" || to === "f32")) {
+      code.op("i32WrapI64");
+      return this.#convert("i32", to);
+    }
+    code.op(to === "f32" ? "f32ReinterpretI32" : "f64ReinterpretI64");
+  }
+
+  #pushInteger(value: bigint, want: ValueName): void {
+    switch (want) {
+      case "i32":
+        return this.code.i32(Number(BigInt.asIntN(32, value)));
+      case "i64":
+        return this.code.i64(value);
+      // An integer where a float is wanted is one written without a point.
+      case "f32":
+        return this.code.f32(Number(value));
+      case "f64":
+        return this.code.f64(Number(value));
+    }
+  }
+
+  #pushFloat(bits: bigint, width: 32 | 64, want: ValueName): void {
+    CONVERT.setBigUint64(0, bits);
+    const value = width === 32 ? CONVERT.getFloat32(4) : CONVERT.getFloat64(0);
+    switch (want) {
+      case "f64":
+        return width === 64 ? this.code.f64Bits(bits) : this.code.f64(value);
+      case "f32":
+        return width === 32 ? this.code.f32Bits(Number(bits)) : this.code.f32(value);
+      case "i64":
+        return this.code.i64(bits);
+      case "i32":
+        if (width === 32) return this.code.i32(Number(BigInt.asIntN(32, bits)));
+        CONVERT.setFloat32(0, value);
+        return this.code.i32(CONVERT.getInt32(0));
+    }
+  }
+
+  /** The address of a variable in the space where it was declared; parameters have generic ones. */
+  #pushVariable(variable: Parameters<KernelFacts["placeOf"]>[0], offset: bigint): void {
+    const { space, offset: place } = this.facts.placeOf(variable);
+    const { code } = this;
+    const sum = BigInt(place) + offset;
+    switch (space) {
+      case "shared":
+      case "local":
+        return code.i64(sum);
+      case "global":
+        code.get(this.special("imageBase"));
+        break;
+      case "param":
+        code.get(this.special("paramBase"));
+    }
+    code.i64(DEVICE_BASE + sum);
+    code.op("i64Add");
+  }
+
+  /** Pushes a special register: an i64 for the wide ones, else an i32. */
+  pushSpecial(name: string): void {
+    pushSpecial(this, name);
+  }
+
+  /**
+   * Pushes the place in memory of an address operand, checked as far as the engine does not check it.
+   *
+   * @param space as the instruction names it; undefined is generic
+   * @param bytes that are accessed there, for bounds and alignment
+   * @returns the offset for the memory instruction
+   */
+  pushAddress(
+    operand: PtxOperand,
+    space: string | undefined,
+    bytes: number,
+    instruction: Instruction,
+  ): bigint {
+    if (operand.kind !== "address") {
+      throw new PtxError(
+        instruction.line,
+        "syntax",
+        `${instruction.row.name}: expected an address in brackets`,
+      );
+    }
+    const { base, offset } = operand;
+    if (base.kind === "variable") return this.#pushStatic(base.variable, offset, bytes, instruction);
+    switch (space) {
+      case "shared":
+      case "local":
+        return this.#pushWindow(base, offset, space, bytes, instruction);
+      default:
+        return this.#pushGeneric(base, offset, bytes, instruction);
+    }
+  }
+
+  #pushStatic(
+    variable: Parameters<KernelFacts["placeOf"]>[0],
+    offset: bigint,
+    bytes: number,
+    instruction: Instruction,
+  ): bigint {
+    const { space, offset: place } = this.facts.placeOf(variable);
+    const { code } = this;
+    const at = BigInt(place) + offset;
+    if (at < 0n || (at & BigInt(bytes - 1)) !== 0n) {
+      // Known to be wrong, and only an error if it is executed.
+      this.fault(at < 0n ? FAULT.illegalAddress : FAULT.misalignedAddress, instruction.line);
+    }
+    switch (space) {
+      case "global":
+        code.get(this.special("imageBase"));
+        break;
+      case "param":
+        code.get(this.special("paramBase"));
+        break;
+      case "shared":
+        if (at + BigInt(bytes) > BigInt(this.facts.kernel.sharedBytes)) {
+          code.i32(Number(at) + bytes);
+          code.get(this.special("sharedEnd"));
+          code.op("i32GtU");
+          this.#faultIf(FAULT.illegalAddress, instruction.line);
+        }
+        code.get(this.special("sharedBase"));
+        break;
+      case "local":
+        if (at + BigInt(bytes) > BigInt(this.facts.kernel.localBytes)) {
+          this.fault(FAULT.illegalAddress, instruction.line);
+        }
+        code.get(this.special("localBase"));
+    }
+    return at < 0n ? 0n : at;
+  }
+
+  /** Shared and local addresses count from their window's start; they are 32 bits wide and wrap so. */
+  #pushWindow(
+    base: PtxBase,
+    offset: bigint,
+    space: "shared" | "local",
+    bytes: number,
+    { line }: Instruction,
+  ): bigint {
+    const { code } = this;
+    if (base.kind === "register") this.push({ kind: "register", register: base.register }, "b32");
+    else code.i32(0);
+    if (offset !== 0n) {
+      code.i32(Number(BigInt.asIntN(32, offset)));
+      code.op("i32Add");
+    }
+    const at = code.temp("i32");
+    code.tee(at);
+    if (space === "shared") {
+      code.get(this.special("sharedEnd"));
+      code.i32(bytes);
+      code.op("i32Sub");
+    } else code.i32(this.facts.kernel.localBytes - bytes);
+    // A window smaller than the access makes the bound negative; both sides are below 2^31 otherwise.
+    code.op("i32GtU");
+    if (space === "shared" && this.facts.kernel.sharedBytes < bytes) {
+      code.get(this.special("sharedEnd"));
+      code.i32(bytes);
+      code.op("i32LtS", "i32Or");
+    }
+    if (space === "local" && this.facts.kernel.localBytes < bytes) code.op("drop"), code.i32(1);
+    this.#faultIf(FAULT.illegalAddress, line);
+    this.#checkAlignment(at, "i32", base, offset, bytes, line);
+    code.get(this.special(space === "shared" ? "sharedBase" : "localBase"));
+    code.get(at);
+    code.op("i64ExtendI32U", "i64Add");
+    code.release("i32", at);
+    return 0n;
+  }
+
+  #pushGeneric(base: PtxBase, offset: bigint, bytes: number, { line }: Instruction): bigint {
+    const { code } = this;
+    if (base.kind === "register") {
+      if (this.facts.pointers.has(base.register)) this.pushRelative(base.register);
+      else {
+        this.push({ kind: "register", register: base.register }, "b64");
+        code.i64(DEVICE_BASE);
+        code.op("i64Sub");
+      }
+    } else code.i64(-DEVICE_BASE);
+    let rest = offset;
+    if (offset < 0n) {
+      code.i64(offset);
+      code.op("i64Add");
+      rest = 0n;
+    }
+    if (!this.facts.isAligned(base, offset, bytes)) {
+      const at = code.temp("i64");
+      code.set(at);
+      this.#checkAlignment(at, "i64", base, rest, bytes, line);
+      code.get(at);
+      code.release("i64", at);
+    }
+    return rest;
+  }
+
+  /** `offset` is what is still to be added to the address in `at`; for windows it was added already. */
+  #checkAlignment(
+    at: number,
+    type: "i32" | "i64",
+    base: PtxBase,
+    offset: bigint,
+    bytes: number,
+    line: number,
+  ): void {
+    if (bytes === 1 || this.facts.isAligned(base, offset, bytes)) return;
+    const { code } = this;
+    code.get(at);
+    if (type === "i64") code.op("i32WrapI64");
+    const rest = Number(offset & BigInt(bytes - 1));
+    if (type === "i64" && rest !== 0) {
+      code.i32(rest);
+      code.op("i32Add");
+    }
+    code.i32(bytes - 1);
+    code.op("i32And");
+    this.#faultIf(FAULT.misalignedAddress, line);
+  }
+
+  /** Ends the kernel if what is on the stack is not zero. */
+  #faultIf(code: number, line: number): void {
+    this.code.if();
+    this.fault(code, line);
+    this.code.end();
+  }
+
+  /** Ends the kernel. What follows is not executed. */
+  fault(code: number, line: number): void {
+    this.code.i32(code);
+    this.code.i32(line);
+    this.code.call(this.parts.functions.fault);
+    this.code.op("unreachable");
+  }
+}
+
+const CONVERT = new DataView(new ArrayBuffer(8));
+
+/** Special registers of 64 bits. */
+export function isWide(name: string): boolean {
+  return name === "clock64" || name === "globaltimer" || name === "gridid" || name === "current_graph_exec";
+}
+
+function pushSpecial(emitter: Emitter, name: string): void {
+  const { code, facts } = emitter;
+  const { x, y, z } = facts.block;
+  const threads = x * y * z;
+  switch (name) {
+    case "tid.x":
+    case "tid.y":
+    case "tid.z":
+    case "ctaid.x":
+    case "ctaid.y":
+    case "ctaid.z":
+    case "nctaid.x":
+    case "nctaid.y":
+    case "nctaid.z":
+      return code.get(emitter.special(name));
+    case "ntid.x":
+      return code.i32(x);
+    case "ntid.y":
+      return code.i32(y);
+    case "ntid.z":
+      return code.i32(z);
+    case "laneid":
+      code.get(emitter.special("thread"));
+      code.i32(31);
+      return code.op("i32And");
+    case "warpid":
+      code.get(emitter.special("thread"));
+      code.i32(5);
+      return code.op("i32ShrU");
+    case "nwarpid":
+      return code.i32(Math.ceil(threads / 32));
+    case "lanemask_eq":
+    case "lanemask_lt":
+    case "lanemask_le":
+    case "lanemask_gt":
+    case "lanemask_ge":
+      return pushLaneMask(emitter, name.slice("lanemask_".length));
+    case "nsmid":
+      return code.i32(1);
+    case "clock":
+      code.call(emitter.parts.functions.clock);
+      return code.op("i32WrapI64");
+    case "clock_hi":
+      code.call(emitter.parts.functions.clock);
+      code.i64(32n);
+      return code.op("i64ShrU", "i32WrapI64");
+    case "clock64":
+    case "globaltimer":
+      return code.call(emitter.parts.functions.clock);
+    case "globaltimer_lo":
+      code.call(emitter.parts.functions.clock);
+      return code.op("i32WrapI64");
+    case "globaltimer_hi":
+      code.call(emitter.parts.functions.clock);
+      code.i64(32n);
+      return code.op("i64ShrU", "i32WrapI64");
+    case "total_smem_size":
+      return code.get(emitter.special("sharedEnd"));
+    case "dynamic_smem_size":
+      code.get(emitter.special("sharedEnd"));
+      code.i32(facts.kernel.sharedBytes);
+      return code.op("i32Sub");
+    case "gridid":
+      return code.i64(1n);
+    case "smid":
+      return code.i32(0);
+    case "cluster_nctaid.x":
+    case "cluster_nctaid.y":
+    case "cluster_nctaid.z":
+    case "cluster_nctarank":
+      return code.i32(1);
+    case "is_explicit_cluster":
+      return code.i32(0);
+    default:
+      if (/^(envreg\d+|pm\d+|reserved_smem_offset_\w+|cluster_cta(id\.[xyz]|rank))$/.test(name)) {
+        return code.i32(0);
+      }
+      throw new PtxError(0, "unsupported", `Special register %${name} is not supported`);
+  }
+}
+
+/** Bits of the lanes that stand in the relation to the thread's own. */
+function pushLaneMask(emitter: Emitter, relation: string): void {
+  const { code } = emitter;
+  // eq is 1 << lane; le is 2 * eq - 1, lt is eq - 1, and the others are their complements.
+  if (relation === "gt" || relation === "le") code.i32(2);
+  else code.i32(1);
+  code.get(emitter.special("thread"));
+  code.i32(31);
+  code.op("i32And", "i32Shl");
+  if (relation === "eq") return;
+  code.i32(1);
+  code.op("i32Sub");
+  if (relation === "lt" || relation === "le") return;
+  code.i32(-1);
+  code.op("i32Xor");
+}

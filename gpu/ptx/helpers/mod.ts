@@ -1,0 +1,28 @@
+/**
+ * Helpers: functions that are too long to stand at every use, by name.
+ *
+ * Owns the list; each topic's functions are in a file of their own. A helper may call others by name. Invariant:
+ * helpers are pure functions of their parameters: no memory, no globals.
+ */
+import type { ModuleParts } from "../module_parts.ts";
+import type { Code } from "../wasm/code.ts";
+import type { ValueName } from "../wasm/opcode.ts";
+import { FUSED_HELPERS } from "./fused.ts";
+import { INTEGER_HELPERS } from "./integer.ts";
+
+/** A helper function. */
+export interface Helper {
+  readonly params: readonly ValueName[];
+  readonly results: readonly ValueName[];
+  /** Writes the body; parameters are locals 0 and up. */
+  readonly write: (code: Code, parts: ModuleParts) => void;
+}
+
+/** Every helper. */
+export const HELPERS = {
+  ...INTEGER_HELPERS,
+  ...FUSED_HELPERS,
+} as const satisfies Record<string, Helper>;
+
+/** The name of a helper. */
+export type HelperName = keyof typeof HELPERS;

@@ -1,0 +1,28 @@
+/**
+ * The opcode table: every opcode that is understood, by name.
+ *
+ * Owns the list alone; rows are in files by topic. Invariant: a name is in it once. An opcode that is not in it
+ * is refused at load.
+ */
+import { ARITHMETIC_ROWS } from "./arithmetic.ts";
+import { COMPARE_ROWS } from "./compare.ts";
+import { CONTROL_ROWS } from "./control.ts";
+import { CONVERT_ROWS } from "./convert.ts";
+import { MEMORY_ROWS } from "./memory.ts";
+import type { OpcodeRow } from "./row.ts";
+
+/** Every row; those whose names begin with `$` are of our own making. */
+export const OPCODE_ROWS: readonly OpcodeRow[] = [
+  ...ARITHMETIC_ROWS,
+  ...COMPARE_ROWS,
+  ...CONVERT_ROWS,
+  ...MEMORY_ROWS,
+  ...CONTROL_ROWS,
+];
+
+const BY_NAME: ReadonlyMap<string, OpcodeRow> = new Map(OPCODE_ROWS.map((row) => [row.name, row]));
+
+/** The row of an opcode. */
+export function findRow(name: string): OpcodeRow | undefined {
+  return BY_NAME.get(name);
+}
