@@ -11,6 +11,8 @@ import { PtxError } from "./ptx_error.ts";
 
 /** Registers of one function, used or not; declared by 30 characters, they could be any number. */
 export const REGISTERS_MAX = 1_000_000;
+/** Digits of the numbers below that. */
+const NUMBER_DIGITS_MAX = 6;
 
 /** Names of the elements of a vector register, by index. */
 const COMPONENTS = ["x", "y", "z", "w"];
@@ -164,9 +166,12 @@ export class BodyNames {
 
   #rememberNumber(name: string): void {
     const { numbered } = this.#scope;
-    for (const { prefix, number } of splitsOf(name)) {
-      const least = numbered.get(prefix);
-      if (least === undefined || number < least) numbered.set(prefix, number);
+    for (let at = numberStart(name); at < name.length; at++) {
+      const prefix = name.slice(0, at);
+      const number = Number(name.slice(at));
+      if (!hasLeadingZero(name, at) && number < (numbered.get(prefix) ?? Infinity)) {
+        numbered.set(prefix, number);
+      }
     }
   }
 
@@ -180,8 +185,12 @@ export class BodyNames {
   // Makes a register of the innermost range that has the name, at its first use; of depth `depthMin` or more.
   #inRange(name: string, depthMin: number): PtxOperand | undefined {
     let found: RegisterRange | undefined;
-    for (const { prefix, number } of splitsOf(name)) {
-      const range = this.#ranges.get(prefix)?.findLast((one) => number < one.count);
+    // `%a12` is number 12 of `%a`, and number 2 of `%a1`.
+    for (let at = numberStart(name); at < name.length; at++) {
+      const ranges = this.#ranges.get(name.slice(0, at));
+      if (ranges === undefined || hasLeadingZero(name, at)) continue;
+      const number = Number(name.slice(at));
+      const range = ranges.findLast((one) => number < one.count);
       if (range !== undefined && range.depth >= (found?.depth ?? depthMin)) found = range;
     }
     if (found === undefined) return undefined;
@@ -211,17 +220,19 @@ function duplicate(name: string, line: number): PtxError {
   return new PtxError(line, "syntax", `\`${shown(name)}\` is declared twice in one scope`);
 }
 
-/** The ways to read a name as prefix and number without leading zeros: `%a12` is `%a1` and 2, and `%a` and 12. */
-function splitsOf(name: string): { readonly prefix: string; readonly number: number }[] {
-  const splits = [];
-  let number = 0;
-  let scale = 1;
-  for (let at = name.length - 1; at > 0 && scale <= REGISTERS_MAX; at--) {
-    const digit = name.charCodeAt(at) - 0x30;
-    if (digit < 0 || digit > 9) break;
-    number += digit * scale;
-    scale *= 10;
-    if (digit !== 0 || at === name.length - 1) splits.push({ prefix: name.slice(0, at), number });
-  }
-  return splits;
+/** Where the digits at the end of a name begin, of those that can be a number of a range. */
+function numberStart(name: string): number {
+  const least = Math.max(1, name.length - NUMBER_DIGITS_MAX);
+  let at = name.length;
+  while (at > least && isDigit(name.charCodeAt(at - 1))) at--;
+  return at;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+/** Whether the number from `at` on is written as no range writes it: `01`. */
+function hasLeadingZero(name: string, at: number): boolean {
+  return name.charCodeAt(at) === 0x30 && at < name.length - 1;
 }
