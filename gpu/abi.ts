@@ -148,7 +148,7 @@ export const GPU_FUNCTIONS = {
   wasi_cuda_stream_create: { params: [], results: ["i64"] },
   /** (stream) -> 0. Synchronises it first, with the answers of that. invalidHandle. */
   wasi_cuda_stream_destroy: { params: ["i64"], results: ["i32"] },
-  /** (stream) -> 0. As sync, for one stream; 0 is the default stream. invalidHandle, launchFailed. */
+  /** (stream) -> 0. As sync, for one stream; 0 is sync itself. invalidHandle, launchFailed. */
   wasi_cuda_stream_sync: { params: ["i64"], results: ["i32"] },
 
   /** () -> event handle. quotaExceeded. */

@@ -95,7 +95,10 @@ export interface Pacer {
   tick(fuel: number): number | Promise<number>;
   /** A kernel that has ended used `fuel` since it last asked. */
   charge(fuel: number): void;
-  /** Suspends the caller until `promise` settles, while others run. */
+  /**
+   * Suspends the caller until `promise` settles, while others run, or until it must stop: then the next tick
+   * answers a negative number. Never rejects.
+   */
   wait(promise: Promise<unknown>): Promise<void>;
 }
 
@@ -126,9 +129,11 @@ export interface GpuContext extends Disposable {
   copyToDevice(target: bigint, source: Uint8Array, stream?: GpuStream): Promise<void> | undefined;
   /** As copyToDevice. The copy is there when it answers. */
   copyFromDevice(target: Uint8Array, source: bigint, stream?: GpuStream): Promise<void> | undefined;
+  /** Zeroes memory, after everything launched before on the stream. Without it zeros are copied there. */
+  fillZero?(target: bigint, byteLength: number, stream?: GpuStream): Promise<void> | undefined;
 
   /** @throws GpuError INVALID_PTX with the compiler's log, line by line */
-  loadModule(ptx: Uint8Array): GpuModule;
+  loadModule(ptx: Uint8Array): GpuModule | Promise<GpuModule>;
   /**
    * Starts a kernel. What it does wrong is reported by the next synchronisation of its stream.
    *

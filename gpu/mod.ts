@@ -15,3 +15,26 @@ export {
   GPU_MODULE_NAMES,
 } from "./abi.ts";
 export type { GpuAbiFunction, GpuAbiType, GpuCodeName, GpuFunctionName } from "./abi.ts";
+export type {
+  ContextOptions,
+  Dim3,
+  GpuContext,
+  GpuDevice,
+  GpuDeviceInfo,
+  GpuEvent,
+  GpuModule,
+  GpuStream,
+  KernelInfo,
+  KernelLaunch,
+  KernelParam,
+  LaunchTiming,
+  Pacer,
+} from "./device.ts";
+export { CUDA_STATUS, GpuError } from "./gpu_error.ts";
+export type { CudaStatusName } from "./gpu_error.ts";
+export { DEFAULT_GPU_LIMITS } from "./limits.ts";
+export type { GpuLimits } from "./limits.ts";
+export { GpuSession } from "./session.ts";
+export type { SessionOptions } from "./session.ts";
+export type { Answer, WideAnswer } from "./boundary.ts";
+export type { GpuObserver, LaunchRecord, LoadRecord, OperationRecord } from "./session_parts.ts";
