@@ -1,6 +1,6 @@
 /**
- * Builds every guest of tests/guests/src into tests/guests/build, and writes MANIFEST.json and the image of
- * data/; `--check` builds into a temporary folder and compares digests instead.
+ * Builds every guest of tests/guests/src into tests/guests/build, and writes MANIFEST.json, the image of data/
+ * and the PTX of the AssemblyScript guests; `--check` builds into a temporary folder and compares instead.
  *
  * Owns the compilers' flags. The AssemblyScript compiler is fetched on first use by a process of its own, so
  * that nothing else depends on its 100 MB. Invariant: the same compilers give the same bytes.
@@ -10,6 +10,7 @@ import { formatFunctionType } from "../../runtime/model/value_type.ts";
 import { inspectModule } from "../../runtime/wasm/inspect.ts";
 import { type ManifestEntry, type ManifestExport, readManifest } from "../support/guests.ts";
 import { makePpm } from "../support/ppm.ts";
+import { ptxHeader, ptxModule, splitPtx } from "./embed_ptx.ts";
 
 /** A source file of a guest and the name of the guest. */
 export interface GuestSource {
@@ -22,13 +23,22 @@ export interface GuestSource {
 
 const HERE = new URL("./", import.meta.url);
 const IMAGE = new URL("data/gradient_64x48.ppm", HERE);
+const KERNELS = new URL("../gpu/kernels/", HERE);
+/** PTX for the AssemblyScript guests: the entries of each file. */
+const ASSEMBLY_KERNELS = new URL("src/assembly/kernels.ts", HERE);
+const ASSEMBLY_ENTRIES: readonly (readonly [file: string, entries: readonly string[]])[] = [
+  ["vector", ["vector_add", "saxpy"]],
+  ["mandelbrot", ["mandelbrot", "colour"]],
+  ["histogram", ["histogram_shared"]],
+];
 const C_TARGET = ["--target=wasm32-wasi", "--sysroot=/usr"];
 const C_FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"];
 const C_LINK_FLAGS = ["-Wl,--strip-all"];
 const C_FLAGS_DEFAULT = ["-Os"];
-// A library of exports that imports nothing, for bench_*: at -O2 unless said otherwise.
+// Guests called bench_* are built at -O2 unless said otherwise.
 const C_FLAGS_DEFAULT_BENCH = ["-O2"];
-const C_LINK_FLAGS_BENCH = [...C_LINK_FLAGS, "-nostartfiles", "-Wl,--no-entry"];
+// A library of exports, without what a command starts with.
+const C_LINK_FLAGS_LIBRARY = [...C_LINK_FLAGS, "-nostartfiles", "-Wl,--no-entry"];
 // Where speed matters more than size.
 const C_FLAGS_BY_NAME: ReadonlyMap<string, readonly string[]> = new Map([
   ["image_filter", ["-O3", "-msimd128"]],
@@ -54,7 +64,8 @@ const CLANG_MISSING = "Cannot run clang; install it with: apt-get install " +
 export function listSources(): GuestSource[] {
   const sources: GuestSource[] = [];
   for (const entry of Deno.readDirSync(new URL("src/", HERE))) {
-    if (entry.name === "hostile") continue;
+    // Attacks are listed apart; headers and AssemblyScript modules are parts of guests.
+    if (entry.isDirectory || entry.name.endsWith(".h")) continue;
     const match = /^([a-z0-9_]+)\.(wat|c|ts)$/.exec(entry.name);
     const [, name, language] = match ?? [];
     if (name === undefined || (language !== "wat" && language !== "c" && language !== "ts")) {
@@ -152,15 +163,54 @@ function isBench(name: string): boolean {
   return name.startsWith("bench_");
 }
 
+/** Whether it is a library of exports that needs nothing of WASI, rather than a command. */
+function isLibrary(name: string): boolean {
+  return isBench(name) || name === "gpu_saxpy";
+}
+
+/** A header `NAME.ptx.h` in a folder for every one that a source includes. */
+async function writePtxHeaders(sourceFile: string, folder: string): Promise<void> {
+  const text = await Deno.readTextFile(sourceFile);
+  for (const [, name] of text.matchAll(/^#include "(\w+)\.ptx\.h"$/gm)) {
+    const ptx = await Deno.readTextFile(new URL(`${name}.ptx`, KERNELS));
+    await Deno.writeTextFile(`${folder}/${name}.ptx.h`, ptxHeader(ptx));
+  }
+}
+
+/** The module of PTX that the AssemblyScript guests import. */
+export function assemblyKernels(): string {
+  const entries = ASSEMBLY_ENTRIES.flatMap(([file, names]) => {
+    const texts = splitPtx(Deno.readTextFileSync(new URL(`${file}.ptx`, KERNELS)));
+    return names.map((name) => {
+      const text = texts.get(name);
+      if (text === undefined) throw new Error(`No entry ${name} in ${file}.ptx`);
+      return [name, text] as const;
+    });
+  });
+  return ptxModule(new Map(entries));
+}
+
 /** Compiles and links apart: one command for both runs wasm-opt where there is one, and then the bytes differ. */
 async function buildC(name: string, sourceFile: string, target: string): Promise<void> {
-  const bench = isBench(name);
-  const flags = C_FLAGS_BY_NAME.get(name) ?? (bench ? C_FLAGS_DEFAULT_BENCH : C_FLAGS_DEFAULT);
+  const flags = C_FLAGS_BY_NAME.get(name) ?? (isBench(name) ? C_FLAGS_DEFAULT_BENCH : C_FLAGS_DEFAULT);
   const object = `${target}.o`;
-  await runCompiler("clang", [...C_TARGET, ...C_FLAGS, ...flags, "-c", sourceFile, "-o", object]);
-  const linkFlags = bench ? C_LINK_FLAGS_BENCH : C_LINK_FLAGS;
+  const headers = `${target}.headers`;
+  await Deno.mkdir(headers);
+  await writePtxHeaders(sourceFile, headers);
+  await runCompiler("clang", [
+    ...C_TARGET,
+    ...C_FLAGS,
+    ...flags,
+    `-I${headers}`,
+    "-c",
+    sourceFile,
+    "-o",
+    object,
+  ]);
+  const linkFlags = isLibrary(name) ? C_LINK_FLAGS_LIBRARY : C_LINK_FLAGS;
   await runCompiler("clang", [...C_TARGET, ...linkFlags, object, "-o", target]);
   await Deno.remove(object);
+  await Deno.remove(headers, { recursive: true });
 }
 
 /** The compiler's package and version: the task in deno.json names it, so that nothing else fetches it. */
@@ -201,6 +251,8 @@ async function findDifferences(): Promise<string[]> {
     const built = new Map((await buildAll(folder)).map((entry) => [entry.name, entry.sha256]));
     const committed = new Map(readManifest().map((entry) => [entry.name, entry.sha256]));
     const names = [...new Set([...built.keys(), ...committed.keys()])];
+    const kernels = await Deno.readTextFile(ASSEMBLY_KERNELS);
+    if (kernels !== assemblyKernels()) throw new Error(`${ASSEMBLY_KERNELS.pathname} differs from its PTX`);
     return names.filter((name) => built.get(name) !== committed.get(name));
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -211,6 +263,7 @@ async function rebuild(): Promise<void> {
   const folder = new URL("build/", HERE).pathname;
   await Deno.remove(folder, { recursive: true }).catch(ignoreNotFound);
   await Deno.mkdir(folder);
+  await Deno.writeTextFile(ASSEMBLY_KERNELS, assemblyKernels());
   const entries = await buildAll(folder);
   await Deno.writeTextFile(new URL("MANIFEST.json", HERE), JSON.stringify(entries, null, 2) + "\n");
   await Deno.writeFile(IMAGE, makePpm(64, 48));
