@@ -133,7 +133,9 @@ export interface GpuContext extends Disposable {
   fillZero?(target: bigint, byteLength: number, stream?: GpuStream): Promise<void> | undefined;
 
   /** @throws GpuError INVALID_PTX with the compiler's log, line by line */
-  loadModule(ptx: Uint8Array): GpuModule | Promise<GpuModule>;
+  loadModule(ptx: Uint8Array): GpuModule;
+  /** As loadModule, for a device that can let others run while it compiles; used in its place where it is there. */
+  loadModuleInTurns?(ptx: Uint8Array): GpuModule | Promise<GpuModule>;
   /**
    * Starts a kernel. What it does wrong is reported by the next synchronisation of its stream.
    *

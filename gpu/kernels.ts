@@ -130,7 +130,8 @@ export class Kernels {
     let module: GpuModule | undefined;
     try {
       // A copy: the device may keep it, and the guest may change its own.
-      const answer = context().loadModule(guestPtx.slice());
+      const [copy, device] = [guestPtx.slice(), context()];
+      const answer = device.loadModuleInTurns?.(copy) ?? device.loadModule(copy);
       if (answer instanceof Promise) yield answer.then((value) => void (module = value));
       else module = answer;
     } finally {
