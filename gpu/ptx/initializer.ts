@@ -12,10 +12,13 @@ import { CHAR, TOKEN } from "./tokens.ts";
 
 /** Bytes of all initialisers of a module: more than any text of the permitted length gives without gaps. */
 const BYTES_MAX = 64 * 1024 * 1024;
+/** Addresses in all initialisers of a module. */
+const ADDRESSES_MAX = 262_144;
 
-/** Bytes that initialisers of a module may still take. */
+/** What initialisers of a module may still take. */
 export interface InitializerBudget {
   bytesLeft: number;
+  addressesLeft: number;
 }
 
 /** An address in an initialiser, and the line to blame. */
@@ -26,7 +29,7 @@ export interface SymbolUse {
 
 /** A budget for one module. */
 export function makeInitializerBudget(): InitializerBudget {
-  return { bytesLeft: BYTES_MAX };
+  return { bytesLeft: BYTES_MAX, addressesLeft: ADDRESSES_MAX };
 }
 
 /** An address of which single bytes are given: `0xff00(x)`. */
@@ -85,7 +88,8 @@ export class InitializerReader {
     lexer.expect(CHAR.braceOpen, "`{`");
     const span = spans[level] ?? 0;
     let at = start;
-    while (!lexer.accept(CHAR.braceClose)) {
+    if (lexer.accept(CHAR.braceClose)) return at;
+    for (;;) {
       if (at >= end) throw lexer.error("more values than the variable has elements");
       if (lexer.kind === CHAR.braceOpen && level + 1 < spans.length) {
         if ((at - start) % span !== 0) throw lexer.error("braces in the middle of an element");
@@ -95,9 +99,9 @@ export class InitializerReader {
         this.#value(at);
         at += this.#elementBytes;
       }
-      if (lexer.kind !== CHAR.braceClose) lexer.expect(CHAR.comma, "`,` or `}`");
+      if (lexer.accept(CHAR.braceClose)) return at;
+      lexer.expect(CHAR.comma, "`,` or `}`");
     }
-    return at;
   }
 
   #value(at: number): void {
@@ -123,8 +127,7 @@ export class InitializerReader {
     const address = this.#symbol();
     if (size !== 4 && size !== 8) throw this.#lexer.error(`an address in ${size} bytes`);
     this.#write(at, 0n, size);
-    this.symbols.push({ symbol: address.symbol, line });
-    this.#relocations.push({ offset: at, size, ...address });
+    this.#addRelocation({ offset: at, size, ...address }, line);
   }
 
   // `name`, `name+4`, `generic(name)+4`.
@@ -171,9 +174,16 @@ export class InitializerReader {
     if (masked === undefined) return;
     if (masked.size !== 4 && masked.size !== 8) throw this.#incomplete(masked);
     const { line, ...relocation } = masked;
-    this.symbols.push({ symbol: masked.symbol, line });
-    this.#relocations.push(relocation);
+    this.#addRelocation(relocation, line);
     this.#masked = undefined;
+  }
+
+  #addRelocation(relocation: PtxRelocation, line: number): void {
+    if (--this.#budget.addressesLeft < 0) {
+      throw this.#lexer.error(`initialisers have more than ${ADDRESSES_MAX} addresses`, "limit");
+    }
+    this.symbols.push({ symbol: relocation.symbol, line });
+    this.#relocations.push(relocation);
   }
 
   #incomplete(masked: Masked): Error {

@@ -11,6 +11,8 @@ import { PtxError } from "./ptx_error.ts";
 
 /** Registers of one function, used or not; declared by 30 characters, they could be any number. */
 export const REGISTERS_MAX = 1_000_000;
+/** Uses of labels before they stand, in one function. */
+const FORWARD_USES_MAX = 500_000;
 /** Digits of the numbers below that. */
 const NUMBER_DIGITS_MAX = 6;
 
@@ -39,8 +41,11 @@ interface Scope {
   readonly numbered: Map<string, number>;
   /** Prefixes of the ranges that it declares. */
   readonly prefixes: string[];
-  forward: PtxForwardUse[];
+  /** Uses before anything of the name stands. */
+  forward: ForwardUses;
 }
+
+type ForwardUses = Map<string, PtxForwardUse[]>;
 
 /** The names of one function. Methods throw PtxError with the line they are given. */
 export class BodyNames {
@@ -55,8 +60,9 @@ export class BodyNames {
   /** How many scopes around here have ranges, by depth. */
   readonly #rangeDepths: number[] = [];
   #declaredCount = 0;
+  #forwardCount = 0;
 
-  /** Starts with a scope for the parameters, outside of all braces. */
+  /** Starts outside of all braces. */
   constructor(moduleNames: ReadonlyMap<string, PtxOperand>) {
     this.#moduleNames = moduleNames;
     this.#scopes.push(this.#scope);
@@ -78,16 +84,8 @@ export class BodyNames {
     const outer = this.#scopes[this.depth - 1];
     if (outer === undefined) return;
     const { names, forward, prefixes } = this.#scope;
-    for (const use of forward) {
-      const operand = names.get(use.name);
-      if (operand === undefined) {
-        outer.forward.push(use);
-      } else if (operand.kind === "register" || operand.kind === "variable" || operand.kind === "vector") {
-        throw new PtxError(use.line, "syntax", `\`${shown(use.name)}\` is used before its declaration`);
-      } else {
-        use.elements[use.index] = operand;
-      }
-    }
+    answer(forward, names);
+    outer.forward = merged(outer.forward, forward);
     for (const prefix of prefixes) this.#ranges.get(prefix)?.pop();
     if (prefixes.length > 0) this.#rangeDepths.pop();
     this.#scopes.pop();
@@ -96,10 +94,10 @@ export class BodyNames {
 
   /** Uses that no label of the function answered: functions of the module, if anything. */
   unanswered(): readonly PtxForwardUse[] {
-    return this.#scope.forward;
+    return [...this.#scope.forward.values()].flat();
   }
 
-  /** What `name` means here, undefined if nothing visible is called that so far. */
+  /** What `name` means here, undefined if nothing visible is called that so far, or only a label around. */
   find(name: string): PtxOperand | undefined {
     let depth = this.depth;
     let operand: PtxOperand | undefined;
@@ -107,6 +105,8 @@ export class BodyNames {
       operand = this.#scopes[depth]?.names.get(name);
       if (operand !== undefined) break;
     }
+    // A label of an outer brace can still get a namesake in this one, which its closing tells.
+    if (operand?.kind === "label" && depth < this.depth) return undefined;
     // Nearly always the ranges are no deeper than the name that one of them has given.
     if (depth < (this.#rangeDepths.at(-1) ?? -1)) operand = this.#inRange(name, depth + 1) ?? operand;
     return operand ?? this.#moduleNames.get(name);
@@ -114,7 +114,17 @@ export class BodyNames {
 
   /** Remembers that `elements[index]` is a name which stands further on. */
   defer(use: PtxForwardUse): void {
-    this.#scope.forward.push(use);
+    if (++this.#forwardCount > FORWARD_USES_MAX) {
+      throw new PtxError(
+        use.line,
+        "limit",
+        `a function uses more than ${FORWARD_USES_MAX} labels before they stand`,
+      );
+    }
+    const { forward } = this.#scope;
+    const uses = forward.get(use.name);
+    if (uses === undefined) forward.set(use.name, [use]);
+    else uses.push(use);
   }
 
   /** Declares a register, or one of `width` elements. */
@@ -157,6 +167,7 @@ export class BodyNames {
   }
 
   #declare(name: string, operand: PtxOperand, line: number): void {
+    if (name === "_") throw new PtxError(line, "syntax", "`_` is no name");
     const { names, prefixes } = this.#scope;
     if (names.has(name) || (prefixes.length > 0 && this.#inRange(name, this.depth) !== undefined)) {
       throw duplicate(name, line);
@@ -213,7 +224,35 @@ export class BodyNames {
 }
 
 function makeScope(): Scope {
-  return { names: new Map(), numbered: new Map(), prefixes: [], forward: [] };
+  return { names: new Map(), numbered: new Map(), prefixes: [], forward: new Map() };
+}
+
+/** Gives the uses whose names the scope has their operands and takes them out. */
+function answer(forward: ForwardUses, names: ReadonlyMap<string, PtxOperand>): void {
+  // The smaller one is walked through: many scopes may close around many uses.
+  for (const name of forward.size < names.size ? forward.keys() : names.keys()) {
+    const uses = forward.get(name);
+    const operand = names.get(name);
+    if (uses === undefined || operand === undefined) continue;
+    for (const { line, elements, index } of uses) {
+      if (operand.kind === "register" || operand.kind === "variable" || operand.kind === "vector") {
+        throw new PtxError(line, "syntax", `\`${shown(name)}\` is used before its declaration`);
+      }
+      elements[index] = operand;
+    }
+    forward.delete(name);
+  }
+}
+
+/** The uses of both, in the map that has more of them. */
+function merged(one: ForwardUses, other: ForwardUses): ForwardUses {
+  const [large, small] = one.size > other.size ? [one, other] : [other, one];
+  for (const [name, uses] of small) {
+    const present = large.get(name);
+    if (present === undefined) large.set(name, uses);
+    else for (const use of uses) present.push(use);
+  }
+  return large;
 }
 
 function duplicate(name: string, line: number): PtxError {

@@ -16,17 +16,19 @@ import { linkageOf, parseDeclaration, parseNumbered, parseVariable, spaceOf } fr
 import { PtxError } from "./ptx_error.ts";
 import { CHAR, TOKEN } from "./tokens.ts";
 
-/** Instructions of a module: ten times what text of the permitted length holds in practice. */
-export const INSTRUCTIONS_MAX = 2_000_000;
+/** Instructions of a module: three times what text of the permitted length holds in practice. */
+export const INSTRUCTIONS_MAX = 1_000_000;
 
 /** A `.branchtargets` whose labels stand further on. */
 interface BranchTable {
   readonly line: number;
-  readonly labels: PtxOperand[];
+  readonly names: readonly string[];
+  /** What they turn out to be, in the same order. */
+  readonly labels: readonly PtxOperand[];
   readonly targets: number[];
 }
 
-/** Reads a body with its braces. */
+/** Reads a body from behind its opening brace, whose scope is open in `names`, to behind the closing one. */
 export function parseBody(state: ParseState, names: BodyNames): PtxBody {
   return new BodyParser(state, names).parse();
 }
@@ -192,10 +194,7 @@ class BodyParser {
     let operand: PtxOperand;
     if (word === ".branchtargets") {
       lexer.next();
-      const labels = parseOperands(lexer, this.#names, false);
-      const targets: number[] = [];
-      this.#tables.push({ line, labels, targets });
-      operand = { kind: "targets", targets };
+      operand = this.#branchTargets(line);
     } else if (word === ".calltargets") {
       lexer.next();
       const targets: string[] = [];
@@ -211,6 +210,22 @@ class BodyParser {
     }
     this.#names.declareTable(name, operand, line);
     return true;
+  }
+
+  #branchTargets(line: number): PtxOperand {
+    const lexer = this.#lexer;
+    const names: string[] = [];
+    const labels: PtxOperand[] = [];
+    do {
+      const name = lexer.word("a label");
+      this.#names.defer({ name, line, elements: labels, index: labels.length });
+      names.push(name);
+      labels.push({ kind: "sink" });
+    } while (lexer.accept(CHAR.comma));
+    lexer.expect(CHAR.semicolon, "`,` or `;`");
+    const targets: number[] = [];
+    this.#tables.push({ line, names, labels, targets });
+    return { kind: "targets", targets };
   }
 
   #prototype(): PtxOperand {
@@ -245,9 +260,11 @@ function skipLocation(lexer: PtxLexer): void {
   }
 }
 
-function resolveTable(table: BranchTable): void {
-  for (const label of table.labels) {
-    if (label.kind !== "label") throw new PtxError(table.line, "syntax", "a branch target is not a label");
-    table.targets.push(label.target);
+function resolveTable({ line, names, labels, targets }: BranchTable): void {
+  for (const [i, label] of labels.entries()) {
+    if (label.kind !== "label") {
+      throw new PtxError(line, "syntax", `\`${shown(names[i] ?? "")}\` is not a label`);
+    }
+    targets.push(label.target);
   }
 }

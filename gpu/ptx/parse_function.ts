@@ -27,14 +27,16 @@ export function parseFunction(
   parseDirectives(lexer, directives);
   let body: PtxBody | undefined;
   if (!lexer.accept(CHAR.semicolon)) {
-    if (lexer.kind !== CHAR.braceOpen) throw lexer.unexpected("`{` or `;`");
+    lexer.expect(CHAR.braceOpen, "`{` or `;`");
     body = parseBody(state, namesOf(state, [...returns, ...params]));
   }
   return { kind, name, line, linkage, params, returns, directives, body };
 }
 
+// The scope of the outermost brace, which parameters share.
 function namesOf(state: ParseState, params: readonly PtxVariable[]): BodyNames {
   const names = new BodyNames(state.variables);
+  names.open();
   for (const param of params) {
     if (param.name === "_") continue;
     if (param.space === "param") {

@@ -83,8 +83,13 @@ function parseOperand(
 }
 
 /** The elements of a vector or list up to and with its closing character. */
-function parseElements(lexer: PtxLexer, names: BodyNames, close: number, depth: number): PtxOperand[] {
-  const elements: PtxOperand[] = [];
+function parseElements(
+  lexer: PtxLexer,
+  names: BodyNames,
+  close: number,
+  depth: number,
+  elements: PtxOperand[] = [],
+): PtxOperand[] {
   if (lexer.accept(close)) return elements;
   for (;;) {
     parseOperand(lexer, names, elements, false, depth + 1);
@@ -114,8 +119,7 @@ function parseWord(lexer: PtxLexer, names: BodyNames, into: PtxOperand[]): void 
       into.push(constantOperand(lexer));
       return;
     }
-    // Registers stand before their uses; only labels and functions may come later.
-    if (text.startsWith("%")) throw undeclared(lexer, text);
+    // A label or a function that stands further on, or nothing.
     names.defer({ name: text, line: lexer.line, elements: into, index: into.length });
     into.push(SINK);
     lexer.next();
@@ -128,6 +132,8 @@ function parseWord(lexer: PtxLexer, names: BodyNames, into: PtxOperand[]): void 
     into.push({ kind: "variable", variable: operand.variable, offset: parseInteger(lexer) });
   } else if (lexer.kind === CHAR.bracketOpen) {
     throw lexer.error("an index after a name; write the address as `[name+offset]`", "unsupported");
+  } else if (lexer.kind === TOKEN.dotWord) {
+    throw lexer.error(`a part of a register, \`${shown(lexer.text())}\``, "unsupported");
   } else {
     into.push(operand);
   }
@@ -208,8 +214,7 @@ function parseAddress(lexer: PtxLexer, names: BodyNames, depth: number): PtxOper
   const address: PtxOperand = { kind: "address", base, offset };
   if (lexer.accept(CHAR.bracketClose)) return address;
   lexer.expect(CHAR.comma, "`]`");
-  const rest = parseElements(lexer, names, CHAR.bracketClose, depth);
-  return { kind: "list", elements: [address, ...rest] };
+  return { kind: "list", elements: parseElements(lexer, names, CHAR.bracketClose, depth, [address]) };
 }
 
 function parseBase(lexer: PtxLexer, names: BodyNames): PtxBase {

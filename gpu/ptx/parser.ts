@@ -9,6 +9,7 @@ import type { PtxFunction, PtxLinkage, PtxModule, PtxSpace, PtxVariable } from "
 import { parseCount } from "./constant.ts";
 import { makeInitializerBudget } from "./initializer.ts";
 import { PtxLexer, shown } from "./lexer.ts";
+import type { PtxForwardUse } from "./names.ts";
 import { INSTRUCTIONS_MAX } from "./parse_body.ts";
 import { parseFunction } from "./parse_function.ts";
 import { skipPragma } from "./parse_header.ts";
@@ -28,7 +29,7 @@ import { CHAR, TOKEN } from "./tokens.ts";
 export const TEXT_LENGTH_MAX = 8 * 1024 * 1024;
 
 /**
- * Parses PTX as nvcc, clang, Triton and Numba emit it.
+ * Parses PTX as nvcc, clang, Triton and Numba emit it. The text ends at the first NUL, as it does for a driver.
  *
  * @throws PtxError with the line, for text that is not PTX, names what is not declared or exceeds a limit
  */
@@ -40,7 +41,8 @@ export function parsePtx(text: string): PtxModule {
       `PTX has ${text.length} characters, above the limit of ${TEXT_LENGTH_MAX}`,
     );
   }
-  return new ModuleParser(text).parse();
+  const end = text.indexOf("\0");
+  return new ModuleParser(end < 0 ? text : text.slice(0, end)).parse();
 }
 
 class ModuleParser {
@@ -220,9 +222,14 @@ class ModuleParser {
   }
 
   #resolve(): void {
-    for (const { name, line, elements, index } of this.#state.forward) {
-      if (!this.#isFunction(name)) throw new PtxError(line, "syntax", `\`${shown(name)}\` is not declared`);
-      elements[index] = { kind: "function", name };
+    // Uses stand in the order in which braces closed; the first line is the one to name.
+    let unknown: PtxForwardUse | undefined;
+    for (const use of this.#state.forward) {
+      if (this.#isFunction(use.name)) use.elements[use.index] = { kind: "function", name: use.name };
+      else if (unknown === undefined || use.line < unknown.line) unknown = use;
+    }
+    if (unknown !== undefined) {
+      throw new PtxError(unknown.line, "syntax", `\`${shown(unknown.name)}\` is not declared`);
     }
     for (const { symbol, line } of this.#state.declarations.symbols) {
       if (!this.#state.variables.has(symbol) && !this.#isFunction(symbol)) {
