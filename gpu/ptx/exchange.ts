@@ -5,6 +5,7 @@
  * read and written: they are saved in memory at that moment. The opcode table says what is done. Invariant: a
  * lane that does not take part is neither read nor written by `forEachLane`.
  */
+import type { PtxOperand, PtxType } from "./ast.ts";
 import { Emitter } from "./emitter.ts";
 import type { Frame, SpecialName } from "./emitter.ts";
 import type { KernelFacts } from "./facts.ts";
@@ -12,6 +13,7 @@ import type { ModuleParts } from "./module_parts.ts";
 import type { SavedLayout } from "./saved.ts";
 import type { Code } from "./wasm/code.ts";
 import type { MemoryOpName } from "./wasm/opcode.ts";
+import { WholeWarp } from "./whole_warp.ts";
 
 /** Emits one exchange function; parameters are local 0, the warp's first thread, and local 1, the lanes. */
 export class Exchange {
@@ -42,12 +44,16 @@ export class Exchange {
     this.emitter = new Emitter(code, facts, parts, frame);
   }
 
-  /** Emits `body` for each lane that takes part, lowest first; it is given the local of the lane's number. */
-  forEachLane(body: (lane: number) => void): void {
+  /**
+   * Emits `body` for each lane that takes part, lowest first; it is given the local of the lane's number.
+   *
+   * @param lanes a local with the lanes to go through, if it is not all that take part
+   */
+  forEachLane(body: (lane: number) => void, lanes = this.who): void {
     const { code } = this;
     const lane = code.temp("i32");
     const rest = code.temp("i32");
-    code.get(this.who);
+    code.get(lanes);
     code.set(rest);
     const end = code.block();
     const loop = code.loop();
@@ -76,6 +82,51 @@ export class Exchange {
     this.#lane = lane;
     body();
     this.#lane = before;
+  }
+
+  /** Emits one way for a warp of which every lane takes part, and another for any other. */
+  ifWhole(whole: (warp: WholeWarp) => void, otherwise: () => void): void {
+    const { code } = this;
+    code.get(this.who);
+    code.i32(-1);
+    code.op("i32Eq");
+    code.if();
+    const row = code.temp("i64");
+    code.get(this.#saveBase);
+    code.get(0);
+    code.i32(2);
+    code.op("i32Shl", "i64ExtendI32U", "i64Add");
+    code.set(row);
+    whole(new WholeWarp(code, this.#saved, row));
+    code.release("i64", row);
+    code.else();
+    otherwise();
+    code.end();
+  }
+
+  /** Whether the 32 values of an operand can be had as vectors: see WholeWarp.quadsOf. */
+  hasQuads(operand: PtxOperand | undefined): boolean {
+    return new WholeWarp(this.code, this.#saved, 0).quadsOf(operand) !== undefined;
+  }
+
+  /** Writes the i32 in a local to the result of every lane that takes part. */
+  setAll(operand: PtxOperand, type: PtxType, value: number): void {
+    if (operand.kind !== "register") return;
+    const { code } = this;
+    const each = (): void =>
+      this.forEachLane(() => {
+        code.get(value);
+        this.emitter.set(operand, type);
+      });
+    if (!this.hasQuads(operand)) return each();
+    this.ifWhole((warp) => {
+      const vector = code.temp("v128");
+      code.get(value);
+      code.op("i32x4Splat");
+      code.set(vector);
+      warp.fill(operand.register, vector);
+      code.release("v128", vector);
+    }, each);
   }
 
   /** Pushes the place of the scratch memory, SCRATCH_BYTES of it, plus element `index` (a local) times `bytes`. */

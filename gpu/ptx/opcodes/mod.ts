@@ -4,12 +4,15 @@
  * Owns the list alone; rows are in files by topic. Invariant: a name is in it once. An opcode that is not in it
  * is refused at load.
  */
+import type { PtxInstruction } from "../ast.ts";
 import { ARITHMETIC_ROWS } from "./arithmetic.ts";
+import { BARRIER_ROWS } from "./barrier.ts";
 import { COMPARE_ROWS } from "./compare.ts";
 import { CONTROL_ROWS } from "./control.ts";
 import { CONVERT_ROWS } from "./convert.ts";
 import { MEMORY_ROWS } from "./memory.ts";
 import type { OpcodeRow } from "./row.ts";
+import { WARP_ROWS } from "./warp.ts";
 
 /** Every row; those whose names begin with `$` are of our own making. */
 export const OPCODE_ROWS: readonly OpcodeRow[] = [
@@ -18,6 +21,8 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
   ...CONVERT_ROWS,
   ...MEMORY_ROWS,
   ...CONTROL_ROWS,
+  ...WARP_ROWS,
+  ...BARRIER_ROWS,
 ];
 
 const BY_NAME: ReadonlyMap<string, OpcodeRow> = new Map(OPCODE_ROWS.map((row) => [row.name, row]));
@@ -25,4 +30,14 @@ const BY_NAME: ReadonlyMap<string, OpcodeRow> = new Map(OPCODE_ROWS.map((row) =>
 /** The row of an opcode. */
 export function findRow(name: string): OpcodeRow | undefined {
   return BY_NAME.get(name);
+}
+
+/**
+ * The row of an instruction. The barrier opcodes are told apart by a modifier: gathering a block, only
+ * announcing oneself, or gathering a warp.
+ */
+export function rowOf({ opcode, modifiers }: PtxInstruction): OpcodeRow | undefined {
+  if (opcode !== "bar" && opcode !== "barrier") return findRow(opcode);
+  if (modifiers.includes("warp")) return findRow("bar.warp");
+  return findRow(modifiers.includes("arrive") ? "bar.arrive" : "bar");
 }

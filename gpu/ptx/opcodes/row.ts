@@ -54,8 +54,8 @@ export interface OpcodeRow {
   readonly ignored?: readonly string[];
   /** Fewest and most operands. */
   readonly operands: readonly [min: number, max: number];
-  /** How many of the leading operands are results; 1 unless said. */
-  readonly results?: number;
+  /** How many of the leading operands are results; 1 unless said. Where it depends on the modifiers, how. */
+  readonly results?: number | ((source: PtxInstruction) => number);
   readonly effect: OpcodeEffect;
   readonly lattice?: LatticeRule;
   /** Refuses, by throwing PtxError, what the lists alone cannot say. */
@@ -66,7 +66,7 @@ export interface OpcodeRow {
   readonly exchange?: (exchange: Exchange, instruction: Instruction) => void;
   /**
    * Pushes the membermask of the thread: the lanes that it waits for. Absent for an operation that takes
-   * whoever is there.
+   * whoever is there; of an instruction, ask `membersOf`.
    */
   readonly members?: (emitter: Emitter, instruction: Instruction) => void;
   /** For the table in docs/gpu.md. */
@@ -109,7 +109,7 @@ export function accept(row: OpcodeRow, source: PtxInstruction, operands: readonl
       `${full}: expected ${expected} operands, got ${operands.length}`,
     );
   }
-  const results = row.results ?? 1;
+  const results = typeof row.results === "function" ? row.results(source) : row.results ?? 1;
   const defs: number[] = [];
   const uses: number[] = [];
   operands.forEach((operand, index) => {
@@ -168,6 +168,14 @@ function collectUses(operand: PtxOperand, uses: number[]): void {
 /** The error for what is valid PTX but not done here. */
 export function unsupported(instruction: Instruction, what: string): PtxError {
   return new PtxError(instruction.line, "unsupported", `${nameOf(instruction)}: ${what}`);
+}
+
+/** How the membermask is pushed; undefined for an operation that takes whoever is there. */
+export function membersOf(instruction: Instruction): ((emitter: Emitter) => void) | undefined {
+  const { members } = instruction.row;
+  // Without .sync (before sm_70) an operation of that name names no members.
+  if (members === undefined || !instruction.modifiers.includes("sync")) return undefined;
+  return (emitter) => members(emitter, instruction);
 }
 
 /** Opcode with its modifiers, for messages. */

@@ -19,7 +19,7 @@ export type OpName = keyof typeof OP;
 
 /** The body of a function. */
 export class Code {
-  readonly #sink = new ByteSink();
+  #sink = new ByteSink();
   readonly #params: readonly ValueName[];
   readonly #results: readonly ValueName[];
   readonly #locals: ValueName[] = [];
@@ -144,10 +144,22 @@ export class Code {
   }
 
   /** f32x4.extract_lane 0 and its like. */
-  lane(name: "f32x4Extract" | "f64x2Extract", lane: number): void {
+  lane(name: keyof typeof EXTRACT, lane: number): void {
     this.#sink.byte(0xfd);
-    this.#sink.unsigned(name === "f32x4Extract" ? 0x1f : 0x21);
+    this.#sink.unsigned(EXTRACT[name]);
     this.#sink.byte(lane);
+  }
+
+  /** A vector constant by its four i32 lanes. */
+  v128(lanes: readonly number[]): void {
+    this.#opcode(0xfd0c);
+    for (let lane = 0; lane < 4; lane++) this.#sink.fixed32((lanes[lane] ?? 0) >>> 0);
+  }
+
+  /** Four lanes of 32 bits out of the eight of two vectors (0 to 3 are the first's). */
+  shuffle32(lanes: readonly number[]): void {
+    this.#opcode(0xfd0d);
+    for (let byte = 0; byte < 16; byte++) this.#sink.byte(4 * (lanes[byte >> 2] ?? 0) + (byte & 3));
   }
 
   call(functionIndex: number): void {
@@ -228,6 +240,30 @@ export class Code {
     return this.#open.length - 1 - label.depth;
   }
 
+  /** A place in the code where `insert` can put something later. */
+  mark(): number {
+    return this.#sink.length;
+  }
+
+  /** What `emit` writes, without writing it here. It must close the blocks that it opens. */
+  capture(emit: () => void): Uint8Array {
+    const sink = this.#sink;
+    this.#sink = new ByteSink();
+    emit();
+    const bytes = this.#sink.take();
+    this.#sink = sink;
+    return bytes;
+  }
+
+  /** Puts captured code at a mark. Marks behind it are no longer right. */
+  insert(mark: number, bytes: Uint8Array): void {
+    const before = this.#sink.take();
+    this.#sink = new ByteSink();
+    this.#sink.bytes(before.subarray(0, mark));
+    this.#sink.bytes(bytes);
+    this.#sink.bytes(before.subarray(mark));
+  }
+
   /** The function as it stands in the code section, size first. */
   finish(): Uint8Array {
     if (this.#open.length > 0) throw new Error("Invariant: every block is ended");
@@ -252,5 +288,8 @@ export class Code {
     return sized.take();
   }
 }
+
+/** Sub-opcodes that take a lane out of a vector. */
+const EXTRACT = { i32x4Extract: 0x1b, f32x4Extract: 0x1f, f64x2Extract: 0x21 } as const;
 
 const CONVERT = new DataView(new ArrayBuffer(8));
