@@ -33,6 +33,8 @@ export interface KernelRun {
   readonly globals?: Placements;
   /** Instructions of threads before the launch ends with 702; a thousand million unless told. */
   readonly fuelMax?: number;
+  /** Runs blocks, warps and lanes in falling order. Kernels without races do not notice. */
+  readonly isReversed?: boolean;
   readonly print?: (text: string) => void;
 }
 
@@ -68,7 +70,7 @@ export function interpretKernel(run: KernelRun): KernelRunResult {
   const code = program.codeOf(fn);
   let status: KernelStatus = "ok";
   try {
-    runGrid(program, code, run.grid);
+    runGrid(program, code, run.grid, run.isReversed === true);
   } catch (error) {
     if (!(error instanceof GuestFault)) throw error;
     status = { error: error.status, detail: error.message };
@@ -181,10 +183,12 @@ function decodeAll(program: Program): void {
   }
 }
 
-function runGrid(program: Program, code: FunctionCode, grid: Extent): void {
-  for (let z = 0; z < grid.z; z++) {
-    for (let y = 0; y < grid.y; y++) {
-      for (let x = 0; x < grid.x; x++) runBlock(program, code, { x, y, z });
-    }
+function runGrid(program: Program, code: FunctionCode, grid: Extent, isReversed: boolean): void {
+  const count = grid.x * grid.y * grid.z;
+  for (let turn = 0; turn < count; turn++) {
+    const index = isReversed ? count - 1 - turn : turn;
+    const x = index % grid.x;
+    const y = Math.floor(index / grid.x) % grid.y;
+    runBlock(program, code, { x, y, z: Math.floor(index / (grid.x * grid.y)) }, isReversed);
   }
 }

@@ -6,7 +6,8 @@
  * a vector access is checked as one access of its whole size before anything moves.
  */
 import { bytesOf, type PtxOperand, type PtxType } from "../../../../gpu/ptx/ast.ts";
-import { type AccessSpace, type Segment } from "./machine.ts";
+import type { AccessSpace, Segment } from "./machine.ts";
+import { GuestFault } from "./fault.ts";
 import { accessSpace, type AddressOf, addressOf } from "./address.ts";
 import type { Site } from "./site.ts";
 import type { Step, Thread } from "./thread.ts";
@@ -142,8 +143,14 @@ export function asyncCopyStep(site: Site): Step {
     const value = u32[(t.base + limit) << 1] as number;
     const count = isPredicate ? (value === 0 ? size : 0) : Math.min(value, size);
     const bytes = new Uint8Array(size);
+    const start = from(t);
     if (count > 0) {
-      const source = machine.locate(t, "global", from(t), size, line);
+      if (start % size !== 0) {
+        throw new GuestFault(716, `line ${line}: a copy of ${size} bytes from ${start}`);
+      }
+      // Only the bytes that are copied have to be there.
+      machine.locate(t, "global", start + count - 1, 1, line);
+      const source = machine.locate(t, "global", start, 1, line);
       bytes.set(source.u8.subarray(machine.index, machine.index + count));
     }
     const target = machine.locate(t, "shared", to(t), size, line);

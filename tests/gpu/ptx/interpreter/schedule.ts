@@ -33,7 +33,7 @@ export function makeThreads(program: Program, code: FunctionCode, ctaid: Extent)
 }
 
 /** Runs one block to its end. @throws GuestFault */
-export function runBlock(program: Program, code: FunctionCode, ctaid: Extent): void {
+export function runBlock(program: Program, code: FunctionCode, ctaid: Extent, isReversed: boolean): void {
   const { machine, barriers } = program;
   machine.shared.u8.fill(0);
   machine.local.u8.fill(0);
@@ -43,7 +43,9 @@ export function runBlock(program: Program, code: FunctionCode, ctaid: Extent): v
   for (let first = 0; first < threads.length; first += 32) warps.push(threads.slice(first, first + 32));
   for (;;) {
     let moved = false;
-    for (const warp of warps) moved = runWarp(machine, warp) || moved;
+    for (const warp of isReversed ? warps.toReversed() : warps) {
+      moved = runWarp(machine, warp, isReversed) || moved;
+    }
     if (threads.every((each) => each.state === "exited")) return;
     for (const warp of warps) checkAligned(warp.filter((each) => each.state !== "exited"));
     moved = barriers.resolve(warps) || moved;
@@ -52,10 +54,11 @@ export function runBlock(program: Program, code: FunctionCode, ctaid: Extent): v
 }
 
 /** Runs the lanes of a warp until all wait for other warps or have had their share. Answers whether one moved. */
-function runWarp(machine: Machine, warp: readonly Thread[]): boolean {
+function runWarp(machine: Machine, warp: readonly Thread[], isReversed: boolean): boolean {
   let moved = false;
+  const order = isReversed ? warp.toReversed() : warp;
   for (;;) {
-    for (const thread of warp) {
+    for (const thread of order) {
       if (thread.state !== "ready") continue;
       runThread(machine, thread);
       moved = true;
