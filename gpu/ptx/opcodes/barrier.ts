@@ -112,19 +112,29 @@ function emitArrive(e: Emitter, i: Instruction): void {
   code.release("i64", place);
 }
 
-export const BARRIER_ROWS: readonly OpcodeRow[] = [
-  {
-    name: "bar",
-    types: [["u32", "pred"]],
-    optionalTypes: 1,
-    modifiers: ["sync", "red", "popc", "and", "or"],
-    ignored: ["cta", "aligned"],
-    operands: [1, 4],
-    results: (source) => source.modifiers.includes("red") ? 1 : 0,
-    effect: "barrier",
-    lattice: "varying",
-    check: checkBarrier,
-  },
+/** Whether it gathers all threads of the block and does nothing else. */
+export function isPlainBarrier(i: Instruction): boolean {
+  const { reduction, count } = barrierOperands(i);
+  return reduction === undefined && count === undefined;
+}
+
+/** Whether all threads of a warp must come to this very instruction. */
+export function isAlignedBarrier({ row, modifiers }: Instruction): boolean {
+  return row.name === "bar" || modifiers.includes("aligned");
+}
+
+export const BARRIER_ROWS: readonly OpcodeRow[] = (["bar", "barrier"] as const).map((name): OpcodeRow => ({
+  name,
+  types: [["u32", "pred"]],
+  optionalTypes: 1,
+  modifiers: ["sync", "red", "popc", "and", "or", "aligned"],
+  ignored: ["cta"],
+  operands: [1, 4],
+  results: (source) => source.modifiers.includes("red") ? 1 : 0,
+  effect: "barrier",
+  lattice: "varying",
+  check: checkBarrier,
+})).concat([
   {
     name: "bar.arrive",
     types: [],
@@ -135,4 +145,4 @@ export const BARRIER_ROWS: readonly OpcodeRow[] = [
     check: checkBarrier,
     scalar: emitArrive,
   },
-];
+]);

@@ -6,10 +6,13 @@
  */
 import type { PtxInstruction } from "../ast.ts";
 import { ARITHMETIC_ROWS } from "./arithmetic.ts";
+import { ASYNC_COPY_ROWS } from "./async_copy.ts";
+import { ATOMIC_ROWS } from "./atomic.ts";
 import { BARRIER_ROWS } from "./barrier.ts";
 import { COMPARE_ROWS } from "./compare.ts";
 import { CONTROL_ROWS } from "./control.ts";
 import { CONVERT_ROWS } from "./convert.ts";
+import { FLOAT_ROWS } from "./float_rows.ts";
 import { MEMORY_ROWS } from "./memory.ts";
 import type { OpcodeRow } from "./row.ts";
 import { WARP_ROWS } from "./warp.ts";
@@ -17,12 +20,15 @@ import { WARP_ROWS } from "./warp.ts";
 /** Every row; those whose names begin with `$` are of our own making. */
 export const OPCODE_ROWS: readonly OpcodeRow[] = [
   ...ARITHMETIC_ROWS,
+  ...FLOAT_ROWS,
   ...COMPARE_ROWS,
   ...CONVERT_ROWS,
   ...MEMORY_ROWS,
   ...CONTROL_ROWS,
   ...WARP_ROWS,
   ...BARRIER_ROWS,
+  ...ATOMIC_ROWS,
+  ...ASYNC_COPY_ROWS,
 ];
 
 const BY_NAME: ReadonlyMap<string, OpcodeRow> = new Map(OPCODE_ROWS.map((row) => [row.name, row]));
@@ -39,5 +45,5 @@ export function findRow(name: string): OpcodeRow | undefined {
 export function rowOf({ opcode, modifiers }: PtxInstruction): OpcodeRow | undefined {
   if (opcode !== "bar" && opcode !== "barrier") return findRow(opcode);
   if (modifiers.includes("warp")) return findRow("bar.warp");
-  return findRow(modifiers.includes("arrive") ? "bar.arrive" : "bar");
+  return findRow(modifiers.includes("arrive") ? "bar.arrive" : opcode);
 }

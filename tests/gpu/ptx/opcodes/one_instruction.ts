@@ -49,6 +49,8 @@ export interface OneInstruction {
 export interface OneInstructionOptions {
   /** Whether fused multiply-add is the engine's; true unless said. */
   readonly isFused?: boolean;
+  /** Whether the memory is shared between threads; `memory` must be so too. */
+  readonly isShared?: boolean;
   /** Special values, zero unless said: `{ sharedEnd: 4096n }`. */
   readonly specials?: Readonly<Partial<Record<SpecialName, bigint>>>;
   /** The memory that addresses lead to; one page unless given. Device address 0x40000000 is its first byte. */
@@ -70,7 +72,10 @@ export function compileInstructions(
   options: OneInstructionOptions = {},
 ): OneInstruction[] {
   const writer = new ModuleWriter();
-  const parts = new ModuleParts(writer, { isShared: false, isFused: options.isFused ?? true });
+  const parts = new ModuleParts(writer, {
+    isShared: options.isShared ?? false,
+    isFused: options.isFused ?? true,
+  });
   const parsed = texts.map(parse);
   parsed.forEach((each, index) => {
     writer.export(`f${index}`, "function", writeFunction(each, writer, parts, options));
