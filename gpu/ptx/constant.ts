@@ -229,7 +229,10 @@ function integer(value: bigint, isUnsigned: boolean): PtxInteger {
 }
 
 function negated(lexer: PtxLexer, constant: PtxConstant): PtxConstant {
-  if (constant.kind === "integer") return integer(-constant.value, constant.isUnsigned);
+  if (constant.kind === "integer") {
+    // The least signed integer is written as minus a number that has no signed form.
+    return integer(-constant.value, constant.isUnsigned && constant.value !== SIGNED_MAX + 1n);
+  }
   // ptxas has no minus before a hexadecimal float either.
   if (constant.width === 32) throw lexer.error("a minus before a hexadecimal float");
   return { kind: "float", width: 64, bits: constant.bits ^ (1n << 63n) };

@@ -52,6 +52,7 @@ class ModuleParser {
   /** Functions by name, the definition if there is one. */
   readonly #functions = new Map<string, PtxFunction>();
   readonly #aliases = new Map<string, string>();
+  readonly #aliasLines = new Map<string, number>();
   readonly #targets: string[] = [];
   #version: PtxModule["version"] | undefined;
   #addressSize: 32 | 64 = 32;
@@ -149,6 +150,7 @@ class ModuleParser {
         skipPragma(lexer);
         return true;
       case ".alias": {
+        this.#aliasLines.set(lexer.text(), lexer.line);
         const alias = lexer.word("a name");
         lexer.expect(CHAR.comma, "`,`");
         this.#aliases.set(alias, lexer.word("a name"));
@@ -192,7 +194,9 @@ class ModuleParser {
       throw new PtxError(line, "syntax", `\`${shown(name)}\` is both an entry and a function`);
     }
     const kept = present?.body === undefined ? added : present;
-    this.#functions.set(name, { ...kept, linkage: kept.linkage ?? present?.linkage });
+    const linkage = kept.linkage ?? present?.linkage ?? added.linkage;
+    const isDefinedHere = kept.body !== undefined && linkage === "extern";
+    this.#functions.set(name, { ...kept, linkage: isDefinedHere ? undefined : linkage });
   }
 
   #addVariables(space: PtxSpace, linkage: PtxLinkage | undefined): void {
@@ -236,9 +240,10 @@ class ModuleParser {
         throw new PtxError(line, "syntax", `\`${shown(symbol)}\` is not declared`);
       }
     }
-    for (const [alias, name] of this.#aliases) {
+    for (const [alias, line] of this.#aliasLines) {
+      const name = this.#aliases.get(alias) ?? "";
       if (!this.#functions.has(name)) {
-        throw new PtxError(0, "syntax", `\`${shown(name)}\`, alias \`${shown(alias)}\`, is not declared`);
+        throw new PtxError(line, "syntax", `\`${shown(name)}\`, alias \`${shown(alias)}\`, is not declared`);
       }
     }
   }
