@@ -8,7 +8,7 @@
 import type { PtxFunction, PtxInstruction, PtxOperand, PtxVariable } from "./ast.ts";
 import type { Draft, Flattener, Scope } from "./flatten.ts";
 import { synthetic } from "./flatten.ts";
-import { findRow } from "./opcodes/mod.ts";
+import { rowOf } from "./opcodes/mod.ts";
 import { PtxError } from "./ptx_error.ts";
 
 type Bindings = Map<PtxVariable, PtxVariable>;
@@ -59,7 +59,7 @@ export class CallExpander {
     const operands = source.operands.map((operand) => rename(operand, expansion));
     if (source.opcode === "ret") return this.#return(source, guard, expansion);
     if (source.opcode === "call") return this.#around(source, guard, () => this.#call(source, operands));
-    const effect = findRow(source.opcode)?.effect;
+    const effect = rowOf(source)?.effect;
     if (effect === "warp" || effect === "barrier") {
       return this.#around(
         source,

@@ -9,7 +9,7 @@ import type { PtxFunction, PtxInstruction, PtxOperand, PtxType, PtxVariable } fr
 import { CallExpander } from "./calls.ts";
 import type { Instruction, Kernel, Placement } from "./ir.ts";
 import type { LinkedModule } from "./link.ts";
-import { findRow } from "./opcodes/mod.ts";
+import { rowOf } from "./opcodes/mod.ts";
 import { accept } from "./opcodes/row.ts";
 import { promoteParams } from "./param_slots.ts";
 import { PtxError } from "./ptx_error.ts";
@@ -42,6 +42,7 @@ export class Flattener {
   readonly registers: PtxType[] = [];
   readonly #placements = new Map<PtxVariable, Placement>();
   readonly #dynamicShared = new Set<PtxVariable>();
+  #carry: number | undefined;
   #sharedBytes = 0;
   #localBytes = 0;
 
@@ -151,14 +152,26 @@ export class Flattener {
 
   #accept(): Instruction[] {
     return this.drafts.map(({ source, operands, guard, scope }) => {
-      const row = findRow(source.opcode);
+      const row = rowOf(source);
       if (row === undefined) {
         throw new PtxError(source.line, "unsupported", `Opcode ${source.opcode} is not supported`);
       }
-      const placed = operands.map((operand) => resolveLabels(operand, scope));
+      const placed = this.#withCarry(source, operands.map((operand) => resolveLabels(operand, scope)));
       for (const operand of placed) this.#placeOperand(operand, source.line);
       return accept(row, { ...source, guard }, placed);
     });
+  }
+
+  /** The carry of extended arithmetic (PTX ISA 9.7.2) becomes a register that is named like any other. */
+  #withCarry(source: PtxInstruction, operands: readonly PtxOperand[]): readonly PtxOperand[] {
+    const isIn = source.opcode === "addc" || source.opcode === "subc" || source.opcode === "madc";
+    const isOut = source.modifiers.includes("cc");
+    const [target] = operands;
+    if ((!isIn && !isOut) || target === undefined) return operands;
+    this.#carry ??= this.newRegister("pred");
+    const carry: PtxOperand = { kind: "register", register: this.#carry };
+    const first: PtxOperand = isOut ? { kind: "pair", first: target, second: carry } : target;
+    return [first, ...operands.slice(1), ...(isIn ? [carry] : [])];
   }
 
   #placeOperand(operand: PtxOperand, line: number): void {

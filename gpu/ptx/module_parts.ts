@@ -6,7 +6,7 @@
  * ends either by returning or through `fault`, which leaves the reason in the launch record.
  */
 import { HELPERS } from "./helpers/mod.ts";
-import type { HelperName } from "./helpers/mod.ts";
+import type { Helper, HelperName } from "./helpers/mod.ts";
 import { FAULT, RECORD } from "./launch_record.ts";
 import { Code } from "./wasm/code.ts";
 import type { ModuleWriter } from "./wasm/module_writer.ts";
@@ -92,6 +92,11 @@ export class ModuleParts {
     const fault = this.#writeFault();
     const refuel = this.#writeRefuel(tick, fault);
     this.functions = { tick, print, clock, fault, refuel };
+  }
+
+  /** The parameters and results of a helper function. */
+  signature(name: HelperName): Pick<Helper, "params" | "results"> {
+    return HELPERS[name];
   }
 
   /** The index of a helper function. */

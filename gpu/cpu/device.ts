@@ -1,0 +1,59 @@
+/**
+ * CpuDevice: PTX on the CPU, behind the interface of every device.
+ *
+ * Owns what contexts share: compiled programs, and what was found out about the host. Importing it does nothing.
+ * Invariant: contexts share code and no data.
+ */
+import type { ContextOptions, GpuContext, GpuDevice, GpuDeviceInfo } from "../device.ts";
+import { SHARED_BYTES_MAX } from "../ptx/flatten.ts";
+import { CpuContext } from "./context.ts";
+import { isMultiplyAddFused } from "./fused.ts";
+import { Programs } from "./programs.ts";
+
+/** How the device is set up. */
+export interface CpuDeviceOptions {
+  /** Threads that a kernel may use. */
+  readonly threads?: number;
+  /** Most programs that are kept compiled, and most bytes of their PTX. */
+  readonly programsMax?: number;
+  readonly programBytesMax?: number;
+}
+
+/** Largest memory of a context: the engine's bound for 64-bit memories. */
+const MEMORY_BYTES_MAX = 16 * 2 ** 30;
+
+/** The CPU as a device. */
+export class CpuDevice implements GpuDevice {
+  readonly info: GpuDeviceInfo;
+  readonly programs: Programs;
+  /** Whether relaxed multiply-add rounds once on this host. */
+  readonly isFused: boolean;
+
+  constructor({ threads = 1, programsMax = 64, programBytesMax = 64 * 2 ** 20 }: CpuDeviceOptions) {
+    this.programs = new Programs(programsMax, programBytesMax);
+    this.isFused = isMultiplyAddFused();
+    this.info = {
+      kind: "cpu",
+      index: 0,
+      name: "TensorWasm CPU (PTX compiled to WebAssembly)",
+      // What of PTX is understood is that of sm_90, see docs/gpu.md.
+      computeCapability: { major: 9, minor: 0 },
+      multiprocessorCount: threads,
+      memoryBytes: MEMORY_BYTES_MAX,
+      warpSize: 32,
+      threadsPerBlockMax: 1024,
+      sharedBytesPerBlockMax: SHARED_BYTES_MAX,
+    };
+  }
+
+  createContext(options: ContextOptions): GpuContext {
+    return new CpuContext(this, options);
+  }
+
+  [Symbol.dispose](): void {}
+}
+
+/** The CPU device. Nothing is compiled or allocated before a context asks for it. */
+export function createCpuDevice(options: CpuDeviceOptions = {}): CpuDevice {
+  return new CpuDevice(options);
+}

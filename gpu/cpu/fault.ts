@@ -1,0 +1,45 @@
+/**
+ * Why a kernel trapped, as the error of a device.
+ *
+ * Owns the reading of a launch record's fault and of the engine's own traps. It decides nothing about the
+ * context. Invariant: whatever a kernel throws becomes an error that is sticky.
+ */
+import { GpuError } from "../gpu_error.ts";
+import type { CudaStatusName } from "../gpu_error.ts";
+import { FAULT, RECORD } from "../ptx/launch_record.ts";
+
+const BY_CODE: ReadonlyMap<number, readonly [CudaStatusName, string]> = new Map([
+  [FAULT.illegalAddress, ["CUDA_ERROR_ILLEGAL_ADDRESS", "an address outside of the memory was accessed"]],
+  [FAULT.timeout, ["CUDA_ERROR_LAUNCH_TIMEOUT", "the kernel was stopped: its time or fuel is over"]],
+  [FAULT.assert, ["CUDA_ERROR_ASSERT", "an assertion of the kernel failed"]],
+  [FAULT.misalignedAddress, [
+    "CUDA_ERROR_MISALIGNED_ADDRESS",
+    "an address is not a multiple of what is accessed",
+  ]],
+  [FAULT.launchFailed, [
+    "CUDA_ERROR_LAUNCH_FAILED",
+    "the kernel trapped, or its threads wait for each other in vain",
+  ]],
+]);
+
+/** @param record place of the launch record in `bytes` */
+export function toKernelError(thrown: unknown, bytes: Uint8Array, record: number, kernel: string): GpuError {
+  const view = new DataView(bytes.buffer);
+  const code = view.getInt32(record + RECORD.fault, true);
+  const line = view.getInt32(record + RECORD.faultLine, true);
+  const named = BY_CODE.get(code) ?? ofTrap(thrown);
+  const where = line > 0 ? ` (line ${line} of the PTX)` : "";
+  return new GpuError("launch", named[0], `${named[1]}, in ${kernel}${where}`);
+}
+
+/** The engine names its traps by their messages alone. */
+function ofTrap(thrown: unknown): readonly [CudaStatusName, string] {
+  const message = thrown instanceof Error ? thrown.message : "";
+  if (/out of bounds/.test(message)) {
+    return ["CUDA_ERROR_ILLEGAL_ADDRESS", "an address outside of the memory was accessed"];
+  }
+  if (/unaligned/.test(message)) {
+    return ["CUDA_ERROR_MISALIGNED_ADDRESS", "an address is not a multiple of what is accessed"];
+  }
+  return ["CUDA_ERROR_LAUNCH_FAILED", `the kernel trapped: ${message}`];
+}

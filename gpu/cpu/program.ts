@@ -1,0 +1,116 @@
+/**
+ * Program: one PTX text, parsed and linked, with its kernels prepared and compiled as they are asked for.
+ *
+ * Owns what contexts may share: it holds code and no data. Kernels are compiled for a block shape, whether the
+ * memory is shared and whether parameters are aligned, at the first launch that needs it. Invariant: a kernel
+ * that `info` describes can be launched with every shape that it allows.
+ */
+import type { KernelInfo } from "../device.ts";
+import { GpuError } from "../gpu_error.ts";
+import { compileKernel, prepareKernel } from "../ptx/compile.ts";
+import type { CompiledKernel, CompileOptions, PreparedKernel } from "../ptx/compile.ts";
+import { linkModule } from "../ptx/link.ts";
+import type { LinkedModule } from "../ptx/link.ts";
+import { parsePtx } from "../ptx/parser.ts";
+import { PtxError } from "../ptx/ptx_error.ts";
+
+/** A kernel compiled for one shape, ready to be instantiated. */
+export interface KernelCode extends CompiledKernel {
+  readonly module: WebAssembly.Module;
+}
+
+/** Most variants of one kernel that are kept. */
+const VARIANTS_MAX = 32;
+const THREADS_MAX = 1024;
+
+/** A loaded PTX text. */
+export class Program {
+  readonly linked: LinkedModule;
+  readonly names: readonly string[];
+  readonly #prepared = new Map<string, PreparedKernel>();
+  readonly #infos = new Map<string, KernelInfo>();
+  readonly #variants = new Map<string, KernelCode>();
+
+  /** @throws GpuError INVALID_PTX with the log */
+  constructor(ptx: Uint8Array) {
+    let text: string;
+    try {
+      text = new TextDecoder("utf-8", { fatal: true }).decode(ptx);
+    } catch {
+      throw new GpuError("loadModule", "CUDA_ERROR_INVALID_PTX", "the text is not UTF-8");
+    }
+    this.linked = refusing(() => linkModule(parsePtx(text)));
+    this.names = this.linked.source.functions
+      .filter(({ kind, body }) => kind === "entry" && body !== undefined)
+      .map(({ name }) => name);
+    if (this.names.length === 0) {
+      throw new GpuError("loadModule", "CUDA_ERROR_INVALID_PTX", "the module has no .entry");
+    }
+  }
+
+  /** @throws GpuError INVALID_PTX if this kernel cannot be compiled */
+  info(name: string): KernelInfo | undefined {
+    const known = this.#infos.get(name);
+    if (known !== undefined) return known;
+    if (!this.names.includes(name)) return undefined;
+    const info = describe(this.#prepare(name));
+    this.#infos.set(name, info);
+    return info;
+  }
+
+  /** The code of a kernel for a shape. */
+  code(name: string, options: CompileOptions): KernelCode {
+    const { x, y, z } = options.block;
+    const key = `${name} ${x} ${y} ${z} ${options.isShared} ${options.areParamsAligned}`;
+    const known = this.#variants.get(key);
+    if (known !== undefined) return known;
+    const compiled = compileKernel(this.#prepare(name), options);
+    const code = { ...compiled, module: new WebAssembly.Module(compiled.bytes) };
+    const [oldest] = this.#variants.keys();
+    if (this.#variants.size >= VARIANTS_MAX && oldest !== undefined) this.#variants.delete(oldest);
+    this.#variants.set(key, code);
+    return code;
+  }
+
+  #prepare(name: string): PreparedKernel {
+    const known = this.#prepared.get(name);
+    if (known !== undefined) return known;
+    const source = this.linked.source.functions.find((fn) => fn.name === name && fn.body !== undefined);
+    if (source === undefined) throw new GpuError("loadModule", "CUDA_ERROR_NOT_FOUND", `no entry ${name}`);
+    const prepared = refusing(() => prepareKernel(this.linked, source));
+    this.#prepared.set(name, prepared);
+    return prepared;
+  }
+}
+
+/** What the compiler refuses is an error of the device, with its log. */
+function refusing<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof PtxError) throw new GpuError("loadModule", "CUDA_ERROR_INVALID_PTX", error.message);
+    throw error;
+  }
+}
+
+function describe({ kernel }: PreparedKernel): KernelInfo {
+  const { directives, params } = kernel.source;
+  const product = (list: readonly number[] | undefined): number =>
+    list === undefined ? THREADS_MAX : list.reduce((product, extent) => product * extent, 1);
+  const required = directives.get("reqntid");
+  return {
+    name: kernel.name,
+    params: params.map((param) => ({
+      offset: kernel.placements.get(param)?.offset ?? 0,
+      byteLength: param.byteLength,
+      type: param.type,
+    })),
+    paramBytes: kernel.paramBytes,
+    sharedBytes: kernel.sharedBytes,
+    localBytes: kernel.localBytes,
+    threadsPerBlockMax: Math.min(THREADS_MAX, product(required ?? directives.get("maxntid"))),
+    requiredBlock: required === undefined
+      ? undefined
+      : { x: required[0] ?? 1, y: required[1] ?? 1, z: required[2] ?? 1 },
+  };
+}

@@ -1,0 +1,97 @@
+/**
+ * Compile: a kernel of a linked module into the bytes of a WebAssembly module, for one block shape.
+ *
+ * Owns the order of the passes. Loading a module runs those that can refuse (`prepareKernel`); the first launch
+ * of a block shape runs the rest. It instantiates nothing. Invariant: whatever `prepareKernel` took, compiles.
+ */
+import { buildCfg } from "./cfg.ts";
+import type { Cfg } from "./cfg.ts";
+import { findThreadConstants } from "./thread_constants.ts";
+import type { ThreadConstant } from "./thread_constants.ts";
+import { emitDriver } from "./driver.ts";
+import { KernelFacts } from "./facts.ts";
+import type { BlockShape } from "./facts.ts";
+import { Flattener } from "./flatten.ts";
+import type { Kernel } from "./ir.ts";
+import type { LinkedModule } from "./link.ts";
+import { analyzeLiveness } from "./liveness.ts";
+import type { Liveness } from "./liveness.ts";
+import { ModuleParts } from "./module_parts.ts";
+import type { PtxFunction } from "./ast.ts";
+import { emitRegion } from "./region_emitter.ts";
+import { planRegions } from "./regions.ts";
+import type { RegionPlan } from "./regions.ts";
+import { SavedLayout } from "./saved.ts";
+import { Code } from "./wasm/code.ts";
+import { ModuleWriter } from "./wasm/module_writer.ts";
+
+/** A kernel that passed every check, analysed. */
+export interface PreparedKernel {
+  readonly kernel: Kernel;
+  readonly cfg: Cfg;
+  readonly liveness: Liveness;
+  readonly plan: RegionPlan;
+  readonly constants: ReadonlyMap<number, ThreadConstant>;
+  readonly linked: LinkedModule;
+}
+
+/** What a body is compiled for. */
+export interface CompileOptions {
+  readonly block: BlockShape;
+  /** Whether other threads share the memory. */
+  readonly isShared: boolean;
+  /** Whether relaxed multiply-add is fused on this host. */
+  readonly isFused: boolean;
+  /** Whether every parameter that may be an address is a multiple of 16. */
+  readonly areParamsAligned: boolean;
+}
+
+/** A compiled kernel. */
+export interface CompiledKernel {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Bytes of a block's save area, and of its threads' local memory. */
+  readonly saveBytes: number;
+  readonly localBytes: number;
+}
+
+/** Name of the exported function. */
+export const RUN_EXPORT = "run";
+
+/** @throws PtxError naming what is not supported, and the line */
+export function prepareKernel(linked: LinkedModule, source: PtxFunction): PreparedKernel {
+  const kernel = new Flattener(linked, source).flatten();
+  const cfg = buildCfg(kernel);
+  const liveness = analyzeLiveness(cfg, kernel.registers.length, source.line);
+  const plan = planRegions(cfg, source.line);
+  return { kernel, cfg, liveness, plan, constants: findThreadConstants(kernel, cfg), linked };
+}
+
+/** Emits the module. */
+export function compileKernel(prepared: PreparedKernel, options: CompileOptions): CompiledKernel {
+  const { kernel, cfg, liveness, plan, constants, linked } = prepared;
+  const writer = new ModuleWriter();
+  const parts = new ModuleParts(writer, options);
+  const facts = new KernelFacts(
+    kernel,
+    options.block,
+    linked.functionIds,
+    new Set(),
+    new Uint8Array(kernel.registers.length),
+  );
+  const saved = new SavedLayout(kernel, facts.threads);
+  const context = { cfg, facts, parts, saved, plan, liveness, constants };
+  const params = ["i32", "i32"] as const;
+  const results = ["i32"] as const;
+  const regionFunctions = plan.regions.map(() => writer.declare(params, results));
+  plan.regions.forEach((region, index) => {
+    const code = new Code(params, results);
+    emitRegion(code, region, context);
+    writer.define(regionFunctions[index] ?? 0, code);
+  });
+  writer.export(RUN_EXPORT, "function", emitDriver({ writer, context, regionFunctions }));
+  return {
+    bytes: writer.finish(),
+    saveBytes: saved.byteLength,
+    localBytes: kernel.localBytes * facts.threads,
+  };
+}
