@@ -17,6 +17,11 @@ import { sortCases } from "./references/sort.ts";
 import { stencilCases } from "./references/stencil.ts";
 import { transposeCases } from "./references/transpose.ts";
 import { vectorCases } from "./references/vector.ts";
+import { convertCases } from "./references/convert.ts";
+import { integersCases } from "./references/integers.ts";
+import { roundingCases } from "./references/rounding.ts";
+import { approximateCases, fastMathCases, libm32Cases, libm64Cases } from "./references/functions.ts";
+import { mmaCases, wmmaCases } from "./references/mma.ts";
 
 export type { KernelCase } from "./references/kernel_case.ts";
 
@@ -33,6 +38,15 @@ const TABLES: Readonly<Record<string, (ptx: string) => KernelCase[]>> = {
   stencil: stencilCases,
   transpose: transposeCases,
   vector: vectorCases,
+  convert: convertCases,
+  integers: integersCases,
+  rounding: roundingCases,
+  approximate: approximateCases,
+  fast_math: fastMathCases,
+  libm32: libm32Cases,
+  libm64: libm64Cases,
+  mma: mmaCases,
+  wmma: wmmaCases,
 };
 
 /** Every case of a source, of one flavour: "" or ".o0" and so on. */

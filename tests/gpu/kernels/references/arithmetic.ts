@@ -113,8 +113,19 @@ export function roundIn(format: FloatFormat, rounding: Rounding, value: number):
   return roundTo(format, rounding, exactOf(value));
 }
 
-/** To an integer, as told. */
+/** A whole number of any size in a format. */
+export function fromInteger(format: FloatFormat, rounding: Rounding, value: bigint): number {
+  return roundTo(format, rounding, { significand: value, exponent: 0 });
+}
+
+/** To an integer, as told; a zero has the sign of what it was. */
 export function roundToInteger(rounding: Rounding, value: number): number {
+  const rounded = roundMagnitude(rounding, value);
+  return rounded === 0 && (value < 0 || Object.is(value, -0)) ? -0 : rounded;
+}
+
+function roundMagnitude(rounding: Rounding, value: number): number {
+  if (!Number.isFinite(value)) return value;
   switch (rounding) {
     case "rz":
       return Math.trunc(value);
