@@ -14,14 +14,18 @@ import type { BlockShape } from "./facts.ts";
 import { Flattener } from "./flatten.ts";
 import type { Kernel } from "./ir.ts";
 import type { LinkedModule } from "./link.ts";
+import { analyzeLattice, registerAlignments } from "./lattice.ts";
 import { analyzeLiveness } from "./liveness.ts";
 import type { Liveness } from "./liveness.ts";
 import { ModuleParts } from "./module_parts.ts";
 import type { PtxFunction } from "./ast.ts";
+import { choosePointers } from "./pointers.ts";
 import { emitRegion } from "./region_emitter.ts";
 import { planRegions } from "./regions.ts";
 import type { RegionPlan } from "./regions.ts";
 import { SavedLayout } from "./saved.ts";
+import { buildSsa } from "./ssa.ts";
+import type { Ssa } from "./ssa.ts";
 import { Code } from "./wasm/code.ts";
 import { ModuleWriter } from "./wasm/module_writer.ts";
 
@@ -32,6 +36,8 @@ export interface PreparedKernel {
   readonly liveness: Liveness;
   readonly plan: RegionPlan;
   readonly constants: ReadonlyMap<number, ThreadConstant>;
+  readonly ssa: Ssa;
+  readonly pointers: ReadonlySet<number>;
   readonly linked: LinkedModule;
 }
 
@@ -63,20 +69,31 @@ export function prepareKernel(linked: LinkedModule, source: PtxFunction): Prepar
   const cfg = buildCfg(kernel);
   const liveness = analyzeLiveness(cfg, kernel.registers.length, source.line);
   const plan = planRegions(cfg, source.line);
-  return { kernel, cfg, liveness, plan, constants: findThreadConstants(kernel, cfg), linked };
+  return {
+    kernel,
+    cfg,
+    liveness,
+    plan,
+    constants: findThreadConstants(kernel, cfg),
+    ssa: buildSsa(cfg, liveness, kernel.registers.length),
+    pointers: choosePointers(kernel, cfg),
+    linked,
+  };
 }
 
 /** Emits the module. */
 export function compileKernel(prepared: PreparedKernel, options: CompileOptions): CompiledKernel {
-  const { kernel, cfg, liveness, plan, constants, linked } = prepared;
+  const { kernel, cfg, liveness, plan, constants, linked, ssa, pointers } = prepared;
+  const { block, areParamsAligned } = options;
+  const lattice = analyzeLattice({ kernel, cfg, ssa, block, areParamsAligned });
   const writer = new ModuleWriter();
   const parts = new ModuleParts(writer, options);
   const facts = new KernelFacts(
     kernel,
-    options.block,
+    block,
     linked.functionIds,
-    new Set(),
-    new Uint8Array(kernel.registers.length),
+    pointers,
+    registerAlignments(ssa, lattice, kernel.registers.length),
   );
   const saved = new SavedLayout(kernel, facts.threads);
   const context = { cfg, facts, parts, saved, plan, liveness, constants };

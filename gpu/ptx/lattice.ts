@@ -1,0 +1,319 @@
+/**
+ * Lattice: how each value differs from thread to thread of a block, and how it is aligned.
+ *
+ * Owns the data-flow over SSA values. A value's stride is what it grows by from one thread to the next along x:
+ * 0 is uniform, undefined is varying. Its alignment is the count of low bits that are zero. Where control
+ * diverges, values that meet vary. The scalar body uses the alignment and the provenance of addresses; the
+ * vector body will use the strides. Invariant: what is claimed holds for every launch of the block shape whose
+ * parameters are aligned as assumed.
+ */
+import type { PtxOperand } from "./ast.ts";
+import type { Cfg } from "./cfg.ts";
+import type { BlockShape } from "./facts.ts";
+import type { Instruction, Kernel } from "./ir.ts";
+import { spaceOf } from "./opcodes/memory.ts";
+import type { Ssa } from "./ssa.ts";
+
+/** What is known of a value. */
+export interface ValueFacts {
+  /** Growth from thread to thread; undefined if it is not known or not constant. */
+  readonly stride: bigint | undefined;
+  /** Low bits that are zero, at most ALIGNMENT_MAX. */
+  readonly alignment: number;
+}
+
+/** Bits beyond which nothing is asked: an access is at most 32 bytes. */
+const ALIGNMENT_MAX = 6;
+/** Low zero bits of a parameter that may be an address, where that was checked at the launch. */
+const PARAMETER_ALIGNMENT = 4;
+
+const TOP: ValueFacts = { stride: 0n, alignment: ALIGNMENT_MAX };
+const BOTTOM: ValueFacts = { stride: undefined, alignment: 0 };
+
+const UNIFORM_SPECIAL =
+  /^(n?ctaid|ntid|nctaid|total_smem_size|dynamic_smem_size|nsmid|smid|gridid|nwarpid|envreg)/;
+
+/** What the analysis needs of a kernel. */
+export interface LatticeInput {
+  readonly kernel: Kernel;
+  readonly cfg: Cfg;
+  readonly ssa: Ssa;
+  readonly block: BlockShape;
+  readonly areParamsAligned: boolean;
+}
+
+/** Facts by value. */
+export function analyzeLattice(input: LatticeInput): readonly ValueFacts[] {
+  return new LatticeAnalysis(input).run();
+}
+
+class LatticeAnalysis {
+  readonly #input: LatticeInput;
+  readonly #facts: ValueFacts[];
+  readonly #users = new Map<number, number[]>();
+  #divergent: Set<number> = new Set();
+
+  constructor(input: LatticeInput) {
+    this.#input = input;
+    this.#facts = input.ssa.values.map(() => TOP);
+    this.#noteUsers();
+  }
+
+  /**
+   * To the greatest solution for the branches that are known to diverge, and again while that finds more of
+   * them: both only ever grow.
+   */
+  run(): readonly ValueFacts[] {
+    const { values, conditions } = this.#input.ssa;
+    for (;;) {
+      this.#settle(values.map((_, index) => index));
+      const divergent = new Set<number>();
+      for (const [block, value] of conditions) {
+        if (this.#facts[value]?.stride !== 0n) divergent.add(block);
+      }
+      if (divergent.size === this.#divergent.size) return this.#facts;
+      this.#divergent = divergent;
+      this.#joins = undefined;
+    }
+  }
+
+  #noteUsers(): void {
+    const { values, uses } = this.#input.ssa;
+    values.forEach(({ instruction, inputs }, index) => {
+      const reads = [...inputs, ...(instruction === undefined ? [] : uses.get(instruction) ?? [])];
+      for (const read of reads) {
+        const known = this.#users.get(read);
+        if (known === undefined) this.#users.set(read, [index]);
+        else known.push(index);
+      }
+    });
+  }
+
+  #settle(start: number[]): void {
+    const pending = start.reverse();
+    const isPending = new Uint8Array(this.#facts.length).fill(1);
+    for (let index = pending.pop(); index !== undefined; index = pending.pop()) {
+      isPending[index] = 0;
+      const before = this.#facts[index] ?? BOTTOM;
+      const after = meet(before, this.#evaluate(index));
+      if (after.stride === before.stride && after.alignment === before.alignment) continue;
+      this.#facts[index] = after;
+      for (const user of this.#users.get(index) ?? []) {
+        if (isPending[user] === 1) continue;
+        isPending[user] = 1;
+        pending.push(user);
+      }
+    }
+  }
+
+  #evaluate(index: number): ValueFacts {
+    const value = this.#input.ssa.values[index];
+    if (value === undefined || value.kind === "unwritten") return BOTTOM;
+    let facts = value.instruction === undefined
+      ? TOP
+      : this.#ofInstruction(value.instruction, value.register);
+    for (const input of value.inputs) facts = meet(facts, this.#facts[input] ?? BOTTOM);
+    if (value.kind === "phi" && this.#isDivergentJoin(value.block)) return { ...facts, stride: undefined };
+    // Under a guard some threads may keep what they had.
+    const guard = value.instruction?.guard;
+    if (guard !== undefined && value.instruction !== undefined) {
+      const uses = this.#input.ssa.uses.get(value.instruction) ?? [];
+      const condition = uses.at(-1);
+      if (condition === undefined || this.#facts[condition]?.stride !== 0n) {
+        return { ...facts, stride: undefined };
+      }
+    }
+    return facts;
+  }
+
+  #joins: Set<number> | undefined;
+
+  /** Blocks where threads that went different ways meet again, or leave a loop at different times. */
+  #isDivergentJoin(block: number): boolean {
+    this.#joins ??= this.#findJoins();
+    return this.#joins.has(block);
+  }
+
+  /**
+   * A join is divergent if a divergent branch lies between its dominator and itself. That is more than there
+   * are, and never fewer: the branch's ways part after the dominator and can meet at the join.
+   */
+  #findJoins(): Set<number> {
+    const { cfg, ssa } = this.#input;
+    const joins = new Set<number>();
+    cfg.predecessors.forEach((list, block) => {
+      if (list.length < 2 && block !== 0) return;
+      const dominator = ssa.idom[block] ?? 0;
+      const seen = new Set<number>();
+      const pending = [...list];
+      for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+        if (seen.has(at)) continue;
+        seen.add(at);
+        if (this.#divergent.has(at)) {
+          joins.add(block);
+          return;
+        }
+        if (at !== dominator) pending.push(...(cfg.predecessors[at] ?? []));
+      }
+    });
+    return joins;
+  }
+
+  #ofInstruction(instruction: Instruction, register: number): ValueFacts {
+    const { row, operands, types } = instruction;
+    if (row.effect === "read") return this.#ofLoad(instruction);
+    if (row.effect !== "pure") return BOTTOM;
+    const parts = operands.slice(1).map((operand) => this.#ofOperand(operand, instruction));
+    const [a = BOTTOM, b = BOTTOM, c = BOTTOM] = parts;
+    const isUniform = parts.every(({ stride }) => stride === 0n);
+    const joined: ValueFacts = { stride: isUniform ? 0n : undefined, alignment: 0 };
+    const isFloat = types.some((type) => /^(f|bf|tf)/.test(type));
+    if (isFloat || instruction.defs.length !== 1 || instruction.defs[0] !== register) return joined;
+    switch (row.lattice) {
+      case "copy":
+        // Frames of threads lie next to each other, each a multiple of 16 bytes.
+        if (row.name === "cvta" && spaceOf(instruction) === "local") {
+          return { stride: undefined, alignment: Math.min(a.alignment, 4) };
+        }
+        return operands[1]?.kind === "vector" ? joined : a;
+      case "convert":
+        return { stride: a.stride, alignment: a.alignment };
+      case "add":
+        return { stride: sum(a.stride, b.stride, 1n), alignment: Math.min(a.alignment, b.alignment) };
+      case "sub":
+        return { stride: sum(a.stride, b.stride, -1n), alignment: Math.min(a.alignment, b.alignment) };
+      case "mul":
+        return this.#product(instruction, a, b, joined);
+      case "mad": {
+        const product = this.#product(instruction, a, b, joined);
+        return {
+          stride: sum(product.stride, c.stride, 1n),
+          alignment: Math.min(product.alignment, c.alignment),
+        };
+      }
+      case "shl": {
+        const [, , amount] = operands;
+        if (amount?.kind !== "integer") return joined;
+        const bits = Number(BigInt.asUintN(32, amount.value));
+        const stride = a.stride === undefined ? undefined : a.stride << BigInt(Math.min(bits, 64));
+        return { stride, alignment: Math.min(ALIGNMENT_MAX, a.alignment + bits) };
+      }
+      default:
+        return this.#masked(instruction, a, b, joined);
+    }
+  }
+
+  /** An and keeps the zeros of both operands, an or those that both have. */
+  #masked({ row }: Instruction, a: ValueFacts, b: ValueFacts, joined: ValueFacts): ValueFacts {
+    if (row.name === "and") return { ...joined, alignment: Math.max(a.alignment, b.alignment) };
+    if (
+      row.name === "or" || row.name === "xor" || row.name === "selp" || row.name === "min" ||
+      row.name === "max"
+    ) {
+      return { ...joined, alignment: Math.min(a.alignment, b.alignment) };
+    }
+    return joined;
+  }
+
+  #product(
+    { modifiers, operands }: Instruction,
+    a: ValueFacts,
+    b: ValueFacts,
+    joined: ValueFacts,
+  ): ValueFacts {
+    if (modifiers.includes("hi")) return joined;
+    const alignment = Math.min(ALIGNMENT_MAX, a.alignment + b.alignment);
+    const [, left, right] = operands;
+    if (a.stride === 0n && b.stride === 0n) return { stride: 0n, alignment };
+    if (right?.kind === "integer" && a.stride !== undefined) {
+      return { stride: a.stride * right.value, alignment };
+    }
+    if (left?.kind === "integer" && b.stride !== undefined) {
+      return { stride: b.stride * left.value, alignment };
+    }
+    return { stride: undefined, alignment };
+  }
+
+  /** Parameters of the kernel are the same for all; whatever else is loaded may be anything. */
+  #ofLoad(instruction: Instruction): ValueFacts {
+    const [, address] = instruction.operands;
+    const isParameter = spaceOf(instruction) === "param" && address?.kind === "address" &&
+      address.base.kind === "variable";
+    if (!isParameter) return BOTTOM;
+    const isAddress = /64$/.test(instruction.types[0] ?? "");
+    return { stride: 0n, alignment: isAddress && this.#input.areParamsAligned ? PARAMETER_ALIGNMENT : 0 };
+  }
+
+  #ofOperand(operand: PtxOperand, instruction: Instruction): ValueFacts {
+    switch (operand.kind) {
+      case "register": {
+        const place = instruction.uses.indexOf(operand.register);
+        const value = this.#input.ssa.uses.get(instruction)?.[place];
+        return value === undefined ? BOTTOM : this.#facts[value] ?? BOTTOM;
+      }
+      case "integer":
+        return { stride: 0n, alignment: zeros(operand.value) };
+      case "variable": {
+        const place = this.#input.kernel.placements.get(operand.variable);
+        const bits = Math.min(
+          zeros(BigInt(place?.offset ?? 1)),
+          zeros(BigInt(Math.max(1, operand.variable.alignment))),
+        );
+        return { stride: 0n, alignment: Math.min(bits, zeros(operand.offset)) };
+      }
+      case "special":
+        return this.#ofSpecial(operand.name);
+      case "vector": {
+        let facts: ValueFacts = { stride: 0n, alignment: 0 };
+        for (const element of operand.elements) {
+          if (this.#ofOperand(element, instruction).stride !== 0n) facts = BOTTOM;
+        }
+        return facts;
+      }
+      case "float":
+      case "function":
+        return { stride: 0n, alignment: 0 };
+      default:
+        return BOTTOM;
+    }
+  }
+
+  #ofSpecial(name: string): ValueFacts {
+    const { block } = this.#input;
+    if (name === "tid.x") return { stride: 1n, alignment: block.x === 1 ? ALIGNMENT_MAX : 0 };
+    if (name === "ntid.x") return { stride: 0n, alignment: zeros(BigInt(block.x)) };
+    if (name === "ntid.y") return { stride: 0n, alignment: zeros(BigInt(block.y)) };
+    return { stride: UNIFORM_SPECIAL.test(name) ? 0n : undefined, alignment: 0 };
+  }
+}
+
+function meet(a: ValueFacts, b: ValueFacts): ValueFacts {
+  return {
+    stride: a.stride === b.stride ? a.stride : undefined,
+    alignment: Math.min(a.alignment, b.alignment),
+  };
+}
+
+function sum(a: bigint | undefined, b: bigint | undefined, sign: bigint): bigint | undefined {
+  return a === undefined || b === undefined ? undefined : a + sign * b;
+}
+
+/** Low zero bits of a number. */
+function zeros(value: bigint): number {
+  for (let bits = 0; bits < ALIGNMENT_MAX; bits++) if ((value >> BigInt(bits) & 1n) === 1n) return bits;
+  return ALIGNMENT_MAX;
+}
+
+/** Low zero bits that every value of a register has, by register. */
+export function registerAlignments(
+  { values }: Ssa,
+  facts: readonly ValueFacts[],
+  registerCount: number,
+): Uint8Array {
+  const alignments = new Uint8Array(registerCount).fill(ALIGNMENT_MAX);
+  values.forEach(({ register, kind }, index) => {
+    if (kind === "unwritten") return;
+    alignments[register] = Math.min(alignments[register] ?? 0, facts[index]?.alignment ?? 0);
+  });
+  return alignments;
+}
