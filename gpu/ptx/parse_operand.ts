@@ -26,6 +26,9 @@ const COMPONENT_INDEX: ReadonlyMap<string, number> = new Map([
   [".a", 3],
 ]);
 
+/** Letters of a special register's elements. */
+const SPECIAL_COMPONENTS: readonly string[] = [".x", ".y", ".z", ".w"];
+
 /** Integers that most immediates are, made once. */
 const SMALL_INTEGERS: readonly PtxOperand[] = Array.from({ length: 1025 }, (_, i) => ({
   kind: "integer",
@@ -171,7 +174,7 @@ function specialOperand(lexer: PtxLexer, text: string): PtxOperand | undefined {
   if (form === "scalar" || !lexer.isTouchedByDot()) return { kind: "special", name };
   lexer.next();
   const component = lexer.text();
-  if ((COMPONENT_INDEX.get(component) ?? 4) > 3 || !".x.y.z.w".includes(component)) {
+  if (!SPECIAL_COMPONENTS.includes(component)) {
     throw lexer.unexpected(`a component of \`${text}\``);
   }
   return { kind: "special", name: name + component };

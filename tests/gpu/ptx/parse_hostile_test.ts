@@ -2,12 +2,12 @@
  * Texts that no compiler emits: what they cost, and that they end with a module or a PtxError.
  */
 import assert from "node:assert/strict";
-import type { PtxBody, PtxModule, PtxOperand } from "../../../gpu/ptx/ast.ts";
 import { parsePtx, TEXT_LENGTH_MAX } from "../../../gpu/ptx/parser.ts";
 import { PtxError } from "../../../gpu/ptx/ptx_error.ts";
-import { HEADER } from "./parse_support.ts";
+import { checkModule, HEADER } from "./parse_support.ts";
 import { SAMPLE_PTX } from "./sample_ptx.ts";
 
+const KERNELS = new URL("../kernels/", import.meta.url);
 const SEED = 20_260_101;
 const MUTANT_COUNT = 3_000;
 /** What mutations put in: tokens that change what the rest means. */
@@ -25,6 +25,13 @@ function makeRandom(seed: number): (n: number) => number {
     state ^= state << 5;
     return (state >>> 0) % n;
   };
+}
+
+function kernelTexts(): string[] {
+  const names = [...Deno.readDirSync(KERNELS)].map(({ name }) => name).filter((name) => name.endsWith(".ptx"))
+    .sort();
+  assert.ok(names.length > 10);
+  return names.map((name) => Deno.readTextFileSync(new URL(name, KERNELS)));
 }
 
 function mutate(text: string, random: (n: number) => number): string {
@@ -46,39 +53,6 @@ function mutate(text: string, random: (n: number) => number): string {
   }
 }
 
-/** Asserts what the types promise about indices and sizes. */
-function checkModule({ functions, variables }: PtxModule): void {
-  for (const { body } of functions) {
-    for (const { guard, operands } of body?.instructions ?? []) {
-      if (guard !== undefined) assert.ok(guard.register < (body?.registers.length ?? 0));
-      if (body !== undefined) { for (const operand of operands) checkOperand(operand, body); }
-    }
-  }
-  for (const { byteLength, initializer } of variables) {
-    assert.ok(byteLength <= 2 ** 32 && (initializer?.bytes.length ?? 0) <= byteLength);
-  }
-}
-
-function checkOperand(operand: PtxOperand, body: PtxBody): void {
-  switch (operand.kind) {
-    case "register":
-      assert.ok(operand.register < body.registers.length);
-      return;
-    case "address":
-      if (operand.base.kind === "register") assert.ok(operand.base.register < body.registers.length);
-      return;
-    case "label":
-      assert.ok(operand.target <= body.instructions.length);
-      return;
-    case "targets":
-      for (const target of operand.targets) assert.ok(target <= body.instructions.length);
-      return;
-    case "vector":
-    case "list":
-      for (const element of operand.elements) checkOperand(element, body);
-  }
-}
-
 /** Parses; a refusal is given back, and anything else that is thrown goes on. */
 function refusalOf(text: string): PtxError | undefined {
   try {
@@ -96,16 +70,22 @@ Deno.test("parsePtx() parses the sample whole", () => {
   assert.equal(functions.find(({ name }) => name === "_Z4scaleiPf")?.body?.instructions.length, 36);
 });
 
-Deno.test(`parsePtx() of ${MUTANT_COUNT} mutants of the sample gives a module or a PtxError with its line`, () => {
+Deno.test("parsePtx() parses what nvcc made of the kernels of the tests", () => {
+  for (const text of kernelTexts()) checkModule(parsePtx(text));
+});
+
+Deno.test(`parsePtx() of ${MUTANT_COUNT} mutants of real modules gives a module or a PtxError with its line`, () => {
   const random = makeRandom(SEED);
-  const lineCount = SAMPLE_PTX.split("\n").length;
+  // Small ones: the time goes into mutants then, not into what is before the mutation.
+  const originals = [SAMPLE_PTX, ...kernelTexts().filter(({ length }) => length < 12_000)];
   let acceptedCount = 0;
   for (let i = 0; i < MUTANT_COUNT; i++) {
-    let text = SAMPLE_PTX;
+    const original = originals[random(originals.length)] ?? SAMPLE_PTX;
+    let text = original;
     for (let count = 1 + random(3); count > 0; count--) text = mutate(text, random);
     const refusal = refusalOf(text);
     if (refusal === undefined) acceptedCount++;
-    else assert.ok(refusal.line >= 1 && refusal.line <= lineCount + 40, refusal.message);
+    else assert.ok(refusal.line >= 1 && refusal.line <= text.split("\n").length, refusal.message);
   }
   // Most mutations break a module; if all or none did, the test would show nothing.
   assert.ok(

@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import type { PtxBody, PtxFunction, PtxInstruction, PtxOperand, PtxVariable } from "../../../gpu/ptx/ast.ts";
+import type {
+  PtxBody,
+  PtxFunction,
+  PtxInstruction,
+  PtxModule,
+  PtxOperand,
+  PtxVariable,
+} from "../../../gpu/ptx/ast.ts";
 import { parsePtx } from "../../../gpu/ptx/parser.ts";
 import { PtxError } from "../../../gpu/ptx/ptx_error.ts";
 
@@ -94,5 +101,38 @@ export function readable(operand: PtxOperand, body: PtxBody): unknown {
       return "_";
     default:
       return operand;
+  }
+}
+
+/** Asserts what the types promise about indices and sizes. */
+export function checkModule({ functions, variables }: PtxModule): void {
+  for (const { body } of functions) {
+    for (const { guard, operands } of body?.instructions ?? []) {
+      if (guard !== undefined) assert.ok(guard.register < (body?.registers.length ?? 0));
+      if (body !== undefined) { for (const operand of operands) checkOperand(operand, body); }
+    }
+  }
+  for (const { byteLength, initializer } of variables) {
+    assert.ok(byteLength <= 2 ** 32 && (initializer?.bytes.length ?? 0) <= byteLength);
+  }
+}
+
+function checkOperand(operand: PtxOperand, body: PtxBody): void {
+  switch (operand.kind) {
+    case "register":
+      assert.ok(operand.register < body.registers.length);
+      return;
+    case "address":
+      if (operand.base.kind === "register") assert.ok(operand.base.register < body.registers.length);
+      return;
+    case "label":
+      assert.ok(operand.target <= body.instructions.length);
+      return;
+    case "targets":
+      for (const target of operand.targets) assert.ok(target <= body.instructions.length);
+      return;
+    case "vector":
+    case "list":
+      for (const element of operand.elements) checkOperand(element, body);
   }
 }
