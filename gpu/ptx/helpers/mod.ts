@@ -7,8 +7,11 @@
 import type { ModuleParts } from "../module_parts.ts";
 import type { Code } from "../wasm/code.ts";
 import type { ValueName } from "../wasm/opcode.ts";
+import { EXACT_DOUBLE_HELPERS } from "./exact_double.ts";
 import { FUSED_HELPERS } from "./fused.ts";
+import { HALF_HELPERS } from "./half.ts";
 import { INTEGER_HELPERS } from "./integer.ts";
+import { ROUNDING_HELPERS } from "./rounding.ts";
 
 /** A helper function. */
 export interface Helper {
@@ -21,7 +24,10 @@ export interface Helper {
 /** Every helper. */
 export const HELPERS = {
   ...INTEGER_HELPERS,
+  ...ROUNDING_HELPERS,
   ...FUSED_HELPERS,
+  ...EXACT_DOUBLE_HELPERS,
+  ...HALF_HELPERS,
 } as const satisfies Record<string, Helper>;
 
 /** The name of a helper. */

@@ -6,7 +6,10 @@
  * listed is refused.
  */
 import type { PtxType } from "../ast.ts";
-import { emitFloatAbsNeg, emitFloatBinary, emitFloatFma, emitFloatMinMax } from "./float.ts";
+import type { Emitter } from "../emitter.ts";
+import type { Instruction } from "../ir.ts";
+import { emitFloatAbsNeg, emitFloatBinary, emitFloatFma, emitFloatMinMax, isFloat } from "./float.ts";
+import { emitHalfAbsNeg, emitHalfBinary, emitHalfFma, emitHalfMinMax, isHalf } from "./half.ts";
 import {
   emitAbsNeg,
   emitAddSub,
@@ -25,10 +28,41 @@ import {
   typeAt,
 } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";
-import { TYPES } from "./row.ts";
+import { TYPES, unsupported } from "./row.ts";
 
 const ROUNDINGS = ["rn", "rz", "rm", "rp"] as const;
 const NUMBERS: readonly PtxType[] = [...TYPES.int, ...TYPES.float, ...TYPES.half];
+
+/** Modifiers by the kind of type they are for (PTX ISA 9.7.1, 9.7.3, 9.7.4). */
+const FORMS: Readonly<Record<"integer" | "f32" | "f64" | "f16" | "bf16", readonly string[]>> = {
+  integer: ["sat", "cc", "lo", "hi", "wide", "relu"],
+  f32: [...ROUNDINGS, "ftz", "sat", "NaN", "xorsign", "abs"],
+  f64: ROUNDINGS,
+  f16: ["rn", "ftz", "sat", "relu", "NaN", "xorsign", "abs"],
+  bf16: ["rn", "relu", "NaN", "xorsign", "abs"],
+};
+
+/** Refuses modifiers of one type on another, and the third operand where there is none. */
+function checkForm(i: Instruction): void {
+  const type = typeAt(i);
+  const kind = isInteger(type) ? "integer" : isFloat(type) ? type : type.startsWith("f16") ? "f16" : "bf16";
+  const wrong = i.modifiers.find((word) => !FORMS[kind].includes(word));
+  if (wrong !== undefined) throw unsupported(i, `.${wrong} is not for .${type}`);
+  const isExtremum = i.row.name === "min" || i.row.name === "max";
+  if (isExtremum && i.operands.length > 3 && type !== "f32") {
+    throw unsupported(i, "three inputs are for .f32");
+  }
+}
+
+type Emit = (e: Emitter, i: Instruction) => void;
+
+/** The emission for the kind of type that an instruction has. */
+function byType(integer: Emit, float: Emit, half: Emit): Emit {
+  return (e, i) => {
+    const type = typeAt(i);
+    (isInteger(type) ? integer : isHalf(type) ? half : float)(e, i);
+  };
+}
 
 export const ARITHMETIC_ROWS: readonly OpcodeRow[] = [
   {
@@ -38,7 +72,12 @@ export const ARITHMETIC_ROWS: readonly OpcodeRow[] = [
     operands: [3, 3],
     effect: "pure",
     lattice: "add",
-    scalar: (e, i) => isInteger(typeAt(i)) ? emitAddSub(e, i, "Add") : emitFloatBinary(e, i, "add"),
+    check: checkForm,
+    scalar: byType(
+      (e, i) => emitAddSub(e, i, "Add"),
+      (e, i) => emitFloatBinary(e, i, "add"),
+      (e, i) => emitHalfBinary(e, i, "add"),
+    ),
   },
   {
     name: "sub",
@@ -47,7 +86,12 @@ export const ARITHMETIC_ROWS: readonly OpcodeRow[] = [
     operands: [3, 3],
     effect: "pure",
     lattice: "sub",
-    scalar: (e, i) => isInteger(typeAt(i)) ? emitAddSub(e, i, "Sub") : emitFloatBinary(e, i, "sub"),
+    check: checkForm,
+    scalar: byType(
+      (e, i) => emitAddSub(e, i, "Sub"),
+      (e, i) => emitFloatBinary(e, i, "sub"),
+      (e, i) => emitHalfBinary(e, i, "sub"),
+    ),
   },
   {
     name: "addc",
@@ -72,7 +116,12 @@ export const ARITHMETIC_ROWS: readonly OpcodeRow[] = [
     operands: [3, 3],
     effect: "pure",
     lattice: "mul",
-    scalar: (e, i) => isInteger(typeAt(i)) ? emitMul(e, i) : emitFloatBinary(e, i, "mul"),
+    check: checkForm,
+    scalar: byType(
+      emitMul,
+      (e, i) => emitFloatBinary(e, i, "mul"),
+      (e, i) => emitHalfBinary(e, i, "mul"),
+    ),
   },
   {
     name: "mad",
@@ -81,7 +130,8 @@ export const ARITHMETIC_ROWS: readonly OpcodeRow[] = [
     operands: [4, 4],
     effect: "pure",
     lattice: "mad",
-    scalar: (e, i) => isInteger(typeAt(i)) ? emitMad(e, i) : emitFloatFma(e, i),
+    check: checkForm,
+    scalar: byType(emitMad, emitFloatFma, emitHalfFma),
   },
   {
     name: "madc",
@@ -97,7 +147,8 @@ export const ARITHMETIC_ROWS: readonly OpcodeRow[] = [
     modifiers: [...ROUNDINGS, "ftz", "sat", "relu"],
     operands: [4, 4],
     effect: "pure",
-    scalar: emitFloatFma,
+    check: checkForm,
+    scalar: byType(emitMad, emitFloatFma, emitHalfFma),
   },
   {
     name: "mul24",
@@ -129,7 +180,12 @@ export const ARITHMETIC_ROWS: readonly OpcodeRow[] = [
     modifiers: ["ftz", "NaN", "xorsign", "abs", "relu"],
     operands: [3, 4],
     effect: "pure",
-    scalar: (e, i) => isInteger(typeAt(i)) ? emitMinMax(e, i, "min") : emitFloatMinMax(e, i, "min"),
+    check: checkForm,
+    scalar: byType(
+      (e, i) => emitMinMax(e, i, "min"),
+      (e, i) => emitFloatMinMax(e, i, "min"),
+      (e, i) => emitHalfMinMax(e, i, "min"),
+    ),
   },
   {
     name: "max",
@@ -137,7 +193,12 @@ export const ARITHMETIC_ROWS: readonly OpcodeRow[] = [
     modifiers: ["ftz", "NaN", "xorsign", "abs", "relu"],
     operands: [3, 4],
     effect: "pure",
-    scalar: (e, i) => isInteger(typeAt(i)) ? emitMinMax(e, i, "max") : emitFloatMinMax(e, i, "max"),
+    check: checkForm,
+    scalar: byType(
+      (e, i) => emitMinMax(e, i, "max"),
+      (e, i) => emitFloatMinMax(e, i, "max"),
+      (e, i) => emitHalfMinMax(e, i, "max"),
+    ),
   },
   {
     name: "abs",
@@ -145,7 +206,12 @@ export const ARITHMETIC_ROWS: readonly OpcodeRow[] = [
     modifiers: ["ftz"],
     operands: [2, 2],
     effect: "pure",
-    scalar: (e, i) => isInteger(typeAt(i)) ? emitAbsNeg(e, i, "abs") : emitFloatAbsNeg(e, i, "abs"),
+    check: checkForm,
+    scalar: byType(
+      (e, i) => emitAbsNeg(e, i, "abs"),
+      (e, i) => emitFloatAbsNeg(e, i, "abs"),
+      (e, i) => emitHalfAbsNeg(e, i, "abs"),
+    ),
   },
   {
     name: "neg",
@@ -153,7 +219,12 @@ export const ARITHMETIC_ROWS: readonly OpcodeRow[] = [
     modifiers: ["ftz"],
     operands: [2, 2],
     effect: "pure",
-    scalar: (e, i) => isInteger(typeAt(i)) ? emitAbsNeg(e, i, "neg") : emitFloatAbsNeg(e, i, "neg"),
+    check: checkForm,
+    scalar: byType(
+      (e, i) => emitAbsNeg(e, i, "neg"),
+      (e, i) => emitFloatAbsNeg(e, i, "neg"),
+      (e, i) => emitHalfAbsNeg(e, i, "neg"),
+    ),
   },
   { name: "sad", types: [TYPES.int], operands: [4, 4], effect: "pure", scalar: emitSad },
   {

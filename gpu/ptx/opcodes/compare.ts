@@ -1,15 +1,15 @@
 /**
- * Rows that compare and choose: setp, set, selp, slct (PTX ISA 9.7.6), for integers and f32/f64.
+ * Rows that compare and choose: setp, set, selp, slct (PTX ISA 9.7.6), for every type.
  *
- * Owns the comparison operators, ordered and unordered, and their combination with a predicate. Comparisons of
- * half types are half.ts's. Invariant: an unordered operator is true when an operand is NaN, an ordered one false.
+ * Owns the comparison of integers, the combination with a predicate and the choice between values. Comparisons of
+ * floats are float_compare.ts's. Invariant: a register that is read and written by one instruction is read first.
  */
 import type { PtxOperand, PtxType } from "../ast.ts";
 import type { Emitter } from "../emitter.ts";
-import { storageOf } from "../ir.ts";
 import type { Instruction } from "../ir.ts";
-import { pushFlushed } from "./float.ts";
-import { emitHalfSet, isHalf, pushHalfComparison } from "./half.ts";
+import { NORMAL_MIN_F32 } from "./float.ts";
+import { compareFloats } from "./float_compare.ts";
+import { halfName, isHalf, isPair } from "./half.ts";
 import { isInteger, operandAt, typeAt, widthOp } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";
 import { TYPES, unsupported } from "./row.ts";
@@ -31,24 +31,6 @@ const INTEGER_NAMES: Readonly<Record<string, string>> = {
   hi: "Gt",
   hs: "Ge",
 };
-const FLOAT_NAMES: Readonly<Record<string, string>> = {
-  eq: "Eq",
-  ne: "Ne",
-  lt: "Lt",
-  le: "Le",
-  gt: "Gt",
-  ge: "Ge",
-};
-/** The ordered operator that is false exactly when an unordered one is true. */
-const OPPOSITES: Readonly<Record<string, string>> = {
-  equ: "ne",
-  neu: "eq",
-  ltu: "ge",
-  leu: "gt",
-  gtu: "le",
-  geu: "lt",
-};
-
 /** The comparison operator of an instruction. */
 export function operatorOf(i: Instruction): string {
   const operator = i.modifiers.find((word) => (OPERATORS as readonly string[]).includes(word));
@@ -56,13 +38,17 @@ export function operatorOf(i: Instruction): string {
   return operator;
 }
 
-/** Pushes 1 if two operands compare so, else 0. */
-function pushComparison(e: Emitter, i: Instruction, type: PtxType, a: PtxOperand, b: PtxOperand): void {
+/**
+ * Results of the comparison of two operands, each 0 or 1, in locals that the caller gives back: one, or those of
+ * the halves of a pair.
+ */
+function compare(e: Emitter, i: Instruction, type: PtxType, a: PtxOperand, b: PtxOperand): readonly number[] {
   const operator = operatorOf(i);
-  if (isInteger(type)) return pushIntegerComparison(e, i, operator, type, a, b);
-  if (type === "f32" || type === "f64") return pushFloatComparison(e, i, operator, type, a, b);
-  if (isHalf(type)) return pushHalfComparison(e, i, operator, type, a, b);
-  throw unsupported(i, `comparison of .${type}`);
+  if (!isInteger(type)) return compareFloats(e, i, operator, type, [a, b]);
+  const result = e.code.temp("i32");
+  pushIntegerComparison(e, i, operator, type, a, b);
+  e.code.set(result);
+  return [result];
 }
 
 function pushIntegerComparison(
@@ -84,50 +70,6 @@ function pushIntegerComparison(
   e.code.op(widthOp(type, `${name}${isUnsigned ? "U" : "S"}`));
 }
 
-function pushFloatComparison(
-  e: Emitter,
-  i: Instruction,
-  operator: string,
-  type: "f32" | "f64",
-  a: PtxOperand,
-  b: PtxOperand,
-): void {
-  const { code } = e;
-  const ordered = (name: string): void => {
-    pushFlushed(e, i, a);
-    pushFlushed(e, i, b);
-    code.op(widthOp(type, FLOAT_NAMES[name] ?? "Eq"));
-  };
-  const isNumber = (operand: PtxOperand): void => {
-    e.push(operand, type);
-    e.push(operand, type);
-    code.op(widthOp(type, "Eq"));
-  };
-  const opposite = OPPOSITES[operator];
-  if (operator === "num" || operator === "nan") {
-    isNumber(a);
-    isNumber(b);
-    code.op("i32And");
-    if (operator === "nan") code.op("i32Eqz");
-  } else if (operator === "ne") {
-    // The engine's "not equal" is true of a NaN; PTX's ordered one is not.
-    ordered("ne");
-    isNumber(a);
-    isNumber(b);
-    code.op("i32And", "i32And");
-  } else if (operator === "equ") {
-    ordered("eq");
-    isNumber(a);
-    isNumber(b);
-    code.op("i32And", "i32Eqz", "i32Or");
-  } else if (operator === "neu") ordered("ne");
-  else if (opposite !== undefined) {
-    ordered(opposite);
-    code.op("i32Eqz");
-  } else if (FLOAT_NAMES[operator] !== undefined) ordered(operator);
-  else throw unsupported(i, `.${operator} is not for floats`);
-}
-
 /** Combines what is on the stack with the predicate of the fourth operand, if there is one. */
 export function combine(e: Emitter, i: Instruction): void {
   const predicate = i.operands[3];
@@ -141,46 +83,72 @@ function emitSetp(e: Emitter, i: Instruction): void {
   const type = typeAt(i);
   const target = operandAt(i, 0);
   const { code } = e;
-  const result = code.temp("i32");
-  pushComparison(e, i, type, operandAt(i, 1), operandAt(i, 2));
-  code.set(result);
+  const results = compare(e, i, type, operandAt(i, 1), operandAt(i, 2));
+  const [first, second] = results;
+  if (first === undefined) return;
   if (target.kind === "pair") {
-    // The second result is the negated comparison, combined in the same way.
-    const second = code.temp("i32");
-    code.get(result);
-    code.op("i32Eqz");
+    const other = code.temp("i32");
+    if (second === undefined) {
+      // The second result is the negated comparison, combined in the same way.
+      code.get(first);
+      code.op("i32Eqz");
+    } else code.get(second);
     combine(e, i);
-    code.set(second);
-    code.get(result);
+    // The first result may be the predicate that is combined with.
+    code.set(other);
+    code.get(first);
     combine(e, i);
     e.set(target.first, "pred");
-    code.get(second);
+    code.get(other);
     e.set(target.second, "pred");
-    code.release("i32", second);
+    code.release("i32", other);
   } else {
-    code.get(result);
+    code.get(first);
     combine(e, i);
     e.set(target, "pred");
   }
-  code.release("i32", result);
+  for (const result of results) code.release("i32", result);
 }
 
 /** All ones or 1.0 for true, by the result's type. */
 function emitSet(e: Emitter, i: Instruction): void {
   const { code } = e;
   const target = typeAt(i, 0);
-  pushComparison(e, i, typeAt(i, 1), operandAt(i, 1), operandAt(i, 2));
-  combine(e, i);
-  if (target === "f32") code.op("f32ConvertI32U");
-  else if (isInteger(target) && storageOf(target) === "i32") {
-    const truth = code.temp("i32");
-    code.set(truth);
-    code.i32(0);
-    code.get(truth);
-    code.op("i32Sub");
-    code.release("i32", truth);
-  } else throw unsupported(i, `result of type .${target}`);
+  const results = compare(e, i, typeAt(i, 1), operandAt(i, 1), operandAt(i, 2));
+  results.forEach((result, part) => {
+    code.get(result);
+    combine(e, i);
+    if (target === "f32") code.op("f32ConvertI32U");
+    else if (isHalf(target)) {
+      code.i32(halfName(target) === "f16" ? 0x3c00 : 0x3f80);
+      code.op("i32Mul");
+    } else {
+      code.i32(-1);
+      code.op("i32Mul");
+    }
+    if (part === 0) return;
+    code.i32(16);
+    code.op("i32Shl", "i32Or");
+  });
+  for (const result of results) code.release("i32", result);
   e.set(operandAt(i, 0), target);
+}
+
+/** A pair is compared to a pair. */
+function checkSet(i: Instruction): void {
+  if (isPair(typeAt(i, 0)) !== isPair(typeAt(i, 1))) throw unsupported(i, "types do not match");
+  operatorOf(i);
+}
+
+/** An operator fits its type; the halves of a pair are compared into a predicate each. */
+function checkSetp(i: Instruction): void {
+  const operator = operatorOf(i);
+  const type = typeAt(i);
+  const isKnown = isInteger(type)
+    ? operator === "eq" || operator === "ne" || INTEGER_NAMES[operator] !== undefined
+    : !/^(lo|ls|hi|hs)$/.test(operator);
+  if (!isKnown) throw unsupported(i, `.${operator} is not for .${type}`);
+  if (isPair(type) && operandAt(i, 0).kind !== "pair") throw unsupported(i, "expected two results");
 }
 
 function emitSelp(e: Emitter, i: Instruction): void {
@@ -202,9 +170,10 @@ function emitSlct(e: Emitter, i: Instruction): void {
     e.code.i32(0);
     e.code.op("i32GeS");
   } else {
-    pushFlushed(e, i, operandAt(i, 3), "f32");
-    e.code.f32(0);
-    e.code.op("f32Ge");
+    // A subnormal is on the same side of zero as the zero that it would be flushed to, but for -0.
+    e.push(operandAt(i, 3), "f32");
+    e.code.f32(i.modifiers.includes("ftz") ? -NORMAL_MIN_F32 : 0);
+    e.code.op(i.modifiers.includes("ftz") ? "f32Gt" : "f32Ge");
   }
   e.code.op("select");
   e.set(operandAt(i, 0), type);
@@ -219,6 +188,7 @@ export const COMPARE_ROWS: readonly OpcodeRow[] = [
     modifiers: [...OPERATORS, ...COMBINATIONS, "ftz"],
     operands: [3, 4],
     effect: "pure",
+    check: checkSetp,
     scalar: emitSetp,
   },
   {
@@ -227,10 +197,8 @@ export const COMPARE_ROWS: readonly OpcodeRow[] = [
     modifiers: [...OPERATORS, ...COMBINATIONS, "ftz"],
     operands: [3, 4],
     effect: "pure",
-    scalar: (e, i) => {
-      if (isHalf(typeAt(i, 0)) || isHalf(typeAt(i, 1))) return emitHalfSet(e, i);
-      emitSet(e, i);
-    },
+    check: checkSet,
+    scalar: emitSet,
   },
   {
     name: "selp",
