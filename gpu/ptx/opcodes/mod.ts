@@ -9,6 +9,7 @@ import { ARITHMETIC_ROWS } from "./arithmetic.ts";
 import { ASYNC_COPY_ROWS } from "./async_copy.ts";
 import { ATOMIC_ROWS } from "./atomic.ts";
 import { BARRIER_ROWS } from "./barrier.ts";
+import { BIT_ROWS } from "./bits.ts";
 import { COMPARE_ROWS } from "./compare.ts";
 import { CONTROL_ROWS } from "./control.ts";
 import { CONVERT_ROWS } from "./convert.ts";
@@ -29,6 +30,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
   ...BARRIER_ROWS,
   ...ATOMIC_ROWS,
   ...ASYNC_COPY_ROWS,
+  ...BIT_ROWS,
 ];
 
 const BY_NAME: ReadonlyMap<string, OpcodeRow> = new Map(OPCODE_ROWS.map((row) => [row.name, row]));
