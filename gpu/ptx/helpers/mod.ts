@@ -8,6 +8,7 @@ import type { ModuleParts } from "../module_parts.ts";
 import type { Code } from "../wasm/code.ts";
 import type { ValueName } from "../wasm/opcode.ts";
 import { EXACT_DOUBLE_HELPERS } from "./exact_double.ts";
+import { BIT_HELPERS } from "./bits.ts";
 import { FUSED_HELPERS } from "./fused.ts";
 import { HALF_HELPERS } from "./half.ts";
 import { INTEGER_HELPERS } from "./integer.ts";
@@ -24,6 +25,7 @@ export interface Helper {
 /** Every helper. */
 export const HELPERS = {
   ...INTEGER_HELPERS,
+  ...BIT_HELPERS,
   ...ROUNDING_HELPERS,
   ...FUSED_HELPERS,
   ...EXACT_DOUBLE_HELPERS,
