@@ -62,7 +62,7 @@ export class BodyNames {
   #declaredCount = 0;
   #forwardCount = 0;
 
-  /** Starts outside of all braces. */
+  /** Starts outside of all braces, where parameters are declared. */
   constructor(moduleNames: ReadonlyMap<string, PtxOperand>) {
     this.#moduleNames = moduleNames;
     this.#scopes.push(this.#scope);
@@ -169,7 +169,10 @@ export class BodyNames {
   #declare(name: string, operand: PtxOperand, line: number): void {
     if (name === "_") throw new PtxError(line, "syntax", "`_` is no name");
     const { names, prefixes } = this.#scope;
-    if (names.has(name) || (prefixes.length > 0 && this.#inRange(name, this.depth) !== undefined)) {
+    const isParameter = this.depth === 1 && this.#scopes[0]?.names.has(name);
+    if (
+      names.has(name) || isParameter || (prefixes.length > 0 && this.#inRange(name, this.depth) !== undefined)
+    ) {
       throw duplicate(name, line);
     }
     names.set(name, operand);

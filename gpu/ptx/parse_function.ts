@@ -33,10 +33,10 @@ export function parseFunction(
   return { kind, name, line, linkage, params, returns, directives, body };
 }
 
-// The scope of the outermost brace, which parameters share.
+// Parameters are outside of the outermost brace, which the names are then in: `.reg .pred p<4>` hides a
+// parameter `p0`, as ptxas has it.
 function namesOf(state: ParseState, params: readonly PtxVariable[]): BodyNames {
   const names = new BodyNames(state.variables);
-  names.open();
   for (const param of params) {
     if (param.name === "_") continue;
     if (param.space === "param") {
@@ -46,5 +46,6 @@ function namesOf(state: ParseState, params: readonly PtxVariable[]): BodyNames {
       names.declareRegister(param.name, param.type, width, param.line);
     }
   }
+  names.open();
   return names;
 }

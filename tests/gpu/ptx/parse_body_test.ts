@@ -49,6 +49,12 @@ Deno.test("parsePtx() lets the innermost brace decide what a name means", () => 
   assert.deepEqual(indices, [0, 1, 0]);
 });
 
+Deno.test("parsePtx() hides parameters behind numbered registers of the body", () => {
+  const { operands, registers } = shape(".reg .pred p<2>; a p0, p1, [pa];");
+  assert.deepEqual(operands, [["p0", "p1", "[pa+0]"]]);
+  assert.deepEqual(registers, ["p0:pred", "p1:pred"]);
+});
+
 Deno.test("parsePtx() keeps variables of sibling braces apart", () => {
   const body = bodyOf(
     inBody(`{ .param .b32 q; st.param.b32 [q+0], 1; } { .param .b64 q; st.param.b64 [q+0], 2; }
