@@ -7,8 +7,12 @@
  */
 import type { PtxType } from "../ast.ts";
 import type { Emitter } from "../emitter.ts";
+import { Formula } from "../helpers/formula.ts";
+import type { Value } from "../helpers/formula.ts";
 import type { Instruction } from "../ir.ts";
 import type { OpName } from "../wasm/code.ts";
+import { extremum } from "./float.ts";
+import { halfName, isPair, narrow, widen } from "./half.ts";
 import { typeAt } from "./integer.ts";
 import { unsupported } from "./row.ts";
 
@@ -109,7 +113,7 @@ export function pushUpdated(e: Emitter, i: Instruction, update: Update): void {
       return code.op("i32GtU", "i32Or", "select");
     case "min":
     case "max":
-      if (HALVES.includes(type)) return pushHalves(e, type, update, name);
+      if (HALVES.includes(type)) return pushHalves(e, i, update, name);
       pushOld();
       pushValue();
       pushOld();
@@ -117,14 +121,15 @@ export function pushUpdated(e: Emitter, i: Instruction, update: Update): void {
       op(`${name === "min" ? "Lt" : "Gt"}${type.startsWith("s") ? "S" : "U"}`);
       return code.op("select");
     case "add":
-      return pushSum(e, type, update);
+      return pushSum(e, i, update);
   }
 }
 
-function pushSum(e: Emitter, type: PtxType, update: Update): void {
+function pushSum(e: Emitter, i: Instruction, update: Update): void {
   const { code } = e;
+  const type = typeAt(i);
   const { storage, pushOld, pushValue } = update;
-  if (HALVES.includes(type)) return pushHalves(e, type, update, "add");
+  if (HALVES.includes(type)) return pushHalves(e, i, update, "add");
   if (type !== "f32" && type !== "f64") {
     pushOld();
     pushValue();
@@ -138,7 +143,19 @@ function pushSum(e: Emitter, type: PtxType, update: Update): void {
   code.op(`${type}Add`, type === "f32" ? "i32ReinterpretF32" : "i64ReinterpretF64");
 }
 
-/** Each half in single precision, where the sum rounds to the same half, and back. */
-function pushHalves(e: Emitter, type: PtxType, update: Update, name: "add" | "min" | "max"): void {
-  throw new Error(`${e} ${type} ${update} ${name}`);
+/** Half by half in single precision, of which the half is rounded once (see half.ts). */
+function pushHalves(e: Emitter, i: Instruction, update: Update, name: "add" | "min" | "max"): void {
+  const type = typeAt(i);
+  const format = halfName(type);
+  const f = new Formula(e.code, e.parts);
+  const [a, b] = [f.value("i32", update.pushOld), f.value("i32", update.pushValue)];
+  const updated = (x: Value, y: Value): Value => {
+    const [left, right] = [widen(f, format, x), widen(f, format, y)];
+    return narrow(f, format, name === "add" ? left.add(right) : extremum(f, i, name, left, right));
+  };
+  if (isPair(type)) {
+    const high = f.let(updated(a.shrU(16), b.shrU(16)));
+    updated(a.and(0xffff), b.and(0xffff)).or(high.shl(16)).push();
+  } else updated(a, b).push();
+  f.release();
 }

@@ -178,6 +178,79 @@ function double(bits: bigint): number {
   return VIEW.getFloat64(0);
 }
 
+/** Values of a half format that a sum meets exactly or by one rounding, as bits. */
+function halfBits(value: number, format: string): bigint {
+  if (Number.isNaN(value)) return 0x7fffn;
+  const view = new DataView(new ArrayBuffer(4));
+  if (format === "f16") {
+    view.setFloat16(0, value);
+    return BigInt(view.getUint16(0));
+  }
+  // Halves of bf16 have few bits: the sum is exact in a double, and rounded once from there.
+  const exponent = Math.max(Math.floor(Math.log2(Math.abs(value) || 1e-45)), -126);
+  const unit = 2 ** (exponent - 7);
+  const scaled = value / unit;
+  const floor = Math.floor(scaled);
+  const rest = scaled - floor;
+  const isUp = rest > 0.5 || (rest === 0.5 && floor % 2 !== 0);
+  view.setFloat32(0, Number.isFinite(value) ? (floor + (isUp ? 1 : 0)) * unit : value);
+  if (Object.is(value, -0)) view.setFloat32(0, -0);
+  return BigInt(view.getUint16(0));
+}
+
+function halfValue(bits: bigint, format: string): number {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setUint16(0, Number(bits));
+  return format === "f16" ? view.getFloat16(0) : view.getFloat32(0);
+}
+
+Deno.test("atom on halves rounds once, alone and in pairs", () => {
+  const given = [
+    0,
+    -0,
+    1,
+    -1.5,
+    65504,
+    2 ** -24,
+    3 * 2 ** -24,
+    0.1,
+    1000,
+    2048,
+    1025,
+    NaN,
+    Infinity,
+    -Infinity,
+  ];
+  const updates: readonly [string, (a: number, b: number) => number][] = [
+    ["add", (a, b) => a + b],
+    ["min", (a, b) => Number.isNaN(a) ? b : Number.isNaN(b) ? a : Math.min(a, b)],
+    ["max", (a, b) => Number.isNaN(a) ? b : Number.isNaN(b) ? a : Math.max(a, b)],
+  ];
+  for (const format of ["f16", "bf16"]) {
+    const values = given.map((value) => halfBits(value, format));
+    for (const [name, update] of updates) {
+      for (const isShared of [false, true]) {
+        const one = compile(`atom.global.${name}.noftz.${format} %h0, [%l1], %h2`, "global", isShared);
+        const two = compile(`atom.global.${name}.noftz.${format}x2 %r0, [%l1], %r2`, "global", isShared);
+        for (const old of values) {
+          for (const b of values) {
+            const expected = halfBits(update(halfValue(old, format), halfValue(b, format)), format);
+            write(one.memory, 8, 0xabcd_abcd_abcd_abcdn);
+            write(one.memory, 2, old);
+            assert.deepEqual(one.run(ADDRESS, b), [old]);
+            assert.equal(read(one.memory, 2), expected, `${name} ${format} ${old} ${b}`);
+            assert.equal(one.memory.getUint16(AT + 2), 0xcdab);
+            write(two.memory, 4, old << 16n | b);
+            assert.deepEqual(two.run(ADDRESS, b << 16n | b), [old << 16n | b]);
+            const low = halfBits(update(halfValue(b, format), halfValue(b, format)), format);
+            assert.equal(read(two.memory, 4), expected << 16n | low, `${name} ${format}x2 ${old} ${b}`);
+          }
+        }
+      }
+    }
+  }
+});
+
 Deno.test("vectors are updated element by element", () => {
   for (const isShared of [false, true]) {
     const text = "atom.global.v4.f32.add {%f0, %f1, %f2, %f3}, [%l1], {%f1, %f0, %f3, %f2}";
