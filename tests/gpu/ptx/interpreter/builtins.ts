@@ -4,7 +4,9 @@
  * Owns vprintf and __assertfail. Invariant: they read guest memory with the same checks as a load does.
  */
 import { GuestFault } from "./fault.ts";
+import { bitsOfDouble } from "./float_bits.ts";
 import type { Machine } from "./machine.ts";
+import { decode, F64, roundShift } from "./softfloat.ts";
 import type { Thread } from "./thread.ts";
 
 /** Takes the arguments as unsigned bits, answers the result. */
@@ -135,7 +137,7 @@ function formatFloat(kind: string, plus: string, digits: number, bits: bigint): 
     magnitude.toExponential(places).replace(/e([-+])(\d)$/, "e$10$2");
   switch (kind.toLowerCase()) {
     case "f":
-      return shape(magnitude.toFixed(digits));
+      return shape(fixed(magnitude, digits));
     case "e":
       return shape(exponential(digits));
     case "g": {
@@ -149,4 +151,13 @@ function formatFloat(kind: string, plus: string, digits: number, bits: bigint): 
     default:
       throw new Error(`Cannot print %${kind}`);
   }
+}
+
+/** Decimal digits of a finite number, rounded half to even as C does; `toFixed` gives up beyond 10^21. */
+function fixed(magnitude: number, digits: number): string {
+  const value = decode(F64, bitsOfDouble(magnitude));
+  if (value.kind !== "finite") throw new RangeError("Cannot print what is not finite");
+  const scaled = value.significand * 10n ** BigInt(digits);
+  const text = roundShift(scaled, -value.exponent, "rn", false).toString().padStart(digits + 1, "0");
+  return digits === 0 ? text : `${text.slice(0, -digits)}.${text.slice(-digits)}`;
 }
