@@ -7,6 +7,7 @@
  */
 import { telemetryConfigFromEnv } from "../telemetry/mod.ts";
 import type { TelemetryConfig } from "../telemetry/mod.ts";
+import type { GpuConfig } from "./model/gpu.ts";
 import { DEFAULT_LIMITS } from "./model/limits.ts";
 import type { Limits } from "./model/limits.ts";
 import { makeLimitsOf } from "./model/tenant_limits.ts";
@@ -40,6 +41,8 @@ export interface RuntimeConfig {
   readonly limits: Limits;
   /** The limits of a tenant. */
   readonly limitsOf: LimitsOf;
+  /** The device behind `wasi:cuda/host`. */
+  readonly gpu: GpuConfig;
   readonly telemetry: TelemetryConfig;
   /** What a cell's `deno` needs to find its caches. */
   readonly cellEnvironment: Readonly<Record<string, string>>;
@@ -92,6 +95,7 @@ export function makeConfig(sources: ConfigSources): RuntimeConfig {
     drainTimeoutMs: number("drainTimeoutMs"),
     limits,
     limitsOf: makeLimitsOf(limits, readTenantLimits(text.get("tenants") ?? "{}", SETTINGS, limits)),
+    gpu: { device: gpuDevice(text.get("gpu")), threads: number("gpuThreads") },
     telemetry: readTelemetry(sources, limits),
     cellEnvironment: cellEnvironment(sources.env),
   });
@@ -105,6 +109,14 @@ function cellsMax(
   { coresCount = navigator.hardwareConcurrency }: ConfigSources,
 ): number {
   return text === AUTO ? Math.min(CELLS_MAX, coresCount) : Number(text);
+}
+
+function gpuDevice(choice: string | undefined): GpuConfig["device"] {
+  if (choice === "off") return "off";
+  if (choice === "cuda") {
+    throw new ConfigError("Bad gpu: cuda was asked for, and the host offers no usable CUDA device");
+  }
+  return "cpu";
 }
 
 function readTelemetry({ env, isTerminal }: ConfigSources, limits: Limits): TelemetryConfig {

@@ -12,6 +12,7 @@ import { Artifacts } from "./executor/artifacts.ts";
 import { openCells } from "./executor/cells.ts";
 import type { Cells } from "./executor/cells.ts";
 import { Executor } from "./executor/executor.ts";
+import { GpuMetering } from "./executor/gpu_metering.ts";
 import { instrumenterGeneration } from "./executor/instrumenter_generation.ts";
 import { Metering } from "./executor/metering.ts";
 import { createApp } from "./gateway/app.ts";
@@ -81,11 +82,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     bytesMax: config.moduleCacheBytesMax,
     kept: await openKeptArtifacts(config),
   });
+  const gpuMetering = new GpuMetering(telemetry.metrics, config.gpu.device);
   const executor = new Executor({
     pool: cells.pool,
     artifacts,
     quarantine: cells.quarantine,
     metering: new Metering(telemetry.metrics),
+    gpuMetering,
     limitsOf: config.limitsOf,
     clock,
     telemetry,
@@ -102,6 +105,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     lifecycle,
     bodies: new BodyBudget(config.limits),
     poolCounts: () => cells.pool.counts(),
+    gpuMetering,
+    device: cells.device,
     suspectCount: () => cells.quarantine.count,
     readiness: { cells: () => cells.pool.isReady, store: () => answers(store) },
     version: VERSION,

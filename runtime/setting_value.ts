@@ -33,9 +33,19 @@ export function checkValue(setting: Setting, source: string, value: unknown): st
       if (text === "1" || text === "true") return "true";
       if (text === "0" || text === "false") return "false";
       throw new ConfigError(`Bad ${source}: expected true, false, 1 or 0, got ${showValue(text)}`);
+    case "choice":
+      return checkChoice(setting, source, text);
     default:
       return checkNumber(setting, source, text);
   }
+}
+
+function checkChoice({ choices = [] }: Setting, source: string, text: string): string {
+  if (choices.includes(text)) return text;
+  const expected = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
+  throw new ConfigError(
+    `Bad ${source}: expected ${expected}, got ${showValue(text)}${nearest(text, choices, 1)}`,
+  );
 }
 
 function checkNumber(setting: Setting, source: string, text: string): string {

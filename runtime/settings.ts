@@ -9,7 +9,7 @@ import { DEFAULT_LIMITS } from "./model/limits.ts";
 import type { Limits } from "./model/limits.ts";
 import { TENANT_LIMIT_KEYS } from "./model/tenant_limits.ts";
 
-type Kind = "text" | "flag" | "json" | "count" | "bytes" | "ms";
+type Kind = "text" | "flag" | "json" | "count" | "bytes" | "ms" | "choice";
 
 /** One setting: how it is named everywhere, what it means, its default and range. */
 export interface Setting {
@@ -20,6 +20,8 @@ export interface Setting {
   readonly fallback: string;
   /** A word that is taken in place of a number. */
   readonly word?: string;
+  /** The words of a choice. */
+  readonly choices?: readonly string[];
   readonly min?: number;
   readonly max?: number;
   readonly meaning: string;
@@ -138,6 +140,26 @@ export const SETTINGS: readonly Setting[] = [
     meaning: "module bytes kept in memory by the gateway, and by each cell in compiled form",
   },
   {
+    key: "gpu",
+    flag: "gpu",
+    env: "TENSOR_WASM_GPU",
+    kind: "choice",
+    fallback: AUTO,
+    choices: [AUTO, "cpu", "cuda", "off"],
+    meaning:
+      "device behind wasi:cuda/host: cpu compiles PTX to WebAssembly, off answers -1 (not available) to all of it; auto is the best that the host offers",
+  },
+  {
+    key: "gpuThreads",
+    flag: "gpu-threads",
+    env: "TENSOR_WASM_GPU_THREADS",
+    kind: "count",
+    fallback: "1",
+    min: 1,
+    max: 64,
+    meaning: "threads of a cell that a kernel may use on the cpu device",
+  },
+  {
     key: "drainDelayMs",
     flag: "drain-delay-ms",
     env: "TENSOR_WASM_DRAIN_DELAY_MS",
@@ -227,6 +249,23 @@ export const SETTINGS: readonly Setting[] = [
     fallback: "{}",
     meaning: `limits of single tenants, as in {"42":{"fuelMax":1000000}}: ${TENANT_LIMIT_KEYS.join(", ")}`,
   },
+  limit(
+    "gpuMemoryBytesMax",
+    "bytes",
+    0,
+    16 * GIB,
+    "device memory of one call, buffers and windows together",
+  ),
+  limit("gpuAllocationBytesMax", "bytes", 0, 16 * GIB, "largest device buffer of a guest"),
+  limit("gpuAllocationsMax", "count", 0, 1_000_000, "device allocations of one call that live at a time"),
+  limit("gpuKernelsMax", "count", 0, 65_536, "kernels that one call has loaded"),
+  limit("gpuStreamsMax", "count", 0, 65_536, "streams and events of one call, together"),
+  limit("ptxBytesMax", "bytes", 0, 64 * MIB, "largest PTX of one load"),
+  limit("ptxTotalBytesMax", "bytes", 0, 16 * GIB, "PTX that one call has loaded, all modules together"),
+  limit("gpuEntryNameBytesMax", "bytes", 1, 4096, "longest name of a kernel's entry"),
+  limit("gpuArgsCountMax", "count", 0, 4096, "most arguments of one launch"),
+  limit("gpuArgsBytesMax", "bytes", 0, 65_536, "most bytes of the argument records of one launch"),
+  limit("gpuErrorBytesMax", "bytes", 16, 65_536, "longest text of a guest's last GPU error; the rest is cut"),
   limit("argsCountMax", "count", 0, 1000, "most arguments of one call"),
   limit("nameBytesMax", "bytes", 1, 1024, "longest function name"),
   limit("functionsPerTenantMax", "count", 1, 1_000_000, "most functions of one tenant"),

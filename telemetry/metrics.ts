@@ -24,6 +24,8 @@ export interface Gauge {
 /** Counts values by size. */
 export interface Histogram {
   observe(value: number): void;
+  /** Adds what somebody else has counted: a count for each bucket and one beyond, and the sum of the values. */
+  observeAll(counts: readonly number[], sum: number): void;
 }
 
 /** What `GET /metrics` answers with. */
@@ -90,6 +92,13 @@ class HistogramChild implements Child, Histogram {
     while (index < bounds.length && value > (bounds[index] ?? Infinity)) index += 1;
     this.#counts[index] = (this.#counts[index] ?? 0) + 1;
     this.#sum += value;
+  }
+
+  observeAll(counts: readonly number[], sum: number): void {
+    for (const index of this.#counts.keys()) {
+      this.#counts[index] = (this.#counts[index] ?? 0) + (counts[index] ?? 0);
+    }
+    this.#sum += sum;
   }
 
   samples(name: string, labels: LabelValues): Sample[] {

@@ -5,11 +5,13 @@
  * guest. It knows nothing of WASI or any other host module. Invariant: what leaves it is never larger than the
  * limits, whatever the guest writes.
  */
+import type { GpuSession } from "../../gpu/mod.ts";
 import type { Limits } from "../model/limits.ts";
 import { GUEST_LOG_LEVELS, GuestStop } from "./guest_context.ts";
 import type { GuestContext, GuestLogLevel, GuestLogSource } from "./guest_context.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Fiber } from "./fiber.ts";
+import type { GuestGpu } from "./guest_gpu.ts";
 import { GuestLog } from "./guest_log.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -31,6 +33,8 @@ const EVENT_NAME_LENGTH_MAX = 256;
 const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(;[ ]?[\w!#$&^.+-]+=("[\w !#$&^.+:/=-]*"|[\w!#$&^.+-]+))*$/;
 const MEDIA_TYPE_LENGTH_MAX = 255;
 
+const encoder = new TextEncoder();
+
 /** Implements GuestContext for one call. */
 export class CallContext implements GuestContext {
   readonly input: Uint8Array;
@@ -51,6 +55,7 @@ export class CallContext implements GuestContext {
   #memory: WebAssembly.Memory | undefined;
   readonly #fiber: Fiber;
   readonly #scheduler: Scheduler;
+  readonly #gpu: GuestGpu | undefined;
 
   constructor(
     call: CallInput,
@@ -58,7 +63,9 @@ export class CallContext implements GuestContext {
     scheduler: Scheduler,
     limits: Limits,
     writeLines: (bytes: Uint8Array) => void,
+    gpu?: GuestGpu,
   ) {
+    this.#gpu = gpu;
     this.#call = call;
     this.#fiber = fiber;
     this.#scheduler = scheduler;
@@ -86,6 +93,13 @@ export class CallContext implements GuestContext {
 
   memory(): WebAssembly.Memory | undefined {
     return this.#memory;
+  }
+
+  gpu(): GpuSession | undefined {
+    return this.#gpu?.sessionFor({
+      memory: () => this.#memory,
+      print: (text) => this.writeLog("device", "info", encoder.encode(text)),
+    });
   }
 
   deadlineRemainingMs(): number {

@@ -5,7 +5,10 @@
  * each frame. It does not connect or give up permissions (main.ts does), nor choose who runs (scheduler.ts).
  * Invariant: every `call`, `prepare` and `ping` is answered by exactly one frame, unless the process dies.
  */
+import { openDevice } from "../../gpu/mod.ts";
+import type { GpuDevice } from "../../gpu/mod.ts";
 import { RuntimeFault, toFaultRecord } from "../model/fault.ts";
+import type { DeviceFacts } from "../model/gpu.ts";
 import { invariant, InvariantError } from "../model/invariant.ts";
 import { DEFAULT_LIMITS } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -54,6 +57,7 @@ export class Cell {
   readonly #fibers = new Map<number, Fiber>();
   #around: CellSurroundings;
   #isConfigured = false;
+  #hasToldDevice = false;
 
   constructor(reader: FrameReader, writer: FrameWriter, host: CellHost) {
     this.#reader = reader;
@@ -69,7 +73,7 @@ export class Cell {
     }
   }
 
-  #configure({ limits }: ConfigureMeta): CellSurroundings {
+  #configure({ limits, gpu }: ConfigureMeta): CellSurroundings {
     const memory = new MemoryGuard({
       memoryBytesMax: Math.floor(limits.cellMemoryBytesMax * MEMORY_SHARE),
       heapBytesMax: limits.heapBytesMax,
@@ -80,6 +84,7 @@ export class Cell {
       scheduler,
       memory,
       limits,
+      gpu: gpu === undefined ? undefined : openDevice(gpu),
       tick: makeTick((left) => scheduler.tick(left)),
       writeLines: (bytes) => this.#host.writeLines(bytes),
     };
@@ -103,13 +108,23 @@ export class Cell {
         return this.#cancel(frame.id, (frame.meta as CancelMeta).by);
       case FRAME.prepare:
         return this.#prepare(frame.id, frame.meta as PrepareMeta, frame.blob);
-      case FRAME.ping: {
-        const pong: PongMeta = { nowMs: this.#host.nowMs(), residentBytes: this.#host.residentBytes() };
-        return this.#writer.send(FRAME.pong, frame.id, pong);
-      }
+      case FRAME.ping:
+        return this.#writer.send(FRAME.pong, frame.id, this.#pong());
       default:
         throw new InvariantError(`Frame type ${frame.type} is not for a cell`);
     }
+  }
+
+  #pong(): PongMeta {
+    const { memory, gpu } = this.#around;
+    const isNews = gpu !== undefined && !this.#hasToldDevice;
+    this.#hasToldDevice = true;
+    return {
+      nowMs: this.#host.nowMs(),
+      residentBytes: this.#host.residentBytes(),
+      gpuMemoryBytes: memory.deviceBytes,
+      ...(isNews ? { device: factsOf(gpu) } : {}),
+    };
   }
 
   #takeModule(id: number, bytes: Uint8Array<ArrayBuffer>): void {
@@ -193,6 +208,11 @@ export class Cell {
       this.#writer.send(FRAME.prepared, id, answer);
     }
   }
+}
+
+function factsOf({ info }: GpuDevice): DeviceFacts {
+  const { computeCapability: { major, minor }, ...rest } = info;
+  return { ...rest, computeCapability: `${major}.${minor}` };
 }
 
 /**

@@ -7,6 +7,7 @@
  */
 import type { Outcome } from "../model/outcome.ts";
 import type { Usage } from "../model/usage.ts";
+import { FuelRate } from "./fuel_rate.ts";
 
 /** What a call may use. */
 export interface FiberLimits {
@@ -25,18 +26,6 @@ export interface FuelGlobal {
 
 /** What a tick answers to a guest that must stop; so is the fuel of one that was stopped. */
 export const STOP = -1;
-/** Fuel of a call's first grant: some 10 µs of the slowest code that is not hostile. */
-const GRANT_FIRST = 20_000;
-/**
- * Smallest and largest grant. A guest whose host calls take long burns next to nothing; the fastest code burns
- * some 2 million in a millisecond, and a guest that makes itself look faster must gain nothing by it.
- */
-const GRANT_MIN = 50;
-const GRANT_MAX = 500_000;
-/** Most by which a grant exceeds the one before: code may turn slower by far from one tick to the next. */
-const GRANT_GROWTH_MAX = 4;
-/** How often a guest is to ask, so that a phase of slow code cannot make one grant last long. */
-const TICK_MS = 0.2;
 
 /** One call's account. */
 export class Fiber {
@@ -50,10 +39,9 @@ export class Fiber {
   #global: FuelGlobal | undefined;
   /** What the fuel global was set to last: the difference to its value is what was used since. */
   #granted = 0;
-  #grant = GRANT_FIRST;
-  /** When the guest came on, or was given its last grant, and what it had used by then. */
-  #markedAtMs = 0;
-  #markedFuel = 0;
+  readonly #rate = new FuelRate();
+  /** What host functions used for it, which says nothing of the guest's own pace. */
+  #chargedFuel = 0;
 
   constructor(limits: FiberLimits) {
     this.limits = limits;
@@ -93,10 +81,7 @@ export class Fiber {
     this.settle();
   }
 
-  /**
-   * The guest asks for fuel with `left` of its last grant. What it used in the time it ran says how much it
-   * burns in TICK_MS.
-   */
+  /** The guest asks for fuel with `left` of its last grant. */
   ask(left: number, nowMs: number): void {
     this.settleTo(left);
     if (this.#stopped !== undefined) {
@@ -104,21 +89,32 @@ export class Fiber {
       this.#granted = STOP;
       return;
     }
-    const used = this.fuel - this.#markedFuel;
-    const elapsedMs = nowMs - this.#markedAtMs;
-    // Too little to tell a rate from: it had slept, or has only begun.
-    if (used * GRANT_GROWTH_MAX < this.#grant) return;
-    const wanted = elapsedMs > 0 ? used * TICK_MS / elapsedMs : Infinity;
-    const bounded = Math.min(wanted, this.#grant * GRANT_GROWTH_MAX, GRANT_MAX);
-    this.#grant = Math.round(Math.max(GRANT_MIN, bounded));
+    this.#rate.note(this.fuel - this.#chargedFuel, nowMs);
   }
 
   /** The next grant, never beyond the limit. */
   grant(nowMs: number): number {
     const { fuelMax } = this.limits;
-    this.#granted = fuelMax === 0 ? this.#grant : Math.min(this.#grant, Math.max(0, fuelMax - this.fuel));
+    const { grant } = this.#rate;
+    this.#granted = fuelMax === 0 ? grant : Math.min(grant, Math.max(0, fuelMax - this.fuel));
     this.#mark(nowMs);
     return this.#granted;
+  }
+
+  /**
+   * A host function used fuel for the guest. What is left of the guest's grant is cut to the limit, so that its
+   * first check past that is the one that stops it.
+   */
+  charge(fuel: number): void {
+    this.settle();
+    this.fuel += fuel;
+    this.#chargedFuel += fuel;
+    const { fuelMax } = this.limits;
+    if (fuelMax === 0 || this.#global === undefined) return;
+    const leftMax = Math.max(STOP, fuelMax - this.fuel);
+    if (this.#granted <= leftMax) return;
+    this.#granted = leftMax;
+    this.#global.value = leftMax;
   }
 
   /** The guest runs from now on. What it used before does not count for its rate. */
@@ -128,8 +124,7 @@ export class Fiber {
   }
 
   #mark(nowMs: number): void {
-    this.#markedAtMs = nowMs;
-    this.#markedFuel = this.fuel;
+    this.#rate.mark(this.fuel - this.#chargedFuel, nowMs);
   }
 
   /** The account as it goes to the gateway. */

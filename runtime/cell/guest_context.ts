@@ -6,6 +6,7 @@
  * Invariant: memory is looked up again at every access, because `memory.grow` detaches the old buffer; no
  * pointer or length of a guest is used before it was checked against the memory as it is now.
  */
+import type { GpuSession } from "../../gpu/mod.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { FunctionType } from "../model/value_type.ts";
 
@@ -20,8 +21,8 @@ export class GuestStop extends Error {
   }
 }
 
-/** Where a guest's log line comes from. */
-export type GuestLogSource = "stdout" | "stderr" | "log";
+/** Where a guest's log line comes from; `device` is what its kernels print. */
+export type GuestLogSource = "stdout" | "stderr" | "log" | "device";
 
 /** The levels of a guest's log line, least severe first; the ABI passes the index. */
 export const GUEST_LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
@@ -44,6 +45,8 @@ export interface GuestContext {
   deadlineRemainingMs(): number;
   /** The linear memory exported as `memory`, or undefined if the guest has none (yet). */
   memory(): WebAssembly.Memory | undefined;
+  /** The call's session on the device, or undefined if there is no device for it. */
+  gpu(): GpuSession | undefined;
   /** Appends to the guest's output; throws GuestStop `exhausted` past the limit. Copies the bytes. */
   writeOutput(bytes: Uint8Array): void;
   /** Names the content type of the output; false if it is not a valid media type. */

@@ -5,6 +5,8 @@
  * translation of whatever the guest throws. It does not read frames or keep modules (cell.ts does).
  * Invariant: it always returns a result with every hop that was begun ended, and `terminate` on every way out.
  */
+import { GPU_MODULE_NAMES } from "../../gpu/mod.ts";
+import type { GpuDevice } from "../../gpu/mod.ts";
 import { invariant } from "../model/invariant.ts";
 import type { Limits } from "../model/limits.ts";
 import type { TypedValue } from "../model/module_facts.ts";
@@ -15,6 +17,7 @@ import { HOOKS } from "../wasm/instrument.ts";
 import { CallContext } from "./call_context.ts";
 import type { Fiber, FuelGlobal } from "./fiber.ts";
 import { GuestStop } from "./guest_context.ts";
+import { GuestGpu } from "./guest_gpu.ts";
 import { type ImportedModule, openImports } from "./imports/mod.ts";
 import { promising } from "./jspi.ts";
 import type { MemoryGuard } from "./memory_guard.ts";
@@ -28,6 +31,8 @@ export interface CompiledModule {
   readonly imports: readonly ImportedModule[];
   /** Whether host functions see its memory: exported as `memory`. */
   readonly exportsMemory: boolean;
+  /** Whether it imports the GPU interface. */
+  readonly usesGpu: boolean;
 }
 
 /** Below this a module is compiled at once: handing it to another thread and back would take longer. */
@@ -41,10 +46,14 @@ export function compileModule(
   return WebAssembly.compile(bytes).then((module) => describe(module));
 }
 
+const GPU_MODULES: readonly string[] = GPU_MODULE_NAMES;
+
 function describe(module: WebAssembly.Module): CompiledModule {
+  const imports = importsOf(module);
   return {
     module,
-    imports: importsOf(module),
+    imports,
+    usesGpu: imports.some(({ module: name }) => GPU_MODULES.includes(name)),
     exportsMemory: WebAssembly.Module.exports(module).some(
       (entry) => entry.name === "memory" && entry.kind === "memory",
     ),
@@ -68,6 +77,8 @@ export interface CellSurroundings {
   /** What instances are given as HOOKS.tick. */
   readonly tick: WebAssembly.ExportValue;
   readonly limits: Limits;
+  /** The device of calls whose guests ask for one. */
+  readonly gpu: GpuDevice | undefined;
   /** Writes log lines to the cell's stdout before it returns. */
   readonly writeLines: (bytes: Uint8Array) => void;
 }
@@ -85,6 +96,7 @@ interface Call {
   readonly meta: CallMeta;
   readonly fiber: Fiber;
   readonly context: CallContext;
+  readonly gpu: GuestGpu | undefined;
   readonly around: CellSurroundings;
   readonly spans: CellSpan[];
   readonly startedAtMs: number;
@@ -103,6 +115,7 @@ export async function runCall(
   around: CellSurroundings,
 ): Promise<CallResult> {
   const startedAtMs = performance.now();
+  const gpu = openGpu(compiled, meta, fiber, around, startedAtMs);
   const context = new CallContext(
     {
       callId,
@@ -116,14 +129,16 @@ export async function runCall(
     around.scheduler,
     around.limits,
     around.writeLines,
+    gpu,
   );
   const spans: CellSpan[] = [];
   let outcome: Outcome;
   let memoryBytes = 0;
   try {
-    outcome = await runHops({ compiled, meta, fiber, context, around, spans, startedAtMs });
+    outcome = await runHops({ compiled, meta, fiber, context, gpu, around, spans, startedAtMs });
   } finally {
     memoryBytes = around.memory.leave(fiber);
+    gpu?.[Symbol.dispose]();
   }
   const terminateStartUs = microsSince(startedAtMs);
   fiber.settle();
@@ -135,16 +150,32 @@ export async function runCall(
     reason === undefined ? { hop: "spawn", startUs: 0, endUs } : { hop: "spawn", startUs: 0, endUs, reason },
   );
   const usage = fiber.usage(around.scheduler.runningMs(), memoryBytes);
-  const result: ResultMeta = { startedAtMs, outcome, spans, logLines, usage };
+  const report = gpu?.report;
+  const result: ResultMeta = {
+    ...{ startedAtMs, outcome, spans, logLines, usage },
+    ...(report === undefined ? {} : { gpu: report }),
+  };
   return {
     meta: context.contentType === undefined ? result : { ...result, contentType: context.contentType },
     output: context.takeOutput(),
   };
 }
 
+function openGpu(
+  compiled: CompiledModule | undefined,
+  meta: CallMeta,
+  fiber: Fiber,
+  { gpu, limits, scheduler, memory }: CellSurroundings,
+  startedAtMs: number,
+): GuestGpu | undefined {
+  if (gpu === undefined || compiled?.usesGpu !== true) return undefined;
+  const own = { ...limits, ...meta.gpu };
+  return new GuestGpu({ device: gpu, limits: own, fiber, scheduler, memory, startedAtMs });
+}
+
 /** Instance, start function, `_initialize`, the export; each is one await, in which the guest may be parked. */
 async function runHops(call: Call): Promise<Outcome> {
-  const { compiled, meta, fiber, context, around } = call;
+  const { compiled, meta, fiber, context, gpu, around } = call;
   // It waited too long for its turn, or was cancelled meanwhile: it never begins.
   if (around.scheduler.isOver(fiber) || compiled === undefined) {
     return fiber.stopped ?? { type: "cancelled", by: "client" };
@@ -160,7 +191,7 @@ async function runHops(call: Call): Promise<Outcome> {
   (exports[HOOKS.tick] as WebAssembly.Global).value = around.tick;
   const memory = exports[HOOKS.memory] as WebAssembly.Memory | undefined;
   if (compiled.exportsMemory) context.attachMemory(exports["memory"] as WebAssembly.Memory);
-  const tooLarge = around.memory.enter(fiber, memory);
+  const tooLarge = around.memory.enter(fiber, memory, gpu && (() => gpu.residentBytes));
   if (tooLarge !== undefined) return tooLarge;
   const start = exports[HOOKS.start];
   if (start !== undefined) {

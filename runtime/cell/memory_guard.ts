@@ -1,7 +1,7 @@
 /**
  * MemoryGuard: what the calls of a cell hold together.
  *
- * Owns the sums of linear memory and of the growth of the JavaScript heap, where tables, exceptions and objects
+ * Owns the sums of linear and device memory and of the growth of the JavaScript heap, where tables, exceptions and objects
  * of the garbage collection proposal live, and picks who has to go when either comes near the cell's bound. It
  * stops nobody (scheduler.ts asks it). Invariant: a call is only blamed when it holds at least its share, so that a small
  * one does not pay for a large one.
@@ -11,6 +11,9 @@ import type { Fiber } from "./fiber.ts";
 
 interface Holding {
   memory: WebAssembly.Memory | undefined;
+  /** Memory that the call's device takes from the process. */
+  readonly deviceBytes: () => number;
+  deviceBytesLast: number;
   memoryBytes: number;
   heapGrowthBytes: number;
   checks: number;
@@ -18,7 +21,7 @@ interface Holding {
 
 /** Bounds of a cell. */
 export interface MemoryBounds {
-  /** Most bytes of linear memory of all calls together. */
+  /** Most bytes of linear memory and of devices of all calls together. */
   readonly memoryBytesMax: number;
   /** Size of the JavaScript heap, at which the engine would end the process. */
   readonly heapBytesMax: number;
@@ -39,6 +42,7 @@ export class MemoryGuard {
   readonly #bounds: MemoryBounds;
   readonly #holdings = new Map<Fiber, Holding>();
   #totalBytes = 0;
+  #deviceBytes = 0;
   #heapUsedLast: number;
 
   constructor(bounds: MemoryBounds) {
@@ -47,15 +51,42 @@ export class MemoryGuard {
     this.#heapUsedLast = bounds.heapUsedBytes();
   }
 
-  /** Bytes of linear memory of all calls, as last seen. */
+  /** Bytes of linear memory and of devices of all calls, as last seen. */
   get totalBytes(): number {
     return this.#totalBytes;
   }
 
-  /** A call has its instance. @returns how to end it if it does not fit */
-  enter(fiber: Fiber, memory: WebAssembly.Memory | undefined): Outcome | undefined {
-    this.#holdings.set(fiber, { memory, memoryBytes: 0, heapGrowthBytes: 0, checks: 0 });
+  /** Of which its device has, of all calls. */
+  get deviceBytes(): number {
+    return this.#deviceBytes;
+  }
+
+  /**
+   * A call has its instance.
+   *
+   * @param deviceBytes what its device takes from the process, at any time
+   * @returns how to end it if it does not fit
+   */
+  enter(
+    fiber: Fiber,
+    memory: WebAssembly.Memory | undefined,
+    deviceBytes: () => number = () => 0,
+  ): Outcome | undefined {
+    this.#holdings.set(fiber, {
+      memory,
+      deviceBytes,
+      deviceBytesLast: 0,
+      memoryBytes: 0,
+      heapGrowthBytes: 0,
+      checks: 0,
+    });
     return this.check(fiber);
+  }
+
+  /** Whether the cell can bear so many bytes more. */
+  hasRoom(byteLength: number): boolean {
+    for (const holding of this.#holdings.values()) this.#measure(holding);
+    return this.#totalBytes + byteLength <= this.#bounds.memoryBytesMax;
   }
 
   /** A call has the thread again: what the heap has grown by since it had it last is not its doing. */
@@ -63,13 +94,14 @@ export class MemoryGuard {
     if (this.#holdings.has(fiber)) this.#heapUsedLast = this.#bounds.heapUsedBytes();
   }
 
-  /** A call is over. @returns the size of its linear memory */
+  /** A call is over, its device still there. @returns the size of its linear memory and of its device's */
   leave(fiber: Fiber): number {
     const holding = this.#holdings.get(fiber);
     if (holding === undefined) return 0;
     this.#measure(holding);
     this.#holdings.delete(fiber);
     this.#totalBytes -= holding.memoryBytes;
+    this.#deviceBytes -= holding.deviceBytesLast;
     return holding.memoryBytes;
   }
 
@@ -87,7 +119,10 @@ export class MemoryGuard {
   }
 
   #measure(holding: Holding): void {
-    const bytes = holding.memory?.buffer.byteLength ?? 0;
+    const deviceBytes = holding.deviceBytes();
+    this.#deviceBytes += deviceBytes - holding.deviceBytesLast;
+    holding.deviceBytesLast = deviceBytes;
+    const bytes = (holding.memory?.buffer.byteLength ?? 0) + deviceBytes;
     this.#totalBytes += bytes - holding.memoryBytes;
     holding.memoryBytes = bytes;
   }

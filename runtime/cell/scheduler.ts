@@ -157,8 +157,23 @@ export class Scheduler {
     return this.#running().fiber.cpuMs + this.#host.nowMs() - this.#cameOnAtMs;
   }
 
+  /** The time, on the scale of deadlines. */
+  nowMs(): number {
+    return this.#host.nowMs();
+  }
+
   /** Suspends the running fiber for a time, at most until its deadline; others run meanwhile. */
   sleep(durationMs: number): Promise<void> {
+    return this.#suspend(durationMs, () => {});
+  }
+
+  /** Likewise until a promise settles, however it does. Resolves; the caller looks at `fiber.stopped`. */
+  wait(promise: Promise<unknown>): Promise<void> {
+    return this.#suspend(Infinity, (wake) => void promise.then(wake, wake));
+  }
+
+  /** @param arm is given what ends the wait before its time; it may be called at any time, or never */
+  #suspend(durationMs: number, arm: (wake: () => void) => void): Promise<void> {
     const entry = this.#running();
     const nowMs = this.#host.nowMs();
     // A guest that caught its stop may ask to sleep once more.
@@ -168,8 +183,12 @@ export class Scheduler {
       this.#leave(entry, nowMs);
       entry.state = "waiting";
       this.#times.sleep(entry.fiber.limits.tenant);
-      entry.resume = () => (this.#isOver(entry.fiber, this.#host.nowMs()), resolve());
+      const resume = (): void => (this.#isOver(entry.fiber, this.#host.nowMs()), resolve());
+      entry.resume = resume;
       entry.cancelTimer = this.#host.after(Math.max(0, untilMs - nowMs), () => this.#makeReady(entry));
+      arm(() => {
+        if (entry.state === "waiting" && entry.resume === resume) this.#makeReady(entry);
+      });
       this.#schedule();
     });
   }

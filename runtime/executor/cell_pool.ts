@@ -62,6 +62,8 @@ export interface PoolCounts {
   readonly slotsUsed: number;
   readonly queueDepth: number;
   readonly tenantsWaiting: number;
+  /** Device memory of the calls in all cells, as last heard. */
+  readonly gpuMemoryBytes: number;
 }
 
 /** A slot in a cell; disposing of it gives it back. */

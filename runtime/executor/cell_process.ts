@@ -7,6 +7,7 @@
  */
 import { setImmediate } from "node:timers";
 import type { Clock } from "../model/clock.ts";
+import type { DeviceFacts } from "../model/gpu.ts";
 import { invariant } from "../model/invariant.ts";
 import type { FrameReader } from "../wire/frame.ts";
 import type { Frame } from "../wire/frame.ts";
@@ -58,7 +59,9 @@ export class CellProcess {
   /** See SpawnedCell; every answer that was under way for less time makes it better. */
   #clockOffsetMs: number;
   #nextRequestId = 1;
+  readonly #onDevice: ((device: DeviceFacts) => void) | undefined;
   #residentBytes: number | undefined;
+  #gpuMemoryBytes = 0;
   #wasOverdue = false;
   #killReason: string | undefined;
   /** Its socket is gone: it is dying, or is made to. The reason is whatever its status says. */
@@ -75,6 +78,7 @@ export class CellProcess {
   private constructor(options: CellOptions, spawned: SpawnedCell) {
     this.id = options.id;
     this.#clock = options.clock;
+    this.#onDevice = options.onDevice;
     this.#spawned = spawned;
     this.#clockOffsetMs = spawned.clockOffsetMs;
     this.#shelf = new ModuleShelf(options.moduleBytesMax);
@@ -84,12 +88,17 @@ export class CellProcess {
       // Calls of one turn of the event loop share a system call.
       (drain) => setImmediate(drain),
     );
-    const configure: ConfigureMeta = { limits: options.limits };
+    const configure: ConfigureMeta = {
+      limits: options.limits,
+      ...(options.gpu === undefined ? {} : { gpu: options.gpu }),
+    };
     this.#writer.send(FRAME.configure, 0, configure);
     const log = readCellLog(spawned.child.stdout, (line) => this.#requests.takeLogLine(line));
     void log.then((wellBehaved) => wellBehaved || this.kill("log_overflow"), () => {});
     const frames = this.#readFrames(spawned.reader);
     this.ended = this.#awaitEnd(frames, log, readTail(spawned.child.stderr));
+    // Its answer says which device it has.
+    if (options.onDevice !== undefined) void this.ping();
   }
 
   get pid(): number {
@@ -113,6 +122,11 @@ export class CellProcess {
   /** Resident memory as of the last ping. */
   get residentBytes(): number | undefined {
     return this.#residentBytes;
+  }
+
+  /** Device memory of its calls, likewise. */
+  get gpuMemoryBytes(): number {
+    return this.#gpuMemoryBytes;
   }
 
   /** Whether the cell has a module, by the key of its artifact. */
@@ -238,9 +252,11 @@ export class CellProcess {
         return this.#requests.answer(frame, meta.logLines);
       }
       case FRAME.pong: {
-        const { nowMs, residentBytes } = frame.meta as PongMeta;
+        const { nowMs, residentBytes, gpuMemoryBytes, device } = frame.meta as PongMeta;
         this.#refineClock(nowMs);
         this.#residentBytes = residentBytes;
+        this.#gpuMemoryBytes = gpuMemoryBytes;
+        if (device !== undefined) this.#onDevice?.(device);
         const answered = this.#pings.get(frame.id);
         this.#pings.delete(frame.id);
         answered?.();

@@ -17,6 +17,8 @@ export interface PooledCell {
   /** Resolves when it has ended. */
   readonly ended: Promise<void>;
   readonly deathReason: string;
+  /** Device memory of its calls, as last heard. */
+  readonly gpuMemoryBytes?: number;
   kill(reason: string): void;
 }
 
@@ -110,16 +112,17 @@ export class CellSlots<Cell extends PooledCell> {
   }
 
   /** Cells that live, retired ones included, and their slots. */
-  counts(): { cells: number; slotsFree: number; slotsUsed: number } {
+  counts(): { cells: number; slotsFree: number; slotsUsed: number; gpuMemoryBytes: number } {
     const { slotsFree } = this.survey();
-    let [cells, slotsUsed] = [0, 0];
+    let [cells, slotsUsed, gpuMemoryBytes] = [0, 0, 0];
     for (const member of this.#members.values()) {
       if (member.cell.isDead) continue;
       cells++;
+      gpuMemoryBytes += member.cell.gpuMemoryBytes ?? 0;
       const isHeld = isUsable(member) && member.hold !== "none";
       slotsUsed += isHeld ? this.#callsPerCellMax : member.loans.size;
     }
-    return { cells, slotsFree, slotsUsed };
+    return { cells, slotsFree, slotsUsed, gpuMemoryBytes };
   }
 
   /**

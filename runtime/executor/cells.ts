@@ -7,10 +7,12 @@
  */
 import type { Telemetry } from "../../telemetry/mod.ts";
 import type { Clock } from "../model/clock.ts";
+import type { DeviceFacts, GpuConfig } from "../model/gpu.ts";
 import type { Limits } from "../model/limits.ts";
 import { CellPool } from "./cell_pool.ts";
 import type { PooledCell, PoolObserver } from "./cell_pool.ts";
 import { CellProcess } from "./cell_process.ts";
+import type { CellOptions } from "./spawn_cell.ts";
 import { CellWatch } from "./cell_watch.ts";
 import { observePool } from "./pool_telemetry.ts";
 import { isCrash, Quarantine } from "./quarantine.ts";
@@ -32,6 +34,7 @@ export interface CellsOptions {
   readonly callsPerCellMax: number;
   readonly moduleCacheBytesMax: number;
   readonly limits: Limits;
+  readonly gpu: GpuConfig;
   /** What a cell's `deno` needs to find its caches. */
   readonly cellEnvironment: Readonly<Record<string, string>>;
 }
@@ -43,6 +46,8 @@ export interface Cells {
   /** Examines and instruments modules; its cells start when there is something to do. */
   readonly workshop: CellPool<CellProcess>;
   readonly quarantine: Quarantine;
+  /** The device that calls have, once a cell has said so; undefined if they have none. */
+  readonly device: Promise<DeviceFacts | undefined>;
   /** Kills every cell and resolves when all have ended. */
   kill(reason: string): Promise<void>;
 }
@@ -53,10 +58,13 @@ export async function openCells(options: CellsOptions, clock: Clock, telemetry: 
   const quarantine = new Quarantine(clock);
   const launcher = await findLauncher();
   const observer = observePool(telemetry, "calls");
+  const device = Promise.withResolvers<DeviceFacts | undefined>();
+  if (options.gpu.device === "off") device.resolve(undefined);
   const makePool = (
     sizes: Pick<CellsOptions, "cellsMin" | "cellsMax" | "callsPerCellMax"> & { queueDepthMax: number },
     poolObserver: PoolObserver,
     pingTimeoutMs: number,
+    gpu: Pick<CellOptions, "gpu" | "onDevice"> = {},
   ): CellPool<CellProcess> => {
     const pingSeconds = telemetry.metrics.histogram("tensor_wasm_cell_ping_seconds", {});
     const watch = new CellWatch<CellProcess>({
@@ -79,6 +87,7 @@ export async function openCells(options: CellsOptions, clock: Clock, telemetry: 
           clock,
           moduleBytesMax: options.moduleCacheBytesMax,
           environment: options.cellEnvironment,
+          ...gpu,
         });
         watch.watch(cell);
         return cell;
@@ -86,13 +95,18 @@ export async function openCells(options: CellsOptions, clock: Clock, telemetry: 
     });
     return pool;
   };
-  const pool = makePool({ ...options, queueDepthMax: limits.queueDepthMax }, {
-    ...observer,
-    cellEnded: (cell) => {
-      blame(cell, quarantine);
-      observer.cellEnded(cell);
+  const pool = makePool(
+    { ...options, queueDepthMax: limits.queueDepthMax },
+    {
+      ...observer,
+      cellEnded: (cell) => {
+        blame(cell, quarantine);
+        observer.cellEnded(cell);
+      },
     },
-  }, limits.pingTimeoutMs);
+    limits.pingTimeoutMs,
+    { gpu: options.gpu, onDevice: (facts) => device.resolve(facts) },
+  );
   const workshop = makePool(
     {
       cellsMin: 0,
@@ -108,6 +122,7 @@ export async function openCells(options: CellsOptions, clock: Clock, telemetry: 
     pool,
     workshop,
     quarantine,
+    device: device.promise,
     kill: async (reason) => void await Promise.all([pool.kill(reason), workshop.kill(reason)]),
   };
 }

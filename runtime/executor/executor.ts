@@ -15,7 +15,7 @@ import { findFunctionExport } from "../model/module_facts.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { LimitsOf } from "../model/tenant_limits.ts";
 import { NO_USAGE } from "../model/usage.ts";
-import type { ResultMeta } from "../wire/messages.ts";
+import type { CallGpuLimits, ResultMeta } from "../wire/messages.ts";
 import type { Artifact, Artifacts } from "./artifacts.ts";
 import { boundedWait } from "./bounded_wait.ts";
 import { KILLED_AT_DEADLINE } from "./cell_process.ts";
@@ -23,6 +23,7 @@ import type { CellProcess, RunningCall } from "./cell_process.ts";
 import type { CellPool } from "./cell_pool.ts";
 import { Departures } from "./departures.ts";
 import { logGuestLine } from "./guest_lines.ts";
+import type { GpuMetering } from "./gpu_metering.ts";
 import { recordCellSpans, recordLostSpans } from "./hops.ts";
 import type { HopContext } from "./hops.ts";
 import type { Metering } from "./metering.ts";
@@ -35,10 +36,14 @@ export interface ExecutorOptions {
   readonly artifacts: Artifacts;
   readonly quarantine: Quarantine;
   readonly metering: Metering;
+  readonly gpuMetering: GpuMetering;
   readonly limitsOf: LimitsOf;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
 }
+
+/** How the import modules of the GPU interface begin. */
+const GPU_MODULES = "wasi:cuda/host@";
 
 /** One attempt: what it led to, and when the cell began it. */
 interface Attempt {
@@ -163,6 +168,7 @@ export class Executor {
         tenant: invocation.tenant,
         fuelMax: limits.fuelMax,
         outputBytesMax: limits.outputBytesMax,
+        ...(usesGpu(invocation) ? { gpu: gpuLimits(limits) } : {}),
         export: invocation.export,
         args: invocation.args,
         resultTypes: invocation.resultTypes,
@@ -187,6 +193,7 @@ export class Executor {
       spawn,
       startedAtMs: answer.type === "died" ? sentAtMs : startOf(answer.meta, cell, sentAtMs, clock.nowMs()),
       initialize,
+      device: this.#options.gpuMetering.device,
     };
     return { startedAtMs: context.startedAtMs, result: this.#finish(cell, answer, context) };
   }
@@ -222,7 +229,8 @@ export class Executor {
       cell.kill("quarantined");
       throw new InvariantError(meta.fault.message);
     }
-    recordCellSpans(context, meta.spans, meta.outcome, meta.usage);
+    recordCellSpans(context, meta);
+    if (meta.gpu !== undefined) this.#options.gpuMetering.record(meta.gpu);
     return { outcome: meta.outcome, output: blob, contentType: meta.contentType, usage: meta.usage };
   }
 }
@@ -241,6 +249,16 @@ function waitOf(
 function startOf(meta: ResultMeta, cell: CellProcess, sentAtMs: number, receivedAtMs: number): number {
   const durationMs = (meta.spans.at(-1)?.endUs ?? 0) / 1000;
   return Math.max(sentAtMs, Math.min(cell.toGatewayMs(meta.startedAtMs), receivedAtMs - durationMs));
+}
+
+function usesGpu({ function: { facts } }: Invocation): boolean {
+  return facts.imports.some(({ module }) => module.startsWith(GPU_MODULES));
+}
+
+/** What can differ from tenant to tenant; the rest the cell knows. */
+function gpuLimits(limits: Limits): CallGpuLimits {
+  const { gpuMemoryBytesMax, gpuAllocationsMax, gpuKernelsMax, ptxTotalBytesMax } = limits;
+  return { gpuMemoryBytesMax, gpuAllocationsMax, gpuKernelsMax, ptxTotalBytesMax };
 }
 
 function isSuccess(outcome: Outcome): boolean {

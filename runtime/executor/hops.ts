@@ -10,7 +10,9 @@ import type { SpanIds, Telemetry } from "../../telemetry/mod.ts";
 import type { Invocation } from "../model/invocation.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Usage } from "../model/usage.ts";
-import type { CellHop, CellSpan } from "../wire/messages.ts";
+import type { CellHop, CellSpan, GpuReport, ResultMeta } from "../wire/messages.ts";
+import { launchAttributes, recordGpuSpans } from "./gpu_spans.ts";
+import type { GpuParent } from "./gpu_spans.ts";
 
 /** What the spans of a call need to know of it. */
 export interface HopContext {
@@ -22,29 +24,29 @@ export interface HopContext {
   /** When the cell began the call, on the Clock's scale: its offsets count from here. */
   readonly startedAtMs: number;
   readonly initialize: boolean;
+  /** The kind of device that GPU spans are of. */
+  readonly device: string;
 }
 
 /** Records the spans that a cell reported for a finished call. */
-export function recordCellSpans(
-  context: HopContext,
-  spans: readonly CellSpan[],
-  outcome: Outcome,
-  usage: Usage,
-): void {
+export function recordCellSpans(context: HopContext, { spans, outcome, usage, gpu }: ResultMeta): void {
+  const exports: GpuParent[] = [];
+  const end = { outcome: outcome.type, usage, gpu };
   for (const span of spans) {
     const startMs = context.startedAtMs + span.startUs / 1000;
     const endMs = context.startedAtMs + span.endUs / 1000;
     const { reason, events } = span;
-    recordHop(context, span.hop, startMs, endMs, { outcome: outcome.type, reason, events, usage });
+    const ids = recordHop(context, span.hop, startMs, endMs, { ...end, reason, events });
+    if (span.hop === "initialize" || span.hop === "call") exports.push({ span, ids });
   }
   // A start function that traps leaves no export called; the contract has a span for the export all the same.
   if (!spans.some((span) => span.hop === "call")) {
     const spawn = spans.find((span) => span.hop === "spawn");
     const terminate = spans.find((span) => span.hop === "terminate");
     const atMs = context.startedAtMs + (terminate?.startUs ?? 0) / 1000;
-    const reason = spawn?.reason ?? "not_started";
-    recordHop(context, "call", atMs, atMs, { outcome: outcome.type, reason, usage });
+    recordHop(context, "call", atMs, atMs, { ...end, reason: spawn?.reason ?? "not_started" });
   }
+  if (gpu !== undefined) recordGpuSpans(context, gpu, exports);
 }
 
 /** Records the whole tree of a call whose cell died: open spans end with the reason as their error. */
@@ -69,6 +71,7 @@ interface HopEnd {
   readonly events?: CellSpan["events"] | undefined;
   /** Of the whole call; stands on the span of its export. */
   readonly usage?: Usage | undefined;
+  readonly gpu?: GpuReport | undefined;
 }
 
 function recordHop(
@@ -76,8 +79,8 @@ function recordHop(
   hop: CellHop,
   startMs: number,
   endMs: number,
-  { outcome, reason, events = [], usage }: HopEnd,
-): void {
+  { outcome, reason, events = [], usage, gpu }: HopEnd,
+): SpanIds | undefined {
   const { telemetry, invocation, instanceId, parent, spawn, startedAtMs } = context;
   const times = { startMs, endMs };
   const error = reason === undefined ? {} : { failure: reason };
@@ -96,12 +99,13 @@ function recordHop(
           ...(reason === undefined ? {} : { reason }),
         },
       });
-      return;
+      return spawn;
     case "initialize":
-    case "call":
+    case "call": {
+      const ids = telemetry.tracer.allotIds(spawn);
       telemetry.tracer.recordSpan({
         name: "tensor_wasm_exec::executor::call_export_with_args",
-        ids: telemetry.tracer.allotIds(spawn),
+        ids,
         parentSpanId: spawn?.spanId,
         ...times,
         ...error,
@@ -112,18 +116,23 @@ function recordHop(
           args_len: hop === "call" ? invocation.args.length : 0,
           outcome,
           ...(hop === "call" && usage !== undefined ? usageAttributes(usage) : {}),
+          ...(hop === "call" && gpu !== undefined ? launchAttributes(gpu) : {}),
           ...(reason === undefined ? {} : { reason }),
         },
       });
-      return;
-    case "terminate":
+      return ids;
+    }
+    case "terminate": {
+      const ids = telemetry.tracer.allotIds(spawn);
       telemetry.tracer.recordSpan({
         name: "tensor_wasm_exec::executor::terminate",
-        ids: telemetry.tracer.allotIds(spawn),
+        ids,
         parentSpanId: spawn?.spanId,
         ...times,
         attributes: { instance: instanceId, reason: reason ?? outcome },
       });
+      return ids;
+    }
   }
 }
 

@@ -7,6 +7,7 @@
  * with the gateway, even if a guest is spinning in it and the gateway was killed.
  */
 import type { Clock } from "../model/clock.ts";
+import type { DeviceFacts, GpuConfig } from "../model/gpu.ts";
 import type { Limits } from "../model/limits.ts";
 import { FrameReader } from "../wire/frame.ts";
 import type { ByteSource } from "../wire/frame.ts";
@@ -15,6 +16,8 @@ import type { ReadyMeta } from "../wire/messages.ts";
 
 const WASM_PAGE_BYTES = 65_536;
 const MIB = 1024 * 1024;
+/** What a device has in its memory beside what guests allocate. */
+const DEVICE_OWN_BYTES = 256 * MIB;
 /** The engine's default for the stack of JavaScript. */
 const STACK_KIB_MIN = 984;
 /** A cell is ready in tens of milliseconds; a machine under load may take long. */
@@ -25,6 +28,10 @@ export interface CellOptions {
   /** Distinguishes cells in logs. */
   readonly id: number;
   readonly limits: Limits;
+  /** The device that its guests have; none if absent. */
+  readonly gpu?: GpuConfig;
+  /** Called when the cell says which device it has. */
+  readonly onDevice?: (device: DeviceFacts) => void;
   readonly clock: Clock;
   /** Most bytes of modules that the cell keeps compiled. */
   readonly moduleBytesMax: number;
@@ -83,7 +90,7 @@ async function spawnIn(folder: string, options: CellOptions): Promise<SpawnedCel
   const [program, ...args] = [
     ...options.launcher,
     Deno.execPath(),
-    ...cellArguments(socketPath, options.limits),
+    ...cellArguments(socketPath, options),
   ];
   const child = new Deno.Command(program ?? "", {
     args,
@@ -137,13 +144,19 @@ async function accept(listener: Deno.UnixListener, child: Deno.ChildProcess): Pr
   }
 }
 
-function cellArguments(socketPath: string, limits: Limits): string[] {
+/** The largest memory that the engine is to make. */
+function memoryBytesMax(limits: Limits, gpu: GpuConfig | undefined): number {
+  if (gpu?.device !== "cpu") return limits.memoryBytesMax;
+  return Math.max(limits.memoryBytesMax, limits.gpuMemoryBytesMax + DEVICE_OWN_BYTES);
+}
+
+function cellArguments(socketPath: string, { limits, gpu }: CellOptions): string[] {
   // The second is for the cell alone.
   const paths = [socketPath, `${socketPath}.loop`];
   const stackKib = Math.ceil(limits.stackBytesMax / 1024);
   const v8Flags = [
-    // A guest can grow its memory to the limit and no further, whatever its module declares.
-    `--wasm-max-mem-pages=${Math.ceil(limits.memoryBytesMax / WASM_PAGE_BYTES)}`,
+    // Any memory, those of devices included; a guest's own maximum is written into its module.
+    `--wasm-max-mem-pages=${Math.ceil(memoryBytesMax(limits, gpu) / WASM_PAGE_BYTES)}`,
     // Objects of WebAssembly GC, tables and exceptions live in it.
     `--max-old-space-size=${Math.ceil(limits.heapBytesMax / MIB)}`,
     // The engine takes the smaller of the two for a guest's stack.

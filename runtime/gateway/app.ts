@@ -12,6 +12,7 @@ import type { Dependencies, GatewayApp, GatewayContext, GatewayEnv } from "./env
 import { resolveTenant } from "./middleware/tenant.ts";
 import { traceRequests } from "./middleware/trace.ts";
 import { problemResponse, toProblem } from "./problem.ts";
+import { addDeviceRoute } from "./routes/device.ts";
 import { addDocsRoutes } from "./routes/docs.ts";
 import { addFunctionRoutes } from "./routes/functions.ts";
 import { addHealthRoutes } from "./routes/health.ts";
@@ -32,6 +33,7 @@ export function createApp(dependencies: Dependencies): GatewayApp {
   app.use("*", traceRequests(dependencies));
   app.use("/functions/*", resolveTenant(dependencies));
   addHealthRoutes(app, dependencies);
+  addDeviceRoute(app, dependencies);
   addFunctionRoutes(app, dependencies);
   addInvokeRoute(app, dependencies);
   addDocsRoutes(app, dependencies.version);

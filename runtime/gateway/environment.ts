@@ -10,7 +10,9 @@ import type { Span, Telemetry } from "../../telemetry/mod.ts";
 import type { PoolCounts } from "../executor/cell_pool.ts";
 import type { Artifacts } from "../executor/artifacts.ts";
 import type { Executor } from "../executor/executor.ts";
+import type { GpuMetering } from "../executor/gpu_metering.ts";
 import type { Clock } from "../model/clock.ts";
+import type { DeviceFacts } from "../model/gpu.ts";
 import type { Cancellation } from "../model/invocation.ts";
 import type { Limits } from "../model/limits.ts";
 import type { LimitsOf } from "../model/tenant_limits.ts";
@@ -36,6 +38,10 @@ export interface Dependencies {
   readonly readiness: { cells(): boolean; store(): boolean };
   /** The pool's counts, read when metrics are scraped. */
   readonly poolCounts: () => PoolCounts;
+  /** Where the device memory of all cells goes when metrics are scraped. */
+  readonly gpuMetering: GpuMetering;
+  /** The device that calls have, once a cell has said so; undefined if they have none. */
+  readonly device: Promise<DeviceFacts | undefined>;
   /** Modules under suspicion, likewise. */
   readonly suspectCount: () => number;
   /** Version of the runtime, for the API's description. */

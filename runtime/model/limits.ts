@@ -57,6 +57,25 @@ export interface Limits {
   readonly guestLogLineBytesMax: number;
   /** Most functions of one tenant. */
   readonly functionsPerTenantMax: number;
+  /** Device memory of one call, buffers and windows together. */
+  readonly gpuMemoryBytesMax: number;
+  /** Largest device buffer. */
+  readonly gpuAllocationBytesMax: number;
+  /** Device allocations of one call that live at a time. */
+  readonly gpuAllocationsMax: number;
+  /** Kernels of one call, and its streams and events together. */
+  readonly gpuKernelsMax: number;
+  readonly gpuStreamsMax: number;
+  /** Largest PTX of one load, and all that a call has loaded. */
+  readonly ptxBytesMax: number;
+  readonly ptxTotalBytesMax: number;
+  /** Longest name of a kernel's entry. */
+  readonly gpuEntryNameBytesMax: number;
+  /** Argument records of one launch, and their bytes. */
+  readonly gpuArgsCountMax: number;
+  readonly gpuArgsBytesMax: number;
+  /** Longest text of a guest's last GPU error; the rest is cut. */
+  readonly gpuErrorBytesMax: number;
 }
 
 const MIB = 1024 * 1024;
@@ -88,6 +107,17 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   guestLogLinesMax: 100,
   guestLogLineBytesMax: 4096,
   functionsPerTenantMax: 10_000,
+  gpuMemoryBytesMax: 4096 * MIB,
+  gpuAllocationBytesMax: 256 * MIB,
+  gpuAllocationsMax: 4096,
+  gpuKernelsMax: 256,
+  gpuStreamsMax: 256,
+  ptxBytesMax: 8 * MIB,
+  ptxTotalBytesMax: 512 * MIB,
+  gpuEntryNameBytesMax: 256,
+  gpuArgsCountMax: 128,
+  gpuArgsBytesMax: 4096,
+  gpuErrorBytesMax: 512,
 });
 
 /** The sentence of every limit refusal: what, which limit, its value, the actual value. */

@@ -18,6 +18,10 @@ export const TENANT_LIMIT_KEYS = [
   "concurrentCallsMax",
   "queuedCallsMax",
   "functionsPerTenantMax",
+  "gpuMemoryBytesMax",
+  "gpuAllocationsMax",
+  "gpuKernelsMax",
+  "ptxTotalBytesMax",
 ] as const satisfies readonly (keyof Limits)[];
 
 /** A limit that can be set for one tenant. */

@@ -6,6 +6,7 @@
  * travels as ids that the gateway allotted, never as objects of a tracing library.
  */
 import type { FaultRecord } from "../model/fault.ts";
+import type { DeviceFacts, GpuConfig } from "../model/gpu.ts";
 import type { Limits } from "../model/limits.ts";
 import type { ModuleFacts, TypedValue } from "../model/module_facts.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -44,6 +45,8 @@ export const FRAME = {
 /** Meta of `configure`. */
 export interface ConfigureMeta {
   readonly limits: Limits;
+  /** Absent for cells that run no guests. */
+  readonly gpu?: GpuConfig;
 }
 
 /** Meta of `ready`. */
@@ -63,6 +66,10 @@ export interface PongMeta {
   readonly nowMs: number;
   /** Resident memory of the process. */
   readonly residentBytes: number;
+  /** Device memory of all calls. */
+  readonly gpuMemoryBytes: number;
+  /** In the first answer of a cell that has a device. */
+  readonly device?: DeviceFacts;
 }
 
 /** Meta of `call`. */
@@ -74,6 +81,8 @@ export interface CallMeta {
   /** The tenant's limits that the cell enforces. */
   readonly fuelMax: number;
   readonly outputBytesMax: number;
+  /** Present for a function that imports the GPU interface. */
+  readonly gpu?: CallGpuLimits;
   readonly export: string;
   readonly args: readonly TypedValue[];
   readonly resultTypes: readonly ValueType[];
@@ -92,6 +101,12 @@ export interface CallMeta {
   readonly deadlineAtMs?: number;
 }
 
+/** The limits on a call's device that can differ from tenant to tenant. */
+export type CallGpuLimits = Pick<
+  Limits,
+  "gpuMemoryBytesMax" | "gpuAllocationsMax" | "gpuKernelsMax" | "ptxTotalBytesMax"
+>;
+
 /** The hops of a call that a cell times; the gateway has allotted a span id for each. */
 export type CellHop = "spawn" | "initialize" | "call" | "terminate";
 
@@ -105,6 +120,63 @@ export interface CellSpan {
   readonly events?: readonly { readonly name: string; readonly atUs: number }[];
 }
 
+/** What a guest did with its device, as a plain record; times as in CellSpan. */
+export type GpuSpan =
+  & {
+    readonly startUs: number;
+    readonly endUs: number;
+    /** Present when it failed: the name of a CUresult or of an ABI code. */
+    readonly reason?: string;
+  }
+  & (
+    | {
+      readonly type: "load";
+      readonly ptxBytes: number;
+      readonly entryBytes: number;
+      readonly cached: boolean;
+    }
+    | {
+      readonly type: "launch";
+      /** Absent if there was no such kernel. */
+      readonly kernel?: string;
+      /** Extents as x, y, z. */
+      readonly grid: readonly [number, number, number];
+      readonly block: readonly [number, number, number];
+      readonly sharedBytes: number;
+      readonly bytesIn: number;
+      readonly bytesOut: number;
+      /** The device's part, if it came to that. */
+      readonly dispatch?: {
+        readonly startUs: number;
+        readonly endUs: number;
+        readonly deviceTimeUs?: number;
+      };
+    }
+    | { readonly type: "sync" }
+  );
+
+/** Observations in the buckets of a histogram of runtime/model/gpu.ts, the last for what exceeds all bounds. */
+export interface BucketCounts {
+  readonly counts: readonly number[];
+  readonly sumSeconds: number;
+}
+
+/** What a call did with its device. */
+export interface GpuReport {
+  /** The first of it, in the order in which it ended; at most 64 spans of `wasi_cuda.*` come of it. */
+  readonly spans: readonly GpuSpan[];
+  readonly launchCount: number;
+  /** Time of all launches, and of the longest. */
+  readonly launchUs: number;
+  readonly launchUsMax: number;
+  /** Kernels that the device was given, by its own time. */
+  readonly dispatches: BucketCounts;
+  readonly compiles: BucketCounts;
+  readonly loads: { readonly compiled: number; readonly cached: number; readonly failed: number };
+  /** Failures of the device by the name of the CUresult. */
+  readonly failures: Readonly<Record<string, number>>;
+}
+
 /** Meta of `result`. */
 export interface ResultMeta {
   /** The cell's performance.now() when it began the call. */
@@ -114,6 +186,8 @@ export interface ResultMeta {
   /** Lines of this call that were written to the cell's stdout before this frame. */
   readonly logLines: number;
   readonly usage: Usage;
+  /** Present if the guest used its device. */
+  readonly gpu?: GpuReport;
   readonly contentType?: string;
   /** Present instead of a meaningful outcome when the cell itself failed: a bug of ours. */
   readonly fault?: FaultRecord;

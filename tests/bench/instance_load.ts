@@ -146,7 +146,7 @@ function makeSurroundings(parking: Parking): CellSurroundings {
     const resumed = parking.parked();
     return answer.then((fuel) => (resumed(), fuel));
   });
-  return { scheduler, memory, tick, limits, writeLines: () => {} };
+  return { scheduler, memory, tick, limits, gpu: undefined, writeLines: () => {} };
 }
 
 /** The hops of `runCall`, with the instance from a source. */

@@ -258,6 +258,9 @@ class Slot implements GuestContext {
   memory(): WebAssembly.Memory | undefined {
     return this.#context.memory();
   }
+  gpu(): ReturnType<GuestContext["gpu"]> {
+    return this.#context.gpu();
+  }
   writeOutput(bytes: Uint8Array): void {
     this.#context.writeOutput(bytes);
   }

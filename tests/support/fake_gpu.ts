@@ -35,6 +35,8 @@ export interface FakeKernel {
   readonly fuel?: number;
   /** Turns in which the fuel is asked for. */
   readonly ticks?: number;
+  /** What the kernel waits for before it runs, as one does that runs on other threads. */
+  readonly waitsFor?: () => Promise<unknown>;
   run(run: FakeRun): void;
 }
 
@@ -233,6 +235,7 @@ export class FakeContext implements GpuContext {
       })
     );
     if (kernel.fuel !== undefined) return this.#paced(kernel, kernel.fuel);
+    if (kernel.waitsFor !== undefined) return this.#waiting(kernel.waitsFor());
     return this.#launched();
   }
 
@@ -324,6 +327,14 @@ export class FakeContext implements GpuContext {
     }
     pacer.charge(1);
     return await this.#launched();
+  }
+
+  async #waiting(promise: Promise<unknown>): Promise<LaunchTiming | undefined> {
+    const { pacer } = this.#options;
+    await pacer.wait(promise);
+    if (await pacer.tick(0) >= 0) return await this.#launched();
+    this.#failure = new GpuError("launch", "CUDA_ERROR_LAUNCH_TIMEOUT", "the kernel was ended");
+    throw this.#failure;
   }
 
   #run(stream: GpuStream | undefined): void {

@@ -5,6 +5,7 @@
  * the real one. Invariant: `run` and `finish` resolve with the cell empty.
  */
 import { setImmediate } from "node:timers";
+import type { GpuDevice } from "../../gpu/mod.ts";
 import { Fiber } from "../../runtime/cell/fiber.ts";
 import { compileModule, runCall } from "../../runtime/cell/instance.ts";
 import type { CallResult, CellSurroundings, CompiledModule } from "../../runtime/cell/instance.ts";
@@ -30,6 +31,8 @@ export interface FiberCellOptions {
   /** Time that passes at each look at the clock. */
   readonly lookMs?: number;
   readonly writeLines?: (bytes: Uint8Array) => void;
+  /** The device of guests that ask for one; none if absent. */
+  readonly gpu?: GpuDevice;
 }
 
 /** A call that was submitted. */
@@ -95,6 +98,7 @@ export class FiberCell<Host extends SchedulerHost = ManualHost> {
       scheduler,
       memory,
       limits,
+      gpu: options.gpu,
       tick: makeTick((left) => scheduler.tick(left)),
       writeLines: options.writeLines ?? (() => {}),
     };
@@ -129,6 +133,8 @@ export class FiberCell<Host extends SchedulerHost = ManualHost> {
       );
     });
     this.#calls.push(result);
+    // Who submitted it hears of a failure when everything is over.
+    result.catch(() => {});
     return { fiber, result };
   }
 

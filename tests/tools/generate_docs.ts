@@ -51,7 +51,7 @@ function configurationPage(): string {
     `\`${setting.key}\``,
     setting.kind,
     setting.fallback,
-    setting.max === undefined ? "" : `${setting.min ?? 0} – ${setting.max}`,
+    setting.max === undefined ? setting.choices?.join(", ") ?? "" : `${setting.min ?? 0} – ${setting.max}`,
     setting.meaning,
   ]);
   return `# Configuration

@@ -8,7 +8,7 @@ import { fault } from "../../model/fault.ts";
 import type { ImportFact, ModuleFacts } from "../../model/module_facts.ts";
 import { equalFunctionTypes, formatFunctionType } from "../../model/value_type.ts";
 import type { GuestContext, HostModule } from "../guest_context.ts";
-import { cudaModule } from "./cuda.ts";
+import { cudaModule, cudaModuleV1 } from "./cuda.ts";
 import { logModule } from "./log.ts";
 import { suspendable } from "../jspi.ts";
 import { schedulerModule } from "./scheduler.ts";
@@ -22,6 +22,7 @@ export const HOST_MODULES: readonly HostModule[] = [
   schedulerModule,
   logModule,
   cudaModule,
+  cudaModuleV1,
 ];
 
 const BY_NAME: ReadonlyMap<string, HostModule> = new Map(

@@ -58,7 +58,7 @@ export function addHealthRoutes(app: GatewayApp, dependencies: Dependencies): vo
   });
   app.openAPIRegistry.registerPath(metricsRoute);
   app.get("/metrics", async () => {
-    const { cells, starting, slotsFree, slotsUsed, queueDepth } = dependencies.poolCounts();
+    const { cells, starting, slotsFree, slotsUsed, queueDepth, gpuMemoryBytes } = dependencies.poolCounts();
     const { metrics } = telemetry;
     for (const [state, count] of Object.entries({ live: cells, starting })) {
       metrics.gauge("tensor_wasm_cells", { state }).set(count);
@@ -68,6 +68,7 @@ export function addHealthRoutes(app: GatewayApp, dependencies: Dependencies): vo
     }
     metrics.gauge("tensor_wasm_modules_suspected", {}).set(dependencies.suspectCount());
     metrics.gauge("tensor_wasm_queue_depth", {}).set(queueDepth);
+    dependencies.gpuMetering.setMemory(gpuMemoryBytes);
     const { contentType, body } = await telemetry.metrics.text();
     return new Response(body, { headers: { "content-type": contentType } });
   });

@@ -18,6 +18,7 @@ Deno.test("CellPool: a tenant with 1,000 calls leaves half of the slots, and ano
     slotsUsed: 64,
     queueDepth: 936,
     tenantsWaiting: 1,
+    gpuMemoryBytes: 0,
   });
   const single = ask(pool, call(clock, "b"));
   assert.ok(single.lease, "served without a turn of the event loop");

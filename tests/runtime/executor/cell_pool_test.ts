@@ -34,6 +34,7 @@ Deno.test("CellPool.open() starts the minimum", async () => {
     slotsUsed: 0,
     queueDepth: 0,
     tenantsWaiting: 0,
+    gpuMemoryBytes: 0,
   });
   await end(setup);
   assert.equal(setup.pool.isReady, false);

@@ -72,6 +72,7 @@ export class WasiGuest {
       chunkBytesMax: 0,
       deadlineRemainingMs: options.deadlineRemainingMs ?? (() => 30_000),
       memory: () => this.memory,
+      gpu: () => undefined,
       writeOutput: (bytes) => {
         outputBytes += bytes.length;
         if (outputBytes > outputBytesMax) {

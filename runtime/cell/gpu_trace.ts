@@ -1,0 +1,140 @@
+/**
+ * GpuTrace: what a call did with its device, as it goes to the gateway.
+ *
+ * Owns the bound on spans (observability contract: 64 of `wasi_cuda.*` for a call) and the sums of everything,
+ * with and without a span. It makes no span (runtime/executor/hops.ts does). Invariant: its report is of bounded
+ * size, however many calls of the interface a guest makes.
+ */
+import type { GpuObserver, LaunchRecord, LoadRecord, OperationRecord } from "../../gpu/mod.ts";
+import { KERNEL_LATENCY_SECONDS, PTX_COMPILE_SECONDS } from "../model/gpu.ts";
+import type { BucketCounts, GpuReport, GpuSpan } from "../wire/messages.ts";
+
+/** Most spans of one call. A launch that came to the device has two. */
+export const GPU_SPANS_MAX = 64;
+
+/** A histogram in the making. */
+class Buckets {
+  readonly #bounds: readonly number[];
+  readonly #counts: number[];
+  #sumSeconds = 0;
+
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds;
+    this.#counts = Array<number>(bounds.length + 1).fill(0);
+  }
+
+  add(seconds: number): void {
+    let index = 0;
+    while (index < this.#bounds.length && seconds > (this.#bounds[index] ?? Infinity)) index++;
+    this.#counts[index] = (this.#counts[index] ?? 0) + 1;
+    this.#sumSeconds += seconds;
+  }
+
+  get counts(): BucketCounts {
+    return { counts: this.#counts, sumSeconds: this.#sumSeconds };
+  }
+}
+
+/** Observes the session of one call. */
+export class GpuTrace implements GpuObserver {
+  readonly #startedAtMs: number;
+  readonly #spans: GpuSpan[] = [];
+  #spanCount = 0;
+  #launchCount = 0;
+  #launchMs = 0;
+  #launchMsMax = 0;
+  readonly #dispatches = new Buckets(KERNEL_LATENCY_SECONDS);
+  readonly #compiles = new Buckets(PTX_COMPILE_SECONDS);
+  readonly #loads = { compiled: 0, cached: 0, failed: 0 };
+  readonly #failures: Record<string, number> = {};
+  #isUsed = false;
+
+  /** @param startedAtMs when the call began: times count from there */
+  constructor(startedAtMs: number) {
+    this.#startedAtMs = startedAtMs;
+  }
+
+  /** The report, or undefined if there is nothing to say. */
+  get report(): GpuReport | undefined {
+    if (!this.#isUsed) return undefined;
+    return {
+      spans: this.#spans,
+      launchCount: this.#launchCount,
+      launchUs: Math.round(this.#launchMs * 1000),
+      launchUsMax: Math.round(this.#launchMsMax * 1000),
+      dispatches: this.#dispatches.counts,
+      compiles: this.#compiles.counts,
+      loads: this.#loads,
+      failures: this.#failures,
+    };
+  }
+
+  loaded(record: LoadRecord): void {
+    const { ptxBytes, entryBytes, cached, compileMs, failure } = record;
+    this.#note(record);
+    if (failure !== undefined) this.#loads.failed++;
+    else if (cached) this.#loads.cached++;
+    else this.#loads.compiled++;
+    if (compileMs > 0) this.#compiles.add(compileMs / 1000);
+    if (!this.#admit(1)) return;
+    this.#spans.push({ type: "load", ...this.#times(record), ptxBytes, entryBytes, cached });
+  }
+
+  launched(record: LaunchRecord): void {
+    const { kernel, grid, block, sharedBytes, bytesIn, bytesOut, dispatch } = record;
+    this.#note(record);
+    const launchMs = record.endMs - record.startMs;
+    this.#launchCount++;
+    this.#launchMs += launchMs;
+    this.#launchMsMax = Math.max(this.#launchMsMax, launchMs);
+    if (dispatch !== undefined) {
+      const { startMs, endMs, deviceTimeUs = (endMs - startMs) * 1000 } = dispatch;
+      this.#dispatches.add(deviceTimeUs / 1e6);
+    }
+    if (!this.#admit(dispatch === undefined ? 1 : 2)) return;
+    this.#spans.push({
+      type: "launch",
+      ...this.#times(record),
+      ...(kernel === undefined ? {} : { kernel }),
+      grid: [grid.x, grid.y, grid.z],
+      block: [block.x, block.y, block.z],
+      sharedBytes,
+      bytesIn,
+      bytesOut,
+      ...(dispatch === undefined ? {} : { dispatch: this.#dispatch(dispatch) }),
+    });
+  }
+
+  synchronized(record: OperationRecord): void {
+    this.#note(record);
+    if (this.#admit(1)) this.#spans.push({ type: "sync", ...this.#times(record) });
+  }
+
+  #note({ status }: OperationRecord): void {
+    this.#isUsed = true;
+    if (status !== undefined) this.#failures[status] = (this.#failures[status] ?? 0) + 1;
+  }
+
+  #admit(spans: number): boolean {
+    if (this.#spanCount + spans > GPU_SPANS_MAX) return false;
+    this.#spanCount += spans;
+    return true;
+  }
+
+  #times({ startMs, endMs, failure }: OperationRecord): Pick<GpuSpan, "startUs" | "endUs" | "reason"> {
+    const times = { startUs: this.#micros(startMs), endUs: this.#micros(endMs) };
+    return failure === undefined ? times : { ...times, reason: failure };
+  }
+
+  #dispatch(
+    { startMs, endMs, deviceTimeUs }: NonNullable<LaunchRecord["dispatch"]>,
+  ): { startUs: number; endUs: number; deviceTimeUs?: number } {
+    const times = { startUs: this.#micros(startMs), endUs: this.#micros(endMs) };
+    return deviceTimeUs === undefined ? times : { ...times, deviceTimeUs };
+  }
+
+  /** Whole, as all times of a call. */
+  #micros(atMs: number): number {
+    return Math.round((atMs - this.#startedAtMs) * 1000);
+  }
+}

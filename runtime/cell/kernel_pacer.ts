@@ -1,0 +1,56 @@
+/**
+ * KernelPacer: kernels of a call as work of its fiber.
+ *
+ * Owns the pace of the kernels and their way into the fiber's account: what they use is the call's fuel, and
+ * the scheduler decides at each of their ticks, as at the guest's own, whether the call goes on, gives way or
+ * ends. It runs no kernel. Invariant: after a stop every answer is STOP.
+ */
+import type { Pacer } from "../../gpu/mod.ts";
+import { type Fiber, STOP } from "./fiber.ts";
+import { FuelRate } from "./fuel_rate.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+/** The Pacer (gpu/device.ts) of one call. */
+export class KernelPacer implements Pacer {
+  readonly #fiber: Fiber;
+  readonly #scheduler: Scheduler;
+  readonly #rate = new FuelRate();
+  #fuel = 0;
+  /** Whether the kernel has asked before: what came before it began says nothing of its pace. */
+  #hasAsked = false;
+
+  constructor(fiber: Fiber, scheduler: Scheduler) {
+    this.#fiber = fiber;
+    this.#scheduler = scheduler;
+  }
+
+  tick(fuel: number): number | Promise<number> {
+    const isFirst = !this.#hasAsked;
+    this.charge(fuel);
+    this.#hasAsked = true;
+    if (!isFirst) this.#rate.note(this.#fuel, this.#scheduler.nowMs());
+    const parked = this.#scheduler.checkpoint(false);
+    return parked === undefined ? this.#answer() : parked.then(() => this.#answer());
+  }
+
+  charge(fuel: number): void {
+    this.#fuel += fuel;
+    this.#hasAsked = false;
+    this.#fiber.charge(fuel);
+  }
+
+  async wait(promise: Promise<unknown>): Promise<void> {
+    await this.#scheduler.wait(promise);
+    this.#rate.mark(this.#fuel, this.#scheduler.nowMs());
+  }
+
+  #answer(): number {
+    if (this.#fiber.stopped !== undefined) return STOP;
+    this.#rate.mark(this.#fuel, this.#scheduler.nowMs());
+    const { fuelMax } = this.#fiber.limits;
+    // One unit at least: a kernel that is past its limit by it is ended at its next tick.
+    return fuelMax === 0
+      ? this.#rate.grant
+      : Math.max(1, Math.min(this.#rate.grant, fuelMax - this.#fiber.fuel));
+  }
+}
