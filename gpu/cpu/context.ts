@@ -63,8 +63,8 @@ export class CpuContext implements GpuContext {
   constructor(device: CpuDevice, options: ContextOptions) {
     this.#device = device;
     this.#options = options;
-    this.#memory = new DeviceMemory(options.memoryBytesMax + OVERHEAD_BYTES, false);
-    this.#runner = new KernelRunner(this.#memory, options, device.isFused);
+    this.#memory = new DeviceMemory(options.memoryBytesMax + OVERHEAD_BYTES, device.crew !== undefined);
+    this.#runner = new KernelRunner(this.#memory, options, device);
   }
 
   get allocatedBytes(): number {
@@ -186,6 +186,7 @@ export class CpuContext implements GpuContext {
   }
 
   [Symbol.dispose](): void {
+    if (!this.#isDisposed) this.#runner[Symbol.dispose]();
     this.#isDisposed = true;
     this.#sizes.clear();
     this.#allocatedBytes = 0;

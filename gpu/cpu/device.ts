@@ -7,6 +7,7 @@
 import type { ContextOptions, GpuContext, GpuDevice, GpuDeviceInfo } from "../device.ts";
 import { SHARED_BYTES_MAX } from "../ptx/flatten.ts";
 import { CpuContext } from "./context.ts";
+import { Crew } from "./crew.ts";
 import { isMultiplyAddFused } from "./fused.ts";
 import { Programs } from "./programs.ts";
 
@@ -19,6 +20,9 @@ export interface CpuDeviceOptions {
   readonly programBytesMax?: number;
 }
 
+/** Most threads: the control words count helpers in seven bits. */
+const THREADS_MAX = 64;
+
 /** Largest memory of a context: the engine's bound for 64-bit memories. */
 const MEMORY_BYTES_MAX = 16 * 2 ** 30;
 
@@ -28,10 +32,13 @@ export class CpuDevice implements GpuDevice {
   readonly programs: Programs;
   /** Whether relaxed multiply-add rounds once on this host. */
   readonly isFused: boolean;
+  /** Threads beside the caller's; absent if kernels have one thread. */
+  readonly crew: Crew | undefined;
 
   constructor({ threads = 1, programsMax = 64, programBytesMax = 64 * 2 ** 20 }: CpuDeviceOptions) {
     this.programs = new Programs(programsMax, programBytesMax);
     this.isFused = isMultiplyAddFused();
+    this.crew = threads > 1 ? new Crew(Math.min(threads, THREADS_MAX) - 1) : undefined;
     this.info = {
       kind: "cpu",
       index: 0,
@@ -50,7 +57,9 @@ export class CpuDevice implements GpuDevice {
     return new CpuContext(this, options);
   }
 
-  [Symbol.dispose](): void {}
+  [Symbol.dispose](): void {
+    this.crew?.[Symbol.dispose]();
+  }
 }
 
 /** The CPU device. Nothing is compiled or allocated before a context asks for it. */

@@ -93,6 +93,11 @@ export class CpuModule implements GpuModule {
     }
   }
 
+  /** Place of the variables in the memory. */
+  get imageBase(): bigint {
+    return BigInt(this.#imageOffset ?? 0);
+  }
+
   get isDisposed(): boolean {
     return this.#imageOffset === -1;
   }
@@ -124,7 +129,7 @@ export class CpuModule implements GpuModule {
       [IMPORT.print]: print,
       [IMPORT.clock]: clock,
       // A number stands for an immutable global (WebAssembly JavaScript API, "read the imports").
-      [IMPORT.imageBase]: BigInt(this.#imageOffset ?? 0) as unknown as WebAssembly.ImportValue,
+      [IMPORT.imageBase]: this.imageBase as unknown as WebAssembly.ImportValue,
     };
   }
 

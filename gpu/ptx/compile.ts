@@ -58,6 +58,9 @@ export interface CompiledKernel {
   /** Bytes of a block's save area, and of its threads' local memory. */
   readonly saveBytes: number;
   readonly localBytes: number;
+  /** Instructions that a block executes if nothing loops, and whether it may print. */
+  readonly instructionsPerBlock: number;
+  readonly prints: boolean;
 }
 
 /** Name of the exported function. */
@@ -110,5 +113,7 @@ export function compileKernel(prepared: PreparedKernel, options: CompileOptions)
     bytes: writer.finish(),
     saveBytes: saved.byteLength,
     localBytes: kernel.localBytes * facts.threads,
+    instructionsPerBlock: kernel.instructions.length * facts.threads,
+    prints: kernel.instructions.some(({ row }) => row.name === "$vprintf"),
   };
 }
