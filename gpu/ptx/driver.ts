@@ -2,14 +2,15 @@
  * Driver: the functions of a compiled kernel that choose what runs: blocks, warps, regions.
  *
  * Owns the loop over the grid's blocks and the fast way through a block, in which all threads of a warp (or of
- * the block, if nothing is warp-wide) come to the same cut. Whatever else may happen is gather.ts's. Invariant:
- * a block ends only when all its threads have.
+ * the block, if nothing is warp-wide) come to the same cut. What else may happen is the business of gather.ts and
+ * barriers.ts. Invariant: every block of the grid is run once, by whoever counted it.
  */
+import { BarrierResolver } from "./barriers.ts";
+import { emitBlockLoop } from "./block.ts";
 import { Exchange } from "./exchange.ts";
 import { Gatherer } from "./gather.ts";
 import { RECORD } from "./launch_record.ts";
-import { isPlainBarrier } from "./opcodes/barrier.ts";
-import { EXITED, MIXED } from "./region_emitter.ts";
+import { MIXED } from "./region_emitter.ts";
 import type { RegionContext } from "./region_emitter.ts";
 import type { Code } from "./wasm/code.ts";
 import type { ModuleWriter } from "./wasm/module_writer.ts";
@@ -156,7 +157,7 @@ function emitBlockIndex(
 
 /** One block, from its threads' start to their end. */
 function emitBlock(parts: DriverParts): number {
-  const { writer, context, regionFunctions } = parts;
+  const { writer, context } = parts;
   const { plan, saved, facts } = context;
   const runRegion = emitRunRegion(parts);
   const exchanges = plan.cuts.filter((cut) => cut.isWarp).map((cut) => {
@@ -165,13 +166,13 @@ function emitBlock(parts: DriverParts): number {
     cut.instruction.row.exchange?.(exchange, cut.instruction);
     return index;
   });
-  const gatherer = new Gatherer(parts, runRegion, exchanges);
-  const runGroup = emitGroup(parts, runRegion, exchanges, gatherer);
-  void regionFunctions;
-  return gatherer.emitBlock(
-    runGroup,
-    plan.cuts.filter((cut) => !cut.isWarp && isPlainBarrier(cut.instruction)),
-  );
+  const gatherWarp = plan.warpCutCount > 0
+    ? new Gatherer(parts, runRegion, exchanges).gatherWarp()
+    : undefined;
+  const runGroup = emitGroup(parts, runRegion, exchanges, gatherWarp);
+  const hasBarriers = plan.cuts.some((cut) => !cut.isWarp);
+  const barriers = hasBarriers ? new BarrierResolver(parts, runRegion, gatherWarp) : undefined;
+  return emitBlockLoop(parts, runGroup, barriers);
 }
 
 /** (region, first thread, end) -> state: calls a region by its number. */
@@ -213,7 +214,7 @@ function emitGroup(
   { writer, context }: DriverParts,
   runRegion: number,
   exchanges: readonly number[],
-  gatherer: Gatherer,
+  gatherWarp: number | undefined,
 ): number {
   const { index, code } = writer.begin(["i32", "i32", "i32"], ["i32"]);
   const { plan, parts } = context;
@@ -223,14 +224,14 @@ function emitGroup(
   code.get(2);
   code.call(runRegion);
   code.set(0);
-  if (plan.warpCutCount > 0) {
+  if (gatherWarp !== undefined) {
     code.get(0);
     code.i32(MIXED);
     code.op("i32Eq");
     code.if();
     code.get(1);
     code.get(2);
-    code.call(gatherer.gatherWarp());
+    code.call(gatherWarp);
     code.op("return");
     code.end();
     // States of warp-wide cuts are 1 to their count; EXITED is negative.
@@ -258,6 +259,5 @@ function emitGroup(
   }
   code.end();
   code.get(0);
-  void EXITED;
   return index;
 }

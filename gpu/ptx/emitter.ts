@@ -1,19 +1,19 @@
 /**
  * Emitter: what the opcode table emits with: operands onto the stack, results into registers, addresses.
  *
- * Owns the meeting of PTX's loosely typed registers and WebAssembly's strict types, and the checks of an
- * address. It knows no opcode and no control flow. Invariants: a register of 8 or 16 bits holds its value with
- * the bits above it zero; no address reaches memory unless it is checked or the engine checks it.
+ * Owns the meeting of PTX's loosely typed registers and WebAssembly's strict types; addresses are address.ts's. It knows no opcode and no control flow. Invariant: a register of 8 or 16 bits holds its value with
+ * the bits above it zero.
  */
-import type { PtxBase, PtxOperand, PtxType } from "./ast.ts";
+import { pushAddress } from "./address.ts";
+import type { PtxOperand, PtxType } from "./ast.ts";
 import { bytesOf } from "./ast.ts";
 import type { KernelFacts } from "./facts.ts";
 import type { HelperName } from "./helpers/mod.ts";
 import type { Instruction } from "./ir.ts";
 import { storageOf } from "./ir.ts";
-import { FAULT } from "./launch_record.ts";
 import type { ModuleParts } from "./module_parts.ts";
 import { PtxError } from "./ptx_error.ts";
+import { isWide, pushSpecial } from "./specials.ts";
 import type { Code } from "./wasm/code.ts";
 import type { ValueName } from "./wasm/opcode.ts";
 
@@ -267,152 +267,11 @@ export class Emitter {
     bytes: number,
     instruction: Instruction,
   ): bigint {
-    if (operand.kind !== "address") {
-      throw new PtxError(
-        instruction.line,
-        "syntax",
-        `${instruction.row.name}: expected an address in brackets`,
-      );
-    }
-    const { base, offset } = operand;
-    if (base.kind === "variable") return this.#pushStatic(base.variable, offset, bytes, instruction);
-    switch (space) {
-      case "shared":
-      case "local":
-        return this.#pushWindow(base, offset, space, bytes, instruction);
-      default:
-        return this.#pushGeneric(base, offset, bytes, instruction);
-    }
-  }
-
-  #pushStatic(
-    variable: Parameters<KernelFacts["placeOf"]>[0],
-    offset: bigint,
-    bytes: number,
-    instruction: Instruction,
-  ): bigint {
-    const { space, offset: place } = this.facts.placeOf(variable);
-    const { code } = this;
-    const at = BigInt(place) + offset;
-    if (at < 0n || (at & BigInt(bytes - 1)) !== 0n) {
-      // Known to be wrong, and only an error if it is executed.
-      this.fault(at < 0n ? FAULT.illegalAddress : FAULT.misalignedAddress, instruction.line);
-    }
-    switch (space) {
-      case "global":
-        code.get(this.special("imageBase"));
-        break;
-      case "param":
-        code.get(this.special("paramBase"));
-        break;
-      case "shared":
-        if (at + BigInt(bytes) > BigInt(this.facts.kernel.sharedBytes)) {
-          code.i32(Number(at) + bytes);
-          code.get(this.special("sharedEnd"));
-          code.op("i32GtU");
-          this.#faultIf(FAULT.illegalAddress, instruction.line);
-        }
-        code.get(this.special("sharedBase"));
-        break;
-      case "local":
-        if (at + BigInt(bytes) > BigInt(this.facts.kernel.localBytes)) {
-          this.fault(FAULT.illegalAddress, instruction.line);
-        }
-        code.get(this.special("localBase"));
-    }
-    return at < 0n ? 0n : at;
-  }
-
-  /** Shared and local addresses count from their window's start; they are 32 bits wide and wrap so. */
-  #pushWindow(
-    base: PtxBase,
-    offset: bigint,
-    space: "shared" | "local",
-    bytes: number,
-    { line }: Instruction,
-  ): bigint {
-    const { code } = this;
-    if (base.kind === "register") this.push({ kind: "register", register: base.register }, "b32");
-    else code.i32(0);
-    if (offset !== 0n) {
-      code.i32(Number(BigInt.asIntN(32, offset)));
-      code.op("i32Add");
-    }
-    const at = code.temp("i32");
-    code.tee(at);
-    if (space === "shared") {
-      code.get(this.special("sharedEnd"));
-      code.i32(bytes);
-      code.op("i32Sub");
-    } else code.i32(this.facts.kernel.localBytes - bytes);
-    // A window smaller than the access makes the bound negative; both sides are below 2^31 otherwise.
-    code.op("i32GtU");
-    if (space === "shared" && this.facts.kernel.sharedBytes < bytes) {
-      code.get(this.special("sharedEnd"));
-      code.i32(bytes);
-      code.op("i32LtS", "i32Or");
-    }
-    if (space === "local" && this.facts.kernel.localBytes < bytes) code.op("drop"), code.i32(1);
-    this.#faultIf(FAULT.illegalAddress, line);
-    this.#checkAlignment(at, "i32", base, offset, bytes, line);
-    code.get(this.special(space === "shared" ? "sharedBase" : "localBase"));
-    code.get(at);
-    code.op("i64ExtendI32U", "i64Add");
-    code.release("i32", at);
-    return 0n;
-  }
-
-  #pushGeneric(base: PtxBase, offset: bigint, bytes: number, { line }: Instruction): bigint {
-    const { code } = this;
-    if (base.kind === "register") {
-      if (this.facts.pointers.has(base.register)) this.pushRelative(base.register);
-      else {
-        this.push({ kind: "register", register: base.register }, "b64");
-        code.i64(DEVICE_BASE);
-        code.op("i64Sub");
-      }
-    } else code.i64(-DEVICE_BASE);
-    let rest = offset;
-    if (offset < 0n) {
-      code.i64(offset);
-      code.op("i64Add");
-      rest = 0n;
-    }
-    if (!this.facts.isAligned(base, offset, bytes)) {
-      const at = code.temp("i64");
-      code.set(at);
-      this.#checkAlignment(at, "i64", base, rest, bytes, line);
-      code.get(at);
-      code.release("i64", at);
-    }
-    return rest;
-  }
-
-  /** `offset` is what is still to be added to the address in `at`; for windows it was added already. */
-  #checkAlignment(
-    at: number,
-    type: "i32" | "i64",
-    base: PtxBase,
-    offset: bigint,
-    bytes: number,
-    line: number,
-  ): void {
-    if (bytes === 1 || this.facts.isAligned(base, offset, bytes)) return;
-    const { code } = this;
-    code.get(at);
-    if (type === "i64") code.op("i32WrapI64");
-    const rest = Number(offset & BigInt(bytes - 1));
-    if (type === "i64" && rest !== 0) {
-      code.i32(rest);
-      code.op("i32Add");
-    }
-    code.i32(bytes - 1);
-    code.op("i32And");
-    this.#faultIf(FAULT.misalignedAddress, line);
+    return pushAddress(this, { operand, space, bytes, instruction });
   }
 
   /** Ends the kernel if what is on the stack is not zero. */
-  #faultIf(code: number, line: number): void {
+  faultIf(code: number, line: number): void {
     this.code.if();
     this.fault(code, line);
     this.code.end();
@@ -428,106 +287,3 @@ export class Emitter {
 }
 
 const CONVERT = new DataView(new ArrayBuffer(8));
-
-/** Special registers of 64 bits. */
-export function isWide(name: string): boolean {
-  return name === "clock64" || name === "globaltimer" || name === "gridid" || name === "current_graph_exec";
-}
-
-function pushSpecial(emitter: Emitter, name: string): void {
-  const { code, facts } = emitter;
-  const { x, y, z } = facts.block;
-  const threads = x * y * z;
-  switch (name) {
-    case "tid.x":
-    case "tid.y":
-    case "tid.z":
-    case "ctaid.x":
-    case "ctaid.y":
-    case "ctaid.z":
-    case "nctaid.x":
-    case "nctaid.y":
-    case "nctaid.z":
-      return code.get(emitter.special(name));
-    case "ntid.x":
-      return code.i32(x);
-    case "ntid.y":
-      return code.i32(y);
-    case "ntid.z":
-      return code.i32(z);
-    case "laneid":
-      code.get(emitter.special("thread"));
-      code.i32(31);
-      return code.op("i32And");
-    case "warpid":
-      code.get(emitter.special("thread"));
-      code.i32(5);
-      return code.op("i32ShrU");
-    case "nwarpid":
-      return code.i32(Math.ceil(threads / 32));
-    case "lanemask_eq":
-    case "lanemask_lt":
-    case "lanemask_le":
-    case "lanemask_gt":
-    case "lanemask_ge":
-      return pushLaneMask(emitter, name.slice("lanemask_".length));
-    case "nsmid":
-      return code.i32(1);
-    case "clock":
-      code.call(emitter.parts.functions.clock);
-      return code.op("i32WrapI64");
-    case "clock_hi":
-      code.call(emitter.parts.functions.clock);
-      code.i64(32n);
-      return code.op("i64ShrU", "i32WrapI64");
-    case "clock64":
-    case "globaltimer":
-      return code.call(emitter.parts.functions.clock);
-    case "globaltimer_lo":
-      code.call(emitter.parts.functions.clock);
-      return code.op("i32WrapI64");
-    case "globaltimer_hi":
-      code.call(emitter.parts.functions.clock);
-      code.i64(32n);
-      return code.op("i64ShrU", "i32WrapI64");
-    case "total_smem_size":
-      return code.get(emitter.special("sharedEnd"));
-    case "dynamic_smem_size":
-      code.get(emitter.special("sharedEnd"));
-      code.i32(facts.kernel.sharedBytes);
-      return code.op("i32Sub");
-    case "gridid":
-      return code.i64(1n);
-    case "smid":
-      return code.i32(0);
-    case "cluster_nctaid.x":
-    case "cluster_nctaid.y":
-    case "cluster_nctaid.z":
-    case "cluster_nctarank":
-      return code.i32(1);
-    case "is_explicit_cluster":
-      return code.i32(0);
-    default:
-      if (/^(envreg\d+|pm\d+|reserved_smem_offset_\w+|cluster_cta(id\.[xyz]|rank))$/.test(name)) {
-        return code.i32(0);
-      }
-      throw new PtxError(0, "unsupported", `Special register %${name} is not supported`);
-  }
-}
-
-/** Bits of the lanes that stand in the relation to the thread's own. */
-function pushLaneMask(emitter: Emitter, relation: string): void {
-  const { code } = emitter;
-  // eq is 1 << lane; le is 2 * eq - 1, lt is eq - 1, and the others are their complements.
-  if (relation === "gt" || relation === "le") code.i32(2);
-  else code.i32(1);
-  code.get(emitter.special("thread"));
-  code.i32(31);
-  code.op("i32And", "i32Shl");
-  if (relation === "eq") return;
-  code.i32(1);
-  code.op("i32Sub");
-  if (relation === "lt" || relation === "le") return;
-  code.i32(-1);
-  code.op("i32Xor");
-}

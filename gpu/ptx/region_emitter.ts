@@ -1,26 +1,24 @@
 /**
  * Region emitter: one region as a WebAssembly function that runs it for a range of threads.
  *
- * Owns the loop over threads, which registers are in locals, what is loaded at the entry and saved at a cut, and
- * the fuel that loops are charged. Function: (first thread, end) -> the state that all threads that still live
+ * Owns the loop over threads, loads at the entry, saves at a cut and the fuel that loops are charged. Function: (first thread, end) -> the state that all threads that still live
  * are in, or EXITED if none is, or MIXED. Invariant: a thread's saved registers are complete whenever it waits.
  */
 import type { Block, Cfg, Terminator } from "./cfg.ts";
 import { EXIT } from "./cfg.ts";
 import type { ThreadConstant } from "./thread_constants.ts";
 import { Emitter } from "./emitter.ts";
-import type { Frame, SpecialName } from "./emitter.ts";
 import type { KernelFacts } from "./facts.ts";
 import type { Instruction } from "./ir.ts";
-import { storageOf } from "./ir.ts";
 import type { Liveness } from "./liveness.ts";
-import { terminatorUses } from "./liveness.ts";
 import type { ModuleParts } from "./module_parts.ts";
+import { RegionFrame } from "./region_frame.ts";
+import { RegionRegisters } from "./region_registers.ts";
 import type { Cut, Region, RegionPlan } from "./regions.ts";
 import type { SavedLayout } from "./saved.ts";
 import { emitStructured, loopBodies } from "./structure.ts";
 import type { Code, Label } from "./wasm/code.ts";
-import type { MemoryOpName, ValueName } from "./wasm/opcode.ts";
+import type { MemoryOpName } from "./wasm/opcode.ts";
 
 /** State of a thread that has ended, and answer of a region whose threads all have. */
 export const EXITED = -1;
@@ -40,35 +38,30 @@ export interface RegionContext {
 
 /** Fuel that one call may use before it asks; more is charged thread by thread. */
 const CHARGE_AT_ONCE_MAX = 200_000;
+/** Of the bits that say which cuts were come to, the one that all further cuts share. */
+const LAST_CUT_BIT = 30;
 
 /** Emits the function of one region. */
 export function emitRegion(code: Code, region: Region, context: RegionContext): void {
   new RegionEmitter(code, region, context).emit();
 }
 
-class RegionEmitter implements Frame {
+class RegionEmitter {
   readonly #code: Code;
   readonly #region: Region;
   readonly #context: RegionContext;
+  readonly #registers: RegionRegisters;
+  readonly #frame: RegionFrame;
   readonly #emitter: Emitter;
+  /** By place in the graph. */
   readonly #blocks: readonly Block[];
-  /** Locals that stay for the function, by register, and those of the block that is being emitted. */
-  readonly #locals = new Map<number, number>();
-  readonly #blockLocals = new Map<number, number>();
-  readonly #specials = new Map<SpecialName, number>();
-  readonly #specialOrder: SpecialName[] = [];
-  /** Registers computed before the loop over threads, and those at the head of each thread's turn. */
-  readonly #hoisted: number[] = [];
-  readonly #recomputed: number[] = [];
-  /** Places in the graph by block of the kernel. */
   readonly #places: ReadonlyMap<number, number>;
-  readonly #written = new Set<number>();
-  readonly #read = new Set<number>();
-  readonly #thread: number;
+  readonly #loopCosts = new Map<number, number>();
   readonly #fuel: number;
+  /** Cuts that a thread came to, a bit each; and lanes that came to a warp-wide one. */
   #seen: number | undefined;
   #arrived: number | undefined;
-  #save: { base: number; place4: number; place8: number } | undefined;
+  #save: { readonly base: number; readonly place4: number; readonly place8: number } | undefined;
   #threadEnd: Label | undefined;
 
   constructor(code: Code, region: Region, context: RegionContext) {
@@ -82,49 +75,25 @@ class RegionEmitter implements Frame {
     this.#places = new Map(
       region.blocks.map((block, node) => [block, region.graph.placeOf[node] ?? 0] as const),
     );
-    this.#thread = code.local("i32");
+    this.#registers = new RegionRegisters(region, context);
+    this.#frame = new RegionFrame(code, context, this.#registers);
     this.#fuel = code.local("i32");
-    this.#emitter = new Emitter(code, context.facts, context.parts, this);
-    this.#noteRegisters();
-  }
-
-  read(register: number): void {
-    this.#code.get(this.#localOf(register));
-  }
-
-  write(register: number): void {
-    this.#code.set(this.#localOf(register));
-  }
-
-  special(name: SpecialName): number {
-    if (name === "thread") return this.#thread;
-    const known = this.#specials.get(name);
-    if (known !== undefined) return known;
-    const { block } = this.#context.facts;
-    if (name === "tid.x" && block.y === 1 && block.z === 1) return this.#thread;
-    const local = this.#code.local(isNarrowSpecial(name) ? "i32" : "i64");
-    this.#specials.set(name, local);
-    this.#specialOrder.push(name);
-    return local;
+    this.#emitter = new Emitter(code, context.facts, context.parts, this.#frame);
   }
 
   emit(): void {
     const code = this.#code;
-    const { parts, plan } = this.#context;
-    const hasCuts = plan.cuts.length > 0;
+    const { thread } = this.#frame;
+    const hasCuts = this.#context.plan.cuts.length > 0;
     if (hasCuts) this.#prepareSaving();
     const functionHead = code.mark();
     code.get(0);
-    code.set(this.#thread);
-    const cost = this.#threadCost();
-    const isLoopFree = this.#region.graph.headers.size === 0;
-    const group = plan.warpCutCount > 0 ? 32 : this.#context.facts.threads;
-    const chargesAtOnce = isLoopFree && cost * group <= CHARGE_AT_ONCE_MAX;
-    if (chargesAtOnce) this.#charge(Math.max(1, cost * group));
+    code.set(thread);
+    const chargePerThread = this.#chargeAtOnce();
     const loop = code.loop();
     const threadEnd = code.block();
     this.#threadEnd = threadEnd;
-    if (!chargesAtOnce) this.#charge(Math.max(1, cost));
+    if (chargePerThread !== undefined) this.#charge(chargePerThread);
     if (hasCuts) this.#skipOthers(threadEnd);
     const threadHead = code.mark();
     emitStructured(code, this.#region.graph, {
@@ -132,26 +101,33 @@ class RegionEmitter implements Frame {
       loopHead: (header) => this.#charge(this.#loopCosts.get(header) ?? 1),
     });
     code.end();
-    code.get(this.#thread);
+    code.get(thread);
     code.i32(1);
     code.op("i32Add");
-    code.tee(this.#thread);
+    code.tee(thread);
     code.get(1);
     code.op("i32LtU");
     code.brIf(loop);
     code.end();
     code.get(this.#fuel);
-    code.globalSet(parts.globals.fuel);
+    code.globalSet(this.#context.parts.globals.fuel);
     this.#answer();
     const heads = this.#heads();
     code.insert(threadHead, heads.thread);
     code.insert(functionHead, heads.function);
   }
 
-  /** Loop bodies' costs, by header. */
-  readonly #loopCosts = new Map<number, number>();
+  /** Charges all threads before they run if that is little. @returns what each must be charged otherwise */
+  #chargeAtOnce(): number | undefined {
+    const { plan, facts } = this.#context;
+    const cost = Math.max(1, this.#threadCost());
+    const all = cost * (plan.warpCutCount > 0 ? 32 : facts.threads);
+    if (this.#region.graph.headers.size > 0 || all > CHARGE_AT_ONCE_MAX) return cost;
+    this.#charge(all);
+    return undefined;
+  }
 
-  /** Instructions outside of loops; fills in those of the loops. */
+  /** Instructions outside of loops; notes those of each loop. */
   #threadCost(): number {
     const inLoop = new Set<number>();
     const costOf = (place: number): number => (this.#blocks[place]?.instructions.length ?? 0) + 1;
@@ -177,110 +153,16 @@ class RegionEmitter implements Frame {
     code.end();
   }
 
-  /** Which registers the region reads and writes, and which of them are had without being saved. */
-  #noteRegisters(): void {
-    const { constants } = this.#context;
-    const hoisted = new Set<number>();
-    const recomputed = new Set<number>();
-    const need = (register: number): void => {
-      const constant = constants.get(register);
-      if (constant === undefined || hoisted.has(register) || recomputed.has(register)) return;
-      for (const use of constant.instruction.uses) need(use);
-      // Sets keep the order in which they were filled: operands first.
-      if (constant.isUniform) hoisted.add(register);
-      else recomputed.add(register);
-    };
-    const defined = new Set<number>();
-    for (const { instructions, terminator } of this.#blocks) {
-      for (const { uses, defs } of instructions) {
-        for (const use of uses) this.#read.add(use);
-        for (const def of defs) this.#written.add(def);
-        for (const def of defs) defined.add(def);
-      }
-      for (const use of terminatorUses(terminator)) this.#read.add(use);
-    }
-    const entry = this.#context.liveness.liveIn[this.#region.blocks[0] ?? 0];
-    for (const register of this.#read) {
-      const constant = constants.get(register);
-      if (constant === undefined) continue;
-      // A varying one that the region itself computes before it reads it stays where it is.
-      if (constant.isUniform || !defined.has(register) || entry?.has(register) === true) need(register);
-    }
-    for (const register of recomputed) if (defined.has(register)) this.#early.add(register);
-    this.#hoisted.push(...hoisted);
-    this.#recomputed.push(...recomputed);
-  }
-
-  /** Computed at the head although the region has their instruction: something at the head needs them. */
-  readonly #early = new Set<number>();
-
-  #localOf(register: number): number {
-    const known = this.#locals.get(register) ?? this.#blockLocals.get(register);
-    if (known !== undefined) return known;
-    const storage = this.#storageOf(register);
-    const staysInBlock = (this.#context.liveness.universe.places[register] ?? -1) < 0 &&
-      !this.#isHoisted(register);
-    const local = staysInBlock && this.#isInBlock ? this.#code.temp(storage) : this.#code.local(storage);
-    if (staysInBlock && this.#isInBlock) this.#blockLocals.set(register, local);
-    else this.#locals.set(register, local);
-    return local;
-  }
-
-  #isInBlock = false;
-
-  #isHoisted(register: number): boolean {
-    const constant = this.#context.constants.get(register);
-    return constant !== undefined && (constant.isUniform || this.#early.has(register) ||
-      this.#recomputed.includes(register));
-  }
-
-  #storageOf(register: number): ValueName {
-    return storageOf(this.#context.facts.kernel.registers[register] ?? "b32");
-  }
-
   #block(place: number, go: (to: number) => void): void {
     const block = this.#blocks[place];
     if (block === undefined) throw new Error("Invariant: the graph's places are the region's blocks");
-    const lastUse = this.#lastUses(block);
-    this.#isInBlock = true;
+    this.#frame.enterBlock(block);
     block.instructions.forEach((instruction, index) => {
-      const [def] = instruction.defs;
-      const constant = def === undefined ? undefined : this.#context.constants.get(def);
-      const isDone = constant?.instruction === instruction && def !== undefined &&
-        (constant.isUniform || this.#early.has(def));
-      if (!isDone) this.#instruction(instruction);
-      this.#releaseAt(lastUse, index);
+      if (!this.#registers.isDone(instruction)) this.#instruction(instruction);
+      this.#frame.passInstruction(index);
     });
     this.#terminator(block, go);
-    for (const [register, local] of this.#blockLocals) this.#code.release(this.#storageOf(register), local);
-    this.#blockLocals.clear();
-    this.#isInBlock = false;
-  }
-
-  /** Registers by the index of the instruction that touches them last; what the terminator needs stays. */
-  #lastUses(block: Block): ReadonlyMap<number, readonly number[]> {
-    const last = new Map<number, number>();
-    block.instructions.forEach(({ uses, defs }, index) => {
-      for (const register of uses) last.set(register, index);
-      for (const register of defs) last.set(register, index);
-    });
-    for (const register of terminatorUses(block.terminator)) last.delete(register);
-    const byIndex = new Map<number, number[]>();
-    for (const [register, index] of last) {
-      const list = byIndex.get(index);
-      if (list === undefined) byIndex.set(index, [register]);
-      else list.push(register);
-    }
-    return byIndex;
-  }
-
-  #releaseAt(lastUse: ReadonlyMap<number, readonly number[]>, index: number): void {
-    for (const register of lastUse.get(index) ?? []) {
-      const local = this.#blockLocals.get(register);
-      if (local === undefined) continue;
-      this.#code.release(this.#storageOf(register), local);
-      this.#blockLocals.delete(register);
-    }
+    this.#frame.leaveBlock();
   }
 
   #instruction(instruction: Instruction): void {
@@ -295,7 +177,7 @@ class RegionEmitter implements Frame {
   }
 
   #pushPredicate({ register, isNegated }: { register: number; isNegated: boolean }): void {
-    this.read(register);
+    this.#frame.read(register);
     if (isNegated) this.#code.op("i32Eqz");
   }
 
@@ -382,47 +264,32 @@ class RegionEmitter implements Frame {
     const cut = plan.cutOfBlock.get(blockIndex);
     const save = this.#save;
     if (cut === undefined || save === undefined) throw new Error("Invariant: a cut is planned");
-    for (const register of this.#savedAt(cut)) {
-      const storage = this.#storageOf(register);
-      const place = saved.bytesOf(register) === 8 ? save.place8 : save.place4;
-      code.get(place);
-      this.read(register);
-      code.memory(`${storage}Store` as MemoryOpName, saved.offsetOf(register));
+    for (const register of this.#registers.savedAt(cut)) {
+      code.get(saved.bytesOf(register) === 8 ? save.place8 : save.place4);
+      this.#frame.read(register);
+      code.memory(`${saved.storageOf(register)}Store` as MemoryOpName, saved.offsetOf(register));
     }
     this.#storeState(cut.id + 1);
-    const index = Math.min(this.#region.cuts.indexOf(cut), 30);
+    this.#noteArrival(cut);
+    this.#leave();
+  }
+
+  #noteArrival(cut: Cut): void {
+    const code = this.#code;
+    const index = Math.min(this.#region.cuts.indexOf(cut), LAST_CUT_BIT);
     if (this.#seen !== undefined) {
       code.get(this.#seen);
       code.i32(1 << index);
       code.op("i32Or");
       code.set(this.#seen);
     }
-    if (cut.isWarp && this.#arrived !== undefined) {
-      code.get(this.#arrived);
-      code.i32(1);
-      code.get(this.#thread);
-      // A shift takes its amount modulo 32: the lane.
-      code.op("i32Shl", "i32Or");
-      code.set(this.#arrived);
-    }
-    this.#leave();
-  }
-
-  /** Registers that this region may have changed and that are read behind the cut or by it. */
-  #savedAt(cut: Cut): number[] {
-    const { liveness, cfg, constants } = this.#context;
-    const to = cfg.blocks[cut.block]?.successors[0] ?? 0;
-    const live = new Set<number>(liveness.liveIn[to] ?? []);
-    for (const def of cut.instruction.defs) live.delete(def);
-    const needed = new Set<number>();
-    for (const register of live) {
-      if (this.#written.has(register) && !constants.has(register)) needed.add(register);
-    }
-    // What the gathered instruction reads must lie in memory even if it could be computed again.
-    for (const use of cut.instruction.uses) {
-      if (this.#written.has(use) || constants.has(use)) needed.add(use);
-    }
-    return [...needed];
+    if (!cut.isWarp || this.#arrived === undefined) return;
+    code.get(this.#arrived);
+    code.i32(1);
+    code.get(this.#frame.thread);
+    // A shift takes its amount modulo 32: the lane.
+    code.op("i32Shl", "i32Or");
+    code.set(this.#arrived);
   }
 
   #prepareSaving(): void {
@@ -438,7 +305,7 @@ class RegionEmitter implements Frame {
     const save = this.#save;
     if (save === undefined) return;
     code.get(save.base);
-    code.get(this.#thread);
+    code.get(this.#frame.thread);
     code.op("i64ExtendI32U");
     code.tee(save.place8);
     code.i64(2n);
@@ -456,80 +323,36 @@ class RegionEmitter implements Frame {
   }
 
   /** What comes before the loop over threads and at the head of each turn; known once the body is emitted. */
-  #heads(): { function: Uint8Array; thread: Uint8Array } {
+  #heads(): { readonly function: Uint8Array; readonly thread: Uint8Array } {
     const code = this.#code;
-    const { constants } = this.#context;
+    const { constants, parts } = this.#context;
     const compute = (register: number): void => {
       const instruction = constants.get(register)?.instruction;
       if (instruction !== undefined) this.#instruction(instruction);
     };
-    const loads = code.capture(() => this.#loadSaved());
-    const recomputed = code.capture(() => this.#recomputed.forEach(compute));
-    const hoisted = code.capture(() => this.#hoisted.forEach(compute));
-    const perThread = this.#specialOrder.filter(isPerThread);
-    const thread = code.capture(() => perThread.forEach((name) => this.#computeSpecial(name)));
+    // What is computed may ask for special values; those are emitted in front of it, and so captured after it.
+    const loads = code.capture(() => this.#registers.loaded().forEach((register) => this.#load(register)));
+    const recomputed = code.capture(() => this.#registers.recomputed.forEach(compute));
+    const hoisted = code.capture(() => this.#registers.hoisted.forEach(compute));
+    const ofThread = code.capture(() => this.#frame.computeSpecials("thread"));
     const before = code.capture(() => {
-      const save = this.#save;
-      if (save !== undefined) {
-        code.globalGet(this.#context.parts.globals.saveBase);
-        code.set(save.base);
+      if (this.#save !== undefined) {
+        code.globalGet(parts.globals.saveBase);
+        code.set(this.#save.base);
       }
-      code.globalGet(this.#context.parts.globals.fuel);
+      code.globalGet(parts.globals.fuel);
       code.set(this.#fuel);
-      for (const name of this.#specialOrder) if (!isPerThread(name)) this.#computeSpecial(name);
+      this.#frame.computeSpecials("function");
     });
-    return { function: join(before, hoisted), thread: join(thread, loads, recomputed) };
+    return { function: join(before, hoisted), thread: join(ofThread, loads, recomputed) };
   }
 
-  #computeSpecial(name: SpecialName): void {
-    const code = this.#code;
-    const { parts, facts } = this.#context;
-    const local = this.#specials.get(name);
-    if (local === undefined || name === "thread") return;
-    const { x, y } = facts.block;
-    switch (name) {
-      case "tid.x":
-        code.get(this.#thread);
-        code.i32(x);
-        code.op("i32RemU");
-        break;
-      case "tid.y":
-        code.get(this.#thread);
-        code.i32(x);
-        code.op("i32DivU");
-        if (facts.block.z === 1) break;
-        code.i32(y);
-        code.op("i32RemU");
-        break;
-      case "tid.z":
-        code.get(this.#thread);
-        code.i32(x * y);
-        code.op("i32DivU");
-        break;
-      case "localBase":
-        code.globalGet(parts.globals.localBase);
-        code.get(this.#thread);
-        code.op("i64ExtendI32U");
-        code.i64(BigInt(facts.kernel.localBytes));
-        code.op("i64Mul", "i64Add");
-        break;
-      default:
-        code.globalGet(parts.globals[name]);
-    }
-    code.set(local);
-  }
-
-  #loadSaved(): void {
-    const code = this.#code;
-    const { liveness, constants, saved } = this.#context;
-    const save = this.#save;
-    if (save === undefined || this.#region.index === 0) return;
-    for (const register of liveness.liveIn[this.#region.blocks[0] ?? 0] ?? []) {
-      if (constants.has(register) || !(this.#read.has(register) || this.#written.has(register))) continue;
-      code.get(saved.bytesOf(register) === 8 ? save.place8 : save.place4);
-      code.memory(`${this.#storageOf(register)}Load` as MemoryOpName, saved.offsetOf(register));
-      this.write(register);
-    }
+  #load(register: number): void {
+    const { saved } = this.#context;
+    if (this.#save === undefined) return;
+    this.#code.get(saved.bytesOf(register) === 8 ? this.#save.place8 : this.#save.place4);
+    this.#code.memory(`${saved.storageOf(register)}Load` as MemoryOpName, saved.offsetOf(register));
+    this.#frame.write(register);
   }
 
   /** The state that all threads are in. */
@@ -543,7 +366,7 @@ class RegionEmitter implements Frame {
     }
     const seen = this.#seen;
     if (seen === undefined) return code.i32(EXITED);
-    // Nobody waits; or all at one cut, whose bit says which; cuts beyond the 30th share a bit.
+    // Nobody waits; or all at one cut, whose bit says which; the last bit is shared by all beyond.
     const answer = code.local("i32");
     code.i32(EXITED);
     code.set(answer);
@@ -551,7 +374,7 @@ class RegionEmitter implements Frame {
     code.if();
     code.i32(MIXED);
     code.set(answer);
-    cuts.slice(0, cuts.length > 31 ? 30 : 31).forEach((cut, index) => {
+    cuts.slice(0, cuts.length > LAST_CUT_BIT + 1 ? LAST_CUT_BIT : LAST_CUT_BIT + 1).forEach((cut, index) => {
       code.i32(cut.id + 1);
       code.get(answer);
       code.get(seen);
@@ -562,14 +385,6 @@ class RegionEmitter implements Frame {
     code.end();
     code.get(answer);
   }
-}
-
-function isNarrowSpecial(name: SpecialName): boolean {
-  return !name.endsWith("Base");
-}
-
-function isPerThread(name: SpecialName): boolean {
-  return name.startsWith("tid.") || name === "localBase";
 }
 
 function join(...parts: readonly Uint8Array[]): Uint8Array {

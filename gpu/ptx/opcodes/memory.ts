@@ -6,10 +6,11 @@
  */
 import type { PtxOperand, PtxType } from "../ast.ts";
 import { bytesOf } from "../ast.ts";
-import { DEVICE_BASE, isWide } from "../emitter.ts";
+import { DEVICE_BASE } from "../emitter.ts";
 import type { Emitter } from "../emitter.ts";
 import { storageOf } from "../ir.ts";
 import type { Instruction } from "../ir.ts";
+import { isWide } from "../specials.ts";
 import type { MemoryOpName } from "../wasm/opcode.ts";
 import { isPointer, operandAt, typeAt } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";
