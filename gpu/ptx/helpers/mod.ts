@@ -7,12 +7,14 @@
 import type { ModuleParts } from "../module_parts.ts";
 import type { Code } from "../wasm/code.ts";
 import type { ValueName } from "../wasm/opcode.ts";
+import { APPROXIMATE_HELPERS } from "./approximate.ts";
 import { EXACT_DOUBLE_HELPERS } from "./exact_double.ts";
 import { BIT_HELPERS } from "./bits.ts";
 import { FUSED_HELPERS } from "./fused.ts";
 import { HALF_HELPERS } from "./half.ts";
 import { INTEGER_HELPERS } from "./integer.ts";
 import { ROUNDING_HELPERS } from "./rounding.ts";
+import { SINE_HELPERS } from "./sine.ts";
 
 /** A helper function. */
 export interface Helper {
@@ -30,6 +32,8 @@ export const HELPERS = {
   ...FUSED_HELPERS,
   ...EXACT_DOUBLE_HELPERS,
   ...HALF_HELPERS,
+  ...APPROXIMATE_HELPERS,
+  ...SINE_HELPERS,
 } as const satisfies Record<string, Helper>;
 
 /** The name of a helper. */

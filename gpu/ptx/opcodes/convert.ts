@@ -13,7 +13,6 @@ import type { Value } from "../helpers/formula.ts";
 import { storageOf } from "../ir.ts";
 import type { Instruction } from "../ir.ts";
 import { emitFromFloat, emitToFloat, emitToPair, emitToTf32 } from "./convert_float.ts";
-import { isFloat } from "./float.ts";
 import { isHalf, isPair } from "./half.ts";
 import { isInteger, operandAt, typeAt } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";

@@ -40,10 +40,10 @@ export function narrow(f: Formula, name: HalfName, value: Value): Value {
   return f.call(name === "f16" ? "f32ToF16" : "f32ToBf16", value);
 }
 
-/** A half of f16 with subnormals turned into zeros of their sign. */
-export function flushHalf(f: Formula, value: Value): Value {
+/** A half with subnormals turned into zeros of their sign. */
+export function flushSubnormal(f: Formula, name: HalfName, value: Value): Value {
   const half = f.let(value);
-  return half.and(0x7c00).select(half, half.and(0x8000));
+  return half.and(name === "f16" ? 0x7c00 : 0x7f80).select(half, half.and(0x8000));
 }
 
 /** The halves of an operand: one, or the lower and the upper; flushed if the instruction says so. */
@@ -58,7 +58,7 @@ export function halvesOf(
     ? pairOf(f, f.let(f.value("i32", () => e.push(operand, type))))
     : [f.value("i32", () => e.pushInt(operand, "b16"))];
   const isFlushed = i.modifiers.includes("ftz") && halfName(type) === "f16";
-  return isFlushed ? parts.map((half) => f.let(flushHalf(f, half))) : parts;
+  return isFlushed ? parts.map((half) => f.let(flushSubnormal(f, "f16", half))) : parts;
 }
 
 function pairOf(f: Formula, both: Value): readonly Value[] {
@@ -72,11 +72,11 @@ function finishHalf(f: Formula, i: Instruction, name: HalfName, value: Value): V
   // Negative numbers become zero; a NaN stays one.
   if (i.modifiers.includes("relu")) wide = wide.max(0);
   const half = narrow(f, name, wide);
-  return i.modifiers.includes("ftz") && name === "f16" ? flushHalf(f, half) : half;
+  return i.modifiers.includes("ftz") && name === "f16" ? flushSubnormal(f, name, half) : half;
 }
 
 /** Emits an operation half by half: `compute` makes the result's bits from those of the operands. */
-function emitByHalves(
+export function emitByHalves(
   e: Emitter,
   i: Instruction,
   compute: (f: Formula, name: HalfName, halves: readonly Value[]) => Value,

@@ -5,6 +5,7 @@
  * is refused at load.
  */
 import type { PtxInstruction } from "../ast.ts";
+import { APPROXIMATE_ROWS } from "./approximate.ts";
 import { ARITHMETIC_ROWS } from "./arithmetic.ts";
 import { ASYNC_COPY_ROWS } from "./async_copy.ts";
 import { ATOMIC_ROWS } from "./atomic.ts";
@@ -22,6 +23,7 @@ import { WARP_ROWS } from "./warp.ts";
 export const OPCODE_ROWS: readonly OpcodeRow[] = [
   ...ARITHMETIC_ROWS,
   ...FLOAT_ROWS,
+  ...APPROXIMATE_ROWS,
   ...COMPARE_ROWS,
   ...CONVERT_ROWS,
   ...MEMORY_ROWS,
