@@ -36,9 +36,10 @@ export class CpuDevice implements GpuDevice {
   readonly crew: Crew | undefined;
 
   constructor({ threads = 1, programsMax = 64, programBytesMax = 64 * 2 ** 20 }: CpuDeviceOptions) {
-    this.programs = new Programs(programsMax, programBytesMax);
     this.isFused = isMultiplyAddFused();
     this.crew = threads > 1 ? new Crew(Math.min(threads, THREADS_MAX) - 1) : undefined;
+    const traits = { isFused: this.isFused, isShared: this.crew !== undefined };
+    this.programs = new Programs(traits, programsMax, programBytesMax);
     this.info = {
       kind: "cpu",
       index: 0,

@@ -7,10 +7,9 @@
 import type { GpuModule, KernelInfo } from "../device.ts";
 import { DEVICE_BASE } from "../ptx/emitter.ts";
 import { RUN_EXPORT } from "../ptx/compile.ts";
-import type { CompileOptions } from "../ptx/compile.ts";
 import { IMPORT } from "../ptx/module_parts.ts";
 import type { DeviceMemory } from "./memory.ts";
-import type { KernelCode, Program } from "./program.ts";
+import type { CodeShape, KernelCode, Program } from "./program.ts";
 
 /** What instances import besides memory and image. */
 export interface KernelImports {
@@ -112,8 +111,8 @@ export class CpuModule implements GpuModule {
   }
 
   /** The kernel for a shape, ready to run. */
-  instance(name: string, options: CompileOptions, imports: KernelImports): KernelInstance {
-    const code = this.program.code(name, options);
+  instance(name: string, shape: CodeShape, imports: KernelImports): KernelInstance {
+    const code = this.program.code(name, shape);
     const known = this.#instances.get(code);
     if (known !== undefined) return known;
     const { exports } = new WebAssembly.Instance(code.module, { k: this.importsOf(imports) });

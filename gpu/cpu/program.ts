@@ -1,14 +1,15 @@
 /**
  * Program: one PTX text, parsed and linked, with its kernels prepared and compiled as they are asked for.
  *
- * Owns what contexts may share: it holds code and no data. Kernels are compiled for a block shape, whether the
- * memory is shared and whether parameters are aligned, at the first launch that needs it. Invariant: a kernel
- * that `info` describes can be launched with every shape that it allows.
+ * Owns what contexts may share: it holds code and no data. Kernels are compiled for a block shape and for whether
+ * parameters are aligned, at the first launch that needs it, and once when they are first asked for. Invariant: a
+ * kernel that `info` describes can be launched with every shape that it allows.
  */
 import type { KernelInfo } from "../device.ts";
 import { GpuError } from "../gpu_error.ts";
 import { compileKernel, prepareKernel } from "../ptx/compile.ts";
-import type { CompiledKernel, CompileOptions, PreparedKernel } from "../ptx/compile.ts";
+import type { CompiledKernel, PreparedKernel } from "../ptx/compile.ts";
+import type { BlockShape } from "../ptx/facts.ts";
 import { linkModule } from "../ptx/link.ts";
 import type { LinkedModule } from "../ptx/link.ts";
 import { parsePtx } from "../ptx/parser.ts";
@@ -23,6 +24,21 @@ export interface KernelCode extends CompiledKernel {
 const VARIANTS_MAX = 32;
 const THREADS_MAX = 1024;
 
+/** Of a host and a device, what code depends on. */
+export interface CodeTraits {
+  readonly isShared: boolean;
+  readonly isFused: boolean;
+}
+
+/** What a launch asks code for. */
+export interface CodeShape {
+  readonly block: BlockShape;
+  readonly areParamsAligned: boolean;
+}
+
+/** A block shape that is compiled for at load, so that whatever cannot be compiled is refused there. */
+const TRIAL_THREADS = 256;
+
 /** A loaded PTX text. */
 export class Program {
   readonly linked: LinkedModule;
@@ -31,8 +47,11 @@ export class Program {
   readonly #infos = new Map<string, KernelInfo>();
   readonly #variants = new Map<string, KernelCode>();
 
+  readonly #traits: CodeTraits;
+
   /** @throws GpuError INVALID_PTX with the log */
-  constructor(ptx: Uint8Array) {
+  constructor(ptx: Uint8Array, traits: CodeTraits) {
+    this.#traits = traits;
     let text: string;
     try {
       text = new TextDecoder("utf-8", { fatal: true }).decode(ptx);
@@ -54,17 +73,19 @@ export class Program {
     if (known !== undefined) return known;
     if (!this.names.includes(name)) return undefined;
     const info = describe(this.#prepare(name));
+    const block = info.requiredBlock ?? { x: Math.min(TRIAL_THREADS, info.threadsPerBlockMax), y: 1, z: 1 };
+    refusing(() => this.code(name, { block, areParamsAligned: true }));
     this.#infos.set(name, info);
     return info;
   }
 
   /** The code of a kernel for a shape. */
-  code(name: string, options: CompileOptions): KernelCode {
-    const { x, y, z } = options.block;
-    const key = `${name} ${x} ${y} ${z} ${options.isShared} ${options.areParamsAligned}`;
+  code(name: string, shape: CodeShape): KernelCode {
+    const { x, y, z } = shape.block;
+    const key = `${name} ${x} ${y} ${z} ${shape.areParamsAligned}`;
     const known = this.#variants.get(key);
     if (known !== undefined) return known;
-    const compiled = compileKernel(this.#prepare(name), options);
+    const compiled = compileKernel(this.#prepare(name), { ...shape, ...this.#traits });
     const code = { ...compiled, module: new WebAssembly.Module(compiled.bytes) };
     const [oldest] = this.#variants.keys();
     if (this.#variants.size >= VARIANTS_MAX && oldest !== undefined) this.#variants.delete(oldest);

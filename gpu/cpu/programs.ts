@@ -7,6 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import { Program } from "./program.ts";
+import type { CodeTraits } from "./program.ts";
 
 /** Programs of a device. */
 export class Programs {
@@ -15,7 +16,10 @@ export class Programs {
   readonly #ptxBytesMax: number;
   #bytes = 0;
 
-  constructor(programsMax: number, ptxBytesMax: number) {
+  readonly #traits: CodeTraits;
+
+  constructor(traits: CodeTraits, programsMax: number, ptxBytesMax: number) {
+    this.#traits = traits;
     this.#programsMax = programsMax;
     this.#ptxBytesMax = ptxBytesMax;
   }
@@ -33,7 +37,7 @@ export class Programs {
       this.#byDigest.set(digest, known);
       return known.program;
     }
-    const program = new Program(ptx);
+    const program = new Program(ptx, this.#traits);
     this.#byDigest.set(digest, { program, bytes: ptx.length });
     this.#bytes += ptx.length;
     for (const [oldest, { bytes }] of this.#byDigest) {

@@ -30,7 +30,6 @@ const BOOKING_MS = 10;
 
 /** What a runner needs of its device. */
 export interface RunnerDevice {
-  readonly isFused: boolean;
   readonly crew: Crew | undefined;
 }
 
@@ -68,8 +67,6 @@ export class KernelRunner implements Disposable {
     const { kernel, block, grid } = launch;
     const instance = module.instance(kernel.name, {
       block,
-      isShared: this.#device.crew !== undefined,
-      isFused: this.#device.isFused,
       areParamsAligned: arePointersAligned(launch),
     }, this.#imports);
     const fuel = await this.#options.pacer.tick(0);

@@ -16,7 +16,7 @@ import {
   pushBarrierId,
   pushBarrierPredicate,
 } from "./opcodes/barrier.ts";
-import { EXITED } from "./region_emitter.ts";
+import { EXITED } from "./region_context.ts";
 import type { Cut } from "./regions.ts";
 import { BARRIER_COUNT } from "./saved.ts";
 import { beginOverStates } from "./thread_states.ts";

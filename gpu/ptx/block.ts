@@ -8,7 +8,7 @@ import type { BarrierResolver } from "./barriers.ts";
 import { groupSize } from "./driver.ts";
 import type { DriverParts } from "./driver.ts";
 import { isPlainBarrier } from "./opcodes/barrier.ts";
-import { EXITED, MIXED } from "./region_emitter.ts";
+import { EXITED, MIXED } from "./region_context.ts";
 import { beginOverStates } from "./thread_states.ts";
 
 /**

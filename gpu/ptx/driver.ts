@@ -10,8 +10,8 @@ import { emitBlockLoop } from "./block.ts";
 import { Exchange } from "./exchange.ts";
 import { Gatherer } from "./gather.ts";
 import { RECORD } from "./launch_record.ts";
-import { MIXED } from "./region_emitter.ts";
-import type { RegionContext } from "./region_emitter.ts";
+import { MIXED } from "./region_context.ts";
+import type { RegionContext } from "./region_context.ts";
 import type { Code } from "./wasm/code.ts";
 import type { ModuleWriter } from "./wasm/module_writer.ts";
 

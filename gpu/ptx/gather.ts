@@ -9,7 +9,7 @@
 import { emitSwitch } from "./driver.ts";
 import type { DriverParts } from "./driver.ts";
 import { Exchange } from "./exchange.ts";
-import { EXITED } from "./region_emitter.ts";
+import { EXITED } from "./region_context.ts";
 import { beginOverStates } from "./thread_states.ts";
 
 /** Emits how warps are gathered. */

@@ -4,37 +4,21 @@
  * Owns the loop over threads, loads at the entry, saves at a cut and the fuel that loops are charged. Function: (first thread, end) -> the state that all threads that still live
  * are in, or EXITED if none is, or MIXED. Invariant: a thread's saved registers are complete whenever it waits.
  */
-import type { Block, Cfg, Terminator } from "./cfg.ts";
+import type { Block, Terminator } from "./cfg.ts";
 import { EXIT } from "./cfg.ts";
-import type { ThreadConstant } from "./thread_constants.ts";
 import { Emitter } from "./emitter.ts";
-import type { KernelFacts } from "./facts.ts";
 import type { Instruction } from "./ir.ts";
-import type { Liveness } from "./liveness.ts";
-import type { ModuleParts } from "./module_parts.ts";
+import { nameOf } from "./opcodes/row.ts";
+import { PtxError } from "./ptx_error.ts";
+import { concatBytes } from "./wasm/byte_sink.ts";
+import { EXITED, MIXED } from "./region_context.ts";
+import type { RegionContext } from "./region_context.ts";
 import { RegionFrame } from "./region_frame.ts";
 import { RegionRegisters } from "./region_registers.ts";
-import type { Cut, Region, RegionPlan } from "./regions.ts";
-import type { SavedLayout } from "./saved.ts";
+import type { Cut, Region } from "./regions.ts";
 import { emitStructured, loopBodies } from "./structure.ts";
 import type { Code, Label } from "./wasm/code.ts";
 import type { MemoryOpName } from "./wasm/opcode.ts";
-
-/** State of a thread that has ended, and answer of a region whose threads all have. */
-export const EXITED = -1;
-/** Answer of a region whose threads are in different states. */
-export const MIXED = -2;
-
-/** What all regions of a kernel share. */
-export interface RegionContext {
-  readonly cfg: Cfg;
-  readonly facts: KernelFacts;
-  readonly parts: ModuleParts;
-  readonly saved: SavedLayout;
-  readonly plan: RegionPlan;
-  readonly liveness: Liveness;
-  readonly constants: ReadonlyMap<number, ThreadConstant>;
-}
 
 /** Fuel that one call may use before it asks; more is charged thread by thread. */
 const CHARGE_AT_ONCE_MAX = 200_000;
@@ -169,11 +153,16 @@ class RegionEmitter {
     const code = this.#code;
     const { guard, row } = instruction;
     if (row.scalar === undefined) throw new Error(`Invariant: ${row.name} can be emitted`);
-    if (guard === undefined) return row.scalar(this.#emitter, instruction);
-    this.#pushPredicate(guard);
-    code.if();
-    row.scalar(this.#emitter, instruction);
-    code.end();
+    if (guard !== undefined) {
+      this.#pushPredicate(guard);
+      code.if();
+    }
+    try {
+      row.scalar(this.#emitter, instruction);
+    } catch (error) {
+      throw atLine(error, instruction);
+    }
+    if (guard !== undefined) code.end();
   }
 
   #pushPredicate({ register, isNegated }: { register: number; isNegated: boolean }): void {
@@ -344,7 +333,7 @@ class RegionEmitter {
       code.set(this.#fuel);
       this.#frame.computeSpecials("function");
     });
-    return { function: join(before, hoisted), thread: join(ofThread, loads, recomputed) };
+    return { function: concatBytes(before, hoisted), thread: concatBytes(ofThread, loads, recomputed) };
   }
 
   #load(register: number): void {
@@ -387,12 +376,8 @@ class RegionEmitter {
   }
 }
 
-function join(...parts: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
+/** Operands do not know where they stand. */
+function atLine(error: unknown, instruction: Instruction): unknown {
+  if (!(error instanceof PtxError) || error.line > 0) return error;
+  return new PtxError(instruction.line, error.kind, `${nameOf(instruction)}: ${error.message}`);
 }

@@ -10,7 +10,7 @@ import type { Block } from "./cfg.ts";
 import type { Frame, SpecialName } from "./emitter.ts";
 import { storageOf } from "./ir.ts";
 import { terminatorUses } from "./liveness.ts";
-import type { RegionContext } from "./region_emitter.ts";
+import type { RegionContext } from "./region_context.ts";
 import type { RegionRegisters } from "./region_registers.ts";
 import type { Code } from "./wasm/code.ts";
 import type { ValueName } from "./wasm/opcode.ts";

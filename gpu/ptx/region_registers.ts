@@ -7,7 +7,7 @@
  */
 import type { Instruction } from "./ir.ts";
 import { terminatorUses } from "./liveness.ts";
-import type { RegionContext } from "./region_emitter.ts";
+import type { RegionContext } from "./region_context.ts";
 import type { Cut, Region } from "./regions.ts";
 
 /** The registers of one region. */

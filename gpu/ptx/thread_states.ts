@@ -6,7 +6,7 @@
  * never marked.
  */
 import type { DriverParts } from "./driver.ts";
-import { EXITED, MIXED } from "./region_emitter.ts";
+import { EXITED, MIXED } from "./region_context.ts";
 import type { Code, Label } from "./wasm/code.ts";
 import type { ValueName } from "./wasm/opcode.ts";
 

@@ -156,6 +156,12 @@ export class Code {
     for (let lane = 0; lane < 4; lane++) this.#sink.fixed32((lanes[lane] ?? 0) >>> 0);
   }
 
+  /** Sixteen bytes out of the 32 of two vectors (0 to 15 are the first's). */
+  shuffle8(bytes: readonly number[]): void {
+    this.#opcode(0xfd0d);
+    for (let byte = 0; byte < 16; byte++) this.#sink.byte(bytes[byte] ?? 0);
+  }
+
   /** Four lanes of 32 bits out of the eight of two vectors (0 to 3 are the first's). */
   shuffle32(lanes: readonly number[]): void {
     this.#opcode(0xfd0d);
