@@ -150,6 +150,8 @@ Deno.test("interpreter: carry chains and bit instructions", () => {
     ["setp.neu.f32 %p1, %f2, %f3;", "p1", { f2: f(NaN), f3: f(1) }, 1],
     ["setp.lo.or.u32 %p1|%p2, %r2, %r3, !%p3;", "p2", { r2: 1, r3: 2, p3: 1 }, 0],
     ["not.pred %p1, %p2;", "p1", { p2: 0 }, 1],
+    ["setp.eq.ftz.f16 %p1, %h2, %h3;", "p1", { h2: 1, h3: 0x8000 }, 1],
+    ["setp.eq.f16 %p1, %h2, %h3;", "p1", { h2: 1, h3: 0x8000 }, 0],
   ]);
 });
 

@@ -18,7 +18,11 @@ export interface GeneratedFunction {
 
 const SIGNATURE = "(.param .b32 result) NAME (.param .b32 first, .param .b64 second, .param .b64 lent)";
 
-export function generateFunction(random: Random, index: number): GeneratedFunction {
+export function generateFunction(
+  random: Random,
+  index: number,
+  excludes: readonly string[],
+): GeneratedFunction {
   const name = `function${index}`;
   const builder = new Builder(random, `F${index}`);
   const [a, b] = [builder.variable("b32"), builder.variable("b64")];
@@ -37,9 +41,9 @@ export function generateFunction(random: Random, index: number): GeneratedFuncti
     builder.emit(`cvt.rn.f32.s32 ${builder.variable("f32")}, ${a};`);
   }
   builder.emit(`cvt.rn.f64.s64 ${builder.variable("f64")}, ${b};`);
-  builder.uniforms.push();
   const statements = new Statements(builder, {
     hasBases: false,
+    excludes,
     hasHalves: false,
     wholeWarpThreads: undefined,
   }, 60);

@@ -48,6 +48,8 @@ export interface GenerateOptions {
   readonly hasCalls?: boolean;
   /** f16 and bf16. */
   readonly hasHalves?: boolean;
+  /** Templates that contain one of these are left out: `mad24.hi.sat`, `u16x2`. */
+  readonly excludes?: readonly string[];
 }
 
 export const KERNEL_NAME = "generated";
@@ -68,12 +70,13 @@ const VARIABLE_COUNTS: readonly (readonly [type: RegisterClass, count: number])[
 ];
 
 export function generateKernel(seed: number, options: GenerateOptions = {}): GeneratedKernel {
+  const { excludes = [] } = options;
   const random = new Random(seed);
   const shape = makeShape(random);
   const functions: GeneratedFunction[] = [];
   if (options.hasCalls !== false && random.percent(35)) {
     for (let index = 0; index < random.between(1, 3); index++) {
-      functions.push(generateFunction(random, index));
+      functions.push(generateFunction(random, index, excludes));
     }
   }
   const budget = Math.min(
@@ -87,6 +90,7 @@ export function generateKernel(seed: number, options: GenerateOptions = {}): Gen
     builder,
     {
       hasBases: true,
+      excludes,
       hasHalves: options.hasHalves !== false && random.percent(40),
       wholeWarpThreads: shape.threads % 32 === 0 ? shape.threads : undefined,
       ...(functions.length === 0
@@ -96,11 +100,11 @@ export function generateKernel(seed: number, options: GenerateOptions = {}): Gen
     Math.max(budget, spent + 40),
   );
   const place = { depth: 0, isUniform: true };
-  statements.block(place, random.between(4, 14));
+  statements.block(place, random.between(6, 50));
   if (random.percent(25)) {
     emitEarlyExit(builder);
     statements.hasExits = true;
-    statements.block(place, random.between(2, 8));
+    statements.block(place, random.between(2, 12));
   }
   emitStores(builder, shape);
   builder.emit("ret;");

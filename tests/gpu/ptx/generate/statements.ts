@@ -24,6 +24,8 @@ export interface Abilities {
   /** Memory, warp and block templates, which need the kernel's base registers. */
   readonly hasBases: boolean;
   readonly hasHalves: boolean;
+  /** Parts of instructions that must not occur: `mad24.hi.sat`, `u16x2`. */
+  readonly excludes: readonly string[];
   /** Threads of the block if they are whole warps. */
   readonly wholeWarpThreads: number | undefined;
   /** Emits a call of a function; absent if there is none. */
@@ -70,11 +72,17 @@ export class Statements {
     ])();
   }
 
+  #pick(templates: readonly string[]): string {
+    const { excludes } = this.#abilities;
+    const left = templates.filter((template) => !excludes.some((word) => template.includes(word)));
+    return this.#builder.random.pick(left);
+  }
+
   /** One template, now and then under a guard. */
   #line(): void {
     const builder = this.#builder;
     const { random } = builder;
-    const template = random.pick(random.weighted([
+    const template = this.#pick(random.weighted([
       [50, INTEGER_TEMPLATES],
       [20, FLOAT_TEMPLATES],
       [12, CONVERSION_TEMPLATES],
@@ -92,7 +100,7 @@ export class Statements {
   #memoryLine(): void {
     const builder = this.#builder;
     const { random } = builder;
-    const template = random.pick(random.weighted(MEMORY_TEMPLATES));
+    const template = this.#pick(random.weighted(MEMORY_TEMPLATES));
     const guard = !template.includes(";") && random.percent(10) ? `@${builder.source("pred")} ` : "";
     builder.expand(template, guard);
   }
@@ -103,9 +111,9 @@ export class Statements {
     const { wholeWarpThreads } = this.#abilities;
     const canCount = wholeWarpThreads !== undefined && !this.hasExits;
     const template = random.weighted<() => string>([
-      [5, () => random.pick(EXCHANGE_TEMPLATES)],
-      [4, () => random.pick(VOTE_TEMPLATES)],
-      [this.hasExits ? 0 : 5, () => random.pick(SHUFFLE_TEMPLATES)],
+      [5, () => this.#pick(EXCHANGE_TEMPLATES)],
+      [4, () => this.#pick(VOTE_TEMPLATES)],
+      [this.hasExits ? 0 : 5, () => this.#pick(SHUFFLE_TEMPLATES)],
       [canCount ? 1 : 0, () => COUNTED_EXCHANGE.replaceAll("<threads>", String(wholeWarpThreads))],
     ])();
     builder.expand(template);

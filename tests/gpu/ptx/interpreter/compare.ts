@@ -6,7 +6,8 @@
  */
 import { bytesOf, type PtxType } from "../../../../gpu/ptx/ast.ts";
 import { flushed } from "./float.ts";
-import { brainOfBits, halfOfBits } from "./float_bits.ts";
+import { numberOf } from "./float_bits.ts";
+import { flushedBits, halfFormat, isHalfType } from "./half.ts";
 import { isSigned } from "./integer.ts";
 import type { Site } from "./site.ts";
 import type { Step, Thread } from "./thread.ts";
@@ -42,6 +43,13 @@ function compareOf(site: Site): Compare {
   throw site.unknown("has no comparison");
 }
 
+/** What bits of a half mean to the instruction; `.ftz` makes subnormals zeros. */
+function halfReader(site: Site, type: PtxType): (bits: number) => number {
+  const format = halfFormat(type);
+  if (!site.has("ftz")) return (bits) => numberOf(format, bits);
+  return (bits) => numberOf(format, flushedBits(format, bits));
+}
+
 type Reader = (thread: Thread, slot: number) => Value;
 
 /** How a value of the type is read from a slot as what it means. */
@@ -52,8 +60,10 @@ export function readerOf(site: Site, type: PtxType): Reader {
     return (t, slot) => flushed(f32[(t.base + slot) << 1] as number);
   }
   if (type === "f64") return (t, slot) => f64[t.base + slot] as number;
-  if (type === "f16") return (t, slot) => halfOfBits(u16[(t.base + slot) << 2] as number);
-  if (type === "bf16") return (t, slot) => brainOfBits(u16[(t.base + slot) << 2] as number);
+  if (isHalfType(type)) {
+    const number = halfReader(site, type);
+    return (t, slot) => number(u16[(t.base + slot) << 2] as number);
+  }
   const signed = isSigned(type);
   switch (bytesOf(type)) {
     case 2: {
@@ -101,7 +111,7 @@ export function setpStep(site: Site): Step {
   const other = (t: Thread): boolean => u32[(t.base + c) << 1] !== 0;
   if (site.type === "f16x2" || site.type === "bf16x2") {
     const [a, b] = [site.source(1, "b32"), site.source(2, "b32")];
-    const number = site.type === "f16x2" ? halfOfBits : brainOfBits;
+    const number = halfReader(site, site.type);
     return (t) => {
       const [x, y] = [u32[(t.base + a) << 1] as number, u32[(t.base + b) << 1] as number];
       const joined = other(t);
@@ -159,7 +169,7 @@ function packedSetStep(
   c: number,
 ): Step {
   const { u32 } = site.registers;
-  const number = stype === "f16x2" ? halfOfBits : brainOfBits;
+  const number = halfReader(site, stype);
   const truth = dtype === "f16x2" ? 0x3c00 : dtype === "bf16x2" ? 0x3f80 : 0xffff;
   const [d, a, b] = [site.target(), site.source(1, "b32"), site.source(2, "b32")];
   return (t) => {

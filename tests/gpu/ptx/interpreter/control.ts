@@ -76,7 +76,7 @@ export function controlEnd(
       return callEnd(program, site, next());
     case "bar":
     case "barrier":
-      if (site.has("cluster")) return undefined;
+      if (site.has("cluster")) throw site.unknown();
       return barrierEnd(program, site, next());
     default:
       return undefined;

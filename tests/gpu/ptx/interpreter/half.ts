@@ -60,7 +60,7 @@ function functionOf(site: Site, format: FloatFormat, mode: RoundingMode): Fn | u
 }
 
 /** Subnormal bits to zero bits of the sign. */
-function flushedBits(format: FloatFormat, bits: number): number {
+export function flushedBits(format: FloatFormat, bits: number): number {
   const hidden = 2 ** (format.precision - 1);
   return (bits & 0x7fff) < hidden ? bits & 0x8000 : bits;
 }

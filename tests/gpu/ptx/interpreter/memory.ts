@@ -127,7 +127,8 @@ export function storeStep(site: Site): Step {
 /** `cp.async.{ca,cg}.shared.global [to], [from], size{, source size}{, policy}`: done at once. */
 export function asyncCopyStep(site: Site): Step {
   const { machine, line } = site;
-  if (!site.has("ca") && !site.has("cg")) return () => {};
+  if (site.oneOf(["commit_group", "wait_group", "wait_all"]) !== undefined) return () => {};
+  if (!site.has("ca") && !site.has("cg")) throw site.unknown();
   const sizeOperand = site.operand(2);
   if (sizeOperand.kind !== "integer") throw site.unknown("needs a constant size");
   const size = Number(sizeOperand.value);

@@ -42,6 +42,13 @@ function arithmetic(site: Site): Step {
 /** Nothing to do where threads run one after the other and memory has no caches. */
 const NOTHING: Maker = () => () => {};
 
+/** `createpolicy`: policies of caches say nothing here. */
+function policy(site: Site): Step {
+  const { u64 } = site.registers;
+  const d = site.target();
+  return (t) => void (u64[t.base + d] = 0n);
+}
+
 const TABLE: Readonly<Record<string, Maker>> = {
   ...Object.fromEntries(
     ["add", "sub", "mul", "mad", "fma", "div", "rem", "abs", "neg", "min", "max", "sad"].map((
@@ -63,7 +70,8 @@ const TABLE: Readonly<Record<string, Maker>> = {
       "pmevent",
       "discard",
       "applypriority",
-      "barrier",
+      "griddepcontrol",
+      "setmaxnreg",
     ]
       .map((word) => [word, NOTHING]),
   ),
@@ -99,6 +107,7 @@ const TABLE: Readonly<Record<string, Maker>> = {
   atom: atomicStep,
   red: atomicStep,
   cp: asyncCopyStep,
+  createpolicy: policy,
   dp4a: dotStep,
   dp2a: dotStep,
 };
