@@ -8,6 +8,7 @@
 import { GpuError } from "./gpu_error.ts";
 import { LastError } from "./last_error.ts";
 import { describeFailure } from "./refusal.ts";
+import type { Failure } from "./refusal.ts";
 import type { OperationRecord } from "./session_parts.ts";
 import { runSteps } from "./steps.ts";
 import type { Steps } from "./steps.ts";
@@ -85,14 +86,13 @@ export class Boundary {
 /** Runs steps and tells how they went, on every way out. */
 export function* observed<T>(steps: Steps<T>, observe: (operation: OperationRecord) => void): Steps<T> {
   const startMs = performance.now();
-  let [failure, status]: [string | undefined, OperationRecord["status"]] = [undefined, undefined];
+  let failure: Failure | undefined;
   try {
     return yield* steps;
   } catch (error) {
-    const described = describeFailure(error);
-    [failure, status] = [described?.reason ?? "error", described?.status];
+    failure = describeFailure(error);
     throw error;
   } finally {
-    observe({ startMs, endMs: performance.now(), failure, status });
+    observe({ startMs, endMs: performance.now(), failure });
   }
 }

@@ -12,6 +12,7 @@ import type { Buffers } from "./buffers.ts";
 import type { Dim3, KernelLaunch, LaunchTiming } from "./device.ts";
 import type { Kernel, Kernels } from "./kernels.ts";
 import { describeFailure, GpuRefusal } from "./refusal.ts";
+import type { Failure } from "./refusal.ts";
 import type { LaunchRecord, SessionParts, StreamState } from "./session_parts.ts";
 import type { Steps } from "./steps.ts";
 import type { Streams } from "./streams.ts";
@@ -57,7 +58,7 @@ export class Launcher {
     let kernel: Kernel | undefined;
     let windows: PlacedWindows | undefined;
     let dispatch: LaunchRecord["dispatch"];
-    let error: unknown;
+    let failure: Failure | undefined;
     try {
       const stream = this.#check(request);
       kernel = this.#parts.kernels.get(request.kernel);
@@ -67,16 +68,14 @@ export class Launcher {
       const dispatchMs = performance.now();
       const deviceTimeUs = yield* this.#start(kernel, request, windows, stream);
       dispatch = { startMs: dispatchMs, endMs: performance.now(), deviceTimeUs };
-    } catch (thrown) {
-      error = thrown;
-      throw thrown;
+    } catch (error) {
+      failure = describeFailure(error);
+      throw error;
     } finally {
-      const failure = error === undefined ? undefined : describeFailure(error);
       this.#session.observer.launched({
         startMs,
         endMs: performance.now(),
-        failure: error === undefined ? undefined : failure?.reason ?? "error",
-        status: failure?.status,
+        failure,
         kernel: kernel?.info.name ?? this.#parts.kernels.nameOf(request.kernel),
         grid: request.grid,
         block: request.block,

@@ -39,6 +39,7 @@ export type { DeviceOptions } from "./open_device.ts";
 export { GpuSession } from "./session.ts";
 export type { SessionOptions } from "./session.ts";
 export type { Answer, WideAnswer } from "./boundary.ts";
+export type { Failure } from "./refusal.ts";
 export type { GpuObserver, LaunchRecord, LoadRecord, OperationRecord } from "./session_parts.ts";
 export { createCpuDevice } from "./cpu/device.ts";
 export type { CpuDeviceOptions } from "./cpu/device.ts";

@@ -34,17 +34,26 @@ const CODE_OF_STATUS: Partial<Readonly<Record<CudaStatusName, GpuCodeName>>> = {
   CUDA_ERROR_NOT_READY: "notReady",
 };
 
-/** What a failure is to a guest, and its word on spans; undefined for a bug of ours. */
-export function describeFailure(
-  error: unknown,
-): { readonly code: number; readonly reason: string; readonly status?: CudaStatusName } | undefined {
+/** What a failure is to a guest, and to those who look at it. */
+export interface Failure {
+  readonly code: number;
+  /** Its word on spans. */
+  readonly reason: string;
+  /** Present if it was the device that failed. */
+  readonly status: CudaStatusName | undefined;
+  /** Whether everything after it fails with the same. */
+  readonly isSticky: boolean;
+}
+
+/** What an error is; undefined for a bug of ours. */
+export function describeFailure(error: unknown): Failure | undefined {
   if (error instanceof GpuRefusal) {
-    return { code: GPU_CODES[error.code], reason: snakeCase(error.code) };
+    return { code: GPU_CODES[error.code], reason: snakeCase(error.code), status: undefined, isSticky: false };
   }
   if (!(error instanceof GpuError)) return undefined;
-  const { statusName } = error;
+  const { statusName, isSticky } = error;
   const code = GPU_CODES[CODE_OF_STATUS[statusName] ?? "launchFailed"];
-  return { code, reason: statusName, status: statusName };
+  return { code, reason: statusName, status: statusName, isSticky };
 }
 
 function snakeCase(name: string): string {

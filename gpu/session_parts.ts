@@ -4,12 +4,12 @@
  * Owns the shapes only. A session is one guest instance on one device; its parts (kernels, buffers, streams,
  * launches) see each other through this alone. Invariant: nothing in it outlives the session.
  */
-import type { CudaStatusName } from "./gpu_error.ts";
 import type { Dim3, GpuContext, GpuDeviceInfo, GpuStream, Pacer } from "./device.ts";
 import type { Copier } from "./copier.ts";
 import type { DeviceMemory } from "./device_memory.ts";
 import type { GuestMemory } from "./guest_memory.ts";
 import type { GpuLimits } from "./limits.ts";
+import type { Failure } from "./refusal.ts";
 
 /** What the parts of a session work with. */
 export interface SessionParts {
@@ -36,10 +36,8 @@ export interface StreamState {
 export interface OperationRecord {
   readonly startMs: number;
   readonly endMs: number;
-  /** Why it failed: the name of a CUresult or of an ABI code. */
-  readonly failure: string | undefined;
-  /** Present if it was the device that failed. */
-  readonly status: CudaStatusName | undefined;
+  /** Why it failed, if it did. */
+  readonly failure: Failure | undefined;
 }
 
 /** A load of PTX. */

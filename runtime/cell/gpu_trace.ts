@@ -12,6 +12,9 @@ import type { BucketCounts, GpuReport, GpuSpan } from "../wire/messages.ts";
 /** Most spans of one call. A launch that came to the device has two. */
 export const GPU_SPANS_MAX = 64;
 
+/** The reason of an operation during which the call was ended. */
+const STOPPED = "call_stopped";
+
 /** A histogram in the making. */
 class Buckets {
   readonly #bounds: readonly number[];
@@ -48,10 +51,17 @@ export class GpuTrace implements GpuObserver {
   readonly #loads = { compiled: 0, cached: 0, failed: 0 };
   readonly #failures: Record<string, number> = {};
   #isUsed = false;
+  /** Whether a kernel has failed: everything after it fails with the same, which is no other failure. */
+  #isBroken = false;
+  readonly #isStopped: () => boolean;
 
-  /** @param startedAtMs when the call began: times count from there */
-  constructor(startedAtMs: number) {
+  /**
+   * @param startedAtMs when the call began: times count from there
+   * @param isStopped whether the call is over: then so is a launch that ends, whatever the device says of it
+   */
+  constructor(startedAtMs: number, isStopped: () => boolean) {
     this.#startedAtMs = startedAtMs;
+    this.#isStopped = isStopped;
   }
 
   /** The report, or undefined if there is nothing to say. */
@@ -110,9 +120,11 @@ export class GpuTrace implements GpuObserver {
     if (this.#admit(1)) this.#spans.push({ type: "sync", ...this.#times(record) });
   }
 
-  #note({ status }: OperationRecord): void {
+  #note({ failure }: OperationRecord): void {
     this.#isUsed = true;
-    if (status !== undefined) this.#failures[status] = (this.#failures[status] ?? 0) + 1;
+    if (failure?.status === undefined || (failure.isSticky && this.#isBroken)) return;
+    this.#isBroken ||= failure.isSticky;
+    this.#failures[failure.status] = (this.#failures[failure.status] ?? 0) + 1;
   }
 
   #admit(spans: number): boolean {
@@ -123,7 +135,8 @@ export class GpuTrace implements GpuObserver {
 
   #times({ startMs, endMs, failure }: OperationRecord): Pick<GpuSpan, "startUs" | "endUs" | "reason"> {
     const times = { startUs: this.#micros(startMs), endUs: this.#micros(endMs) };
-    return failure === undefined ? times : { ...times, reason: failure };
+    const reason = failure?.reason ?? (this.#isStopped() ? STOPPED : undefined);
+    return reason === undefined ? times : { ...times, reason };
   }
 
   #dispatch(

@@ -41,7 +41,7 @@ export class GuestGpu implements Disposable {
 
   constructor(options: GuestGpuOptions) {
     this.#options = options;
-    this.#trace = new GpuTrace(options.startedAtMs);
+    this.#trace = new GpuTrace(options.startedAtMs, () => options.fiber.stopped !== undefined);
   }
 
   /** The call's session. */

@@ -125,7 +125,7 @@ export type GpuSpan =
   & {
     readonly startUs: number;
     readonly endUs: number;
-    /** Present when it failed: the name of a CUresult or of an ABI code. */
+    /** Present when it failed: the name of a CUresult or of an ABI code, or call_stopped. */
     readonly reason?: string;
   }
   & (
@@ -173,7 +173,7 @@ export interface GpuReport {
   readonly dispatches: BucketCounts;
   readonly compiles: BucketCounts;
   readonly loads: { readonly compiled: number; readonly cached: number; readonly failed: number };
-  /** Failures of the device by the name of the CUresult. */
+  /** Failures of the device by the name of the CUresult; a kernel's counts once. */
   readonly failures: Readonly<Record<string, number>>;
 }
 

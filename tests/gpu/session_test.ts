@@ -107,9 +107,12 @@ Deno.test("what the compiler refuses is malformed, with its log as the last erro
   using guest = guestOn();
   assert.equal(await guest.load(`${PTX}\nfrob.u32`, "nothing"), BigInt(GPU_CODES.malformedPtx));
   assert.equal(guest.lastError, "CUDA_ERROR_INVALID_PTX (218) in loadModule: line 7: unknown frob.u32");
-  assert.deepEqual(guest.loads.map(({ failure, status }) => [failure, status]), [
-    ["CUDA_ERROR_INVALID_PTX", "CUDA_ERROR_INVALID_PTX"],
-  ]);
+  assert.deepEqual(guest.loads.map(({ failure }) => failure), [{
+    code: GPU_CODES.malformedPtx,
+    reason: "CUDA_ERROR_INVALID_PTX",
+    status: "CUDA_ERROR_INVALID_PTX",
+    isSticky: false,
+  }]);
 });
 
 Deno.test("an entry that the module has not is a failed look-up, and leaves no module", async () => {
@@ -275,7 +278,6 @@ Deno.test("a launch is recorded with its kernel, shape, bytes and the device's t
   assert.equal(dispatch.deviceTimeUs, 5);
   assert.deepEqual(rest, {
     failure: undefined,
-    status: undefined,
     kernel: "add_one",
     grid: { x: 2, y: 3, z: 4 },
     block: { x: 5, y: 6, z: 7 },
@@ -283,12 +285,12 @@ Deno.test("a launch is recorded with its kernel, shape, bytes and the device's t
     bytesIn: 8,
     bytesOut: 8,
   });
-  assert.deepEqual([refused.failure, refused.kernel, refused.dispatch], [
+  assert.deepEqual([refused.failure?.reason, refused.kernel, refused.dispatch], [
     "invalid_args",
     "add_one",
     undefined,
   ]);
-  assert.deepEqual([unknown?.failure, unknown?.kernel], ["invalid_kernel", undefined]);
+  assert.deepEqual([unknown?.failure?.reason, unknown?.kernel], ["invalid_kernel", undefined]);
 });
 
 // Failing kernels.
@@ -309,9 +311,9 @@ for (
       assert.equal(await guest.launch(bad, []), 0);
       assert.equal(await guest.sync(), GPU_CODES.launchFailed);
       assert.match(guest.lastError, text);
-      const status = guest.syncs[0]?.status ?? "";
-      assert.match(status, /^CUDA_ERROR_(ILLEGAL_ADDRESS|ASSERT)$/);
-      assert.equal(guest.syncs[0]?.failure, status);
+      const failure = guest.syncs[0]?.failure;
+      assert.match(failure?.status ?? "", /^CUDA_ERROR_(ILLEGAL_ADDRESS|ASSERT)$/);
+      assert.deepEqual([failure?.reason, failure?.isSticky], [failure?.status, true]);
       assert.equal(await guest.launch(add, [ARG.in(AT.data, 8), ARG.u64(8n)]), GPU_CODES.launchFailed);
       assert.equal(guest.session.allocate(8n), BigInt(GPU_CODES.launchFailed));
       assert.equal(await guest.sync(), GPU_CODES.launchFailed);

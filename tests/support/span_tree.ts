@@ -19,7 +19,10 @@ const KINDS: readonly string[] = ["unspecified", "internal", "server", "client",
 /** Attributes whose values differ from run to run; texts that look like ids are replaced wherever they are. */
 export const VOLATILE_ATTRIBUTES: ReadonlySet<string> = new Set([
   "cpu_us",
+  "device_time_us",
   "fuel",
+  "gpu.launch_ms_max",
+  "gpu.launch_ms_mean",
   "instance",
   "instance_id",
   "job_id",
