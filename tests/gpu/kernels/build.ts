@@ -23,6 +23,7 @@ const FLAGS_BY_FILE: ReadonlyMap<string, readonly string[]> = new Map([
 const FOR_SM_75 = ["vector", "reduce", "sort"];
 const UNOPTIMISED = [
   ...["vector", "matmul", "reduce", "softmax", "histogram", "scan", "stencil", "mandelbrot", "sort"],
+  ...["control", "memory", "structs", "warp", "atomics"],
 ];
 const DEBUG = ["vector", "reduce"];
 

@@ -73,7 +73,7 @@ export class InterpreterContext implements GpuContext {
   loadModule(ptx: Uint8Array): GpuModule {
     const parsed = parsePtx(new TextDecoder().decode(ptx));
     const variables = parsed.variables.filter(({ space, byteLength }) =>
-      space === "global" && byteLength > 0
+      (space === "global" || space === "const") && byteLength > 0
     );
     const globals = new Map(variables.map(({ name, byteLength }) => [name, this.allocate(byteLength)]));
     initializeGlobals(parsed, globals, this.#memory, MEMORY_BASE);

@@ -22,6 +22,17 @@ import { integersCases } from "./references/integers.ts";
 import { roundingCases } from "./references/rounding.ts";
 import { approximateCases, fastMathCases, libm32Cases, libm64Cases } from "./references/functions.ts";
 import { mmaCases, wmmaCases } from "./references/mma.ts";
+import { atomicsCases } from "./references/atomics.ts";
+import { tilesCases, warpCases } from "./references/warp.ts";
+import { barriersCases } from "./references/barriers.ts";
+import { controlCases } from "./references/control.ts";
+import { memoryCases } from "./references/memory.ts";
+import { gridCases, structsCases } from "./references/shapes.ts";
+import { bfloatCases, halfCases } from "./references/halves.ts";
+import { faultsCases, outputCases } from "./references/faults.ts";
+import { networkCases } from "./references/network.ts";
+import { graphsCases } from "./references/graphs.ts";
+import { numbersCases } from "./references/numbers.ts";
 
 export type { KernelCase } from "./references/kernel_case.ts";
 
@@ -47,6 +58,21 @@ const TABLES: Readonly<Record<string, (ptx: string) => KernelCase[]>> = {
   libm64: libm64Cases,
   mma: mmaCases,
   wmma: wmmaCases,
+  atomics: atomicsCases,
+  warp: warpCases,
+  tiles: tilesCases,
+  barriers: barriersCases,
+  control: controlCases,
+  memory: memoryCases,
+  grid: gridCases,
+  structs: structsCases,
+  half: halfCases,
+  bfloat: bfloatCases,
+  faults: faultsCases,
+  output: outputCases,
+  network: networkCases,
+  graphs: graphsCases,
+  numbers: numbersCases,
 };
 
 /** Every case of a source, of one flavour: "" or ".o0" and so on. */

@@ -5,7 +5,7 @@
  * difference. It does not know which device it is. Invariant: buffers that a case says nothing of, and the
  * guards, must be as they were.
  */
-import type { GpuContext, GpuModule, KernelInfo, LaunchTiming } from "../../../gpu/device.ts";
+import type { GpuContext, GpuModule, KernelInfo } from "../../../gpu/device.ts";
 import type {
   Expected,
   KernelArg,
@@ -40,10 +40,15 @@ export async function runCase(
   const buffers = new Map<NumericArray, Placed>();
   try {
     for (const arg of kernelCase.args) await placeBuffers(context, arg, buffers);
+    for (const [name, data] of kernelCase.variables ?? []) {
+      const variable = module.findGlobal(name);
+      if (variable === undefined) throw new RangeError(`No variable ${name} in ${kernelCase.ptx}`);
+      await context.copyToDevice(variable.pointer, bytesOf(data).slice());
+    }
     const params = packParams(kernel, kernelCase.args, buffers);
     const { grid, block, sharedBytes } = kernelCase;
     for (let launch = 0; launch < (kernelCase.launches ?? 1); launch++) {
-      const timing: LaunchTiming | undefined = await context.launch({
+      await context.launch({
         module,
         kernel,
         grid,
@@ -51,7 +56,6 @@ export async function runCase(
         sharedBytes,
         params,
       });
-      void timing;
       await context.synchronize();
     }
     return await compare(context, module, kernelCase, buffers);

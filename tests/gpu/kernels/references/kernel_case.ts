@@ -75,12 +75,14 @@ export interface KernelCase {
   readonly args: readonly KernelArg[];
   /** How often it is launched, one after the other; 1 unless said. */
   readonly launches?: number;
+  /** Variables of the module that the host sets first. */
+  readonly variables?: readonly (readonly [name: string, data: NumericArray])[];
   /** What the buffers hold afterwards. Those that are not named must not have changed. */
   expected(): readonly Expected[];
   /** What `printf` must have written, its lines in any order. */
   readonly prints?: readonly string[];
-  /** The status with which the launch must fail, instead of results. */
-  readonly fails?: CudaStatusName;
+  /** The statuses with one of which the launch must fail, instead of results. */
+  readonly fails?: readonly CudaStatusName[];
 }
 
 /** What a file of references says about one case. */
@@ -92,7 +94,8 @@ export interface CaseSpec {
   readonly args: readonly KernelArg[];
   readonly expected?: () => readonly Expected[];
   readonly prints?: readonly string[];
-  readonly fails?: CudaStatusName;
+  readonly variables?: KernelCase["variables"];
+  readonly fails?: readonly CudaStatusName[];
 }
 
 /** Collects the cases of one PTX file. */
@@ -108,7 +111,7 @@ export class CaseTable {
   add(kernel: string, shape: string, make: (random: Random) => CaseSpec): void {
     const name = `${this.#ptx.replace(/\.ptx$/, "")} ${kernel}: ${shape}`;
     const spec = make(new Random(name));
-    const { prints, fails, launches } = spec;
+    const { prints, fails, launches, variables } = spec;
     this.cases.push({
       name,
       ptx: this.#ptx,
@@ -120,6 +123,7 @@ export class CaseTable {
       expected: spec.expected ?? ((): Expected[] => []),
       ...(launches === undefined ? {} : { launches }),
       ...(prints === undefined ? {} : { prints }),
+      ...(variables === undefined ? {} : { variables }),
       ...(fails === undefined ? {} : { fails }),
     });
   }
