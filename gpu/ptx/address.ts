@@ -95,7 +95,25 @@ function pushWindow(
     code.op("i32Add");
   }
   const at = code.temp("i32");
-  code.tee(at);
+  const windowBytes = space === "shared" ? kernel.sharedBytes : kernel.localBytes;
+  if (e.facts.isWithin(base, offset, bytes, windowBytes)) code.set(at);
+  else {
+    code.tee(at);
+    pushIsBeyond(e, space, bytes);
+    e.faultIf(FAULT.illegalAddress, line);
+  }
+  checkAlignment(e, { at, type: "i32", base, offset, bytes, line });
+  code.get(e.special(space === "shared" ? "sharedBase" : "localBase"));
+  code.get(at);
+  code.op("i64ExtendI32U", "i64Add");
+  code.release("i32", at);
+  return 0n;
+}
+
+/** Whether an access at the address on the stack leaves its window. */
+function pushIsBeyond(e: Emitter, space: "shared" | "local", bytes: number): void {
+  const { code } = e;
+  const { kernel } = e.facts;
   if (space === "shared") {
     code.get(e.special("sharedEnd"));
     code.i32(bytes);
@@ -108,14 +126,10 @@ function pushWindow(
     code.i32(bytes);
     code.op("i32LtS", "i32Or");
   }
-  e.faultIf(FAULT.illegalAddress, line);
-  if (space === "local" && kernel.localBytes < bytes) e.fault(FAULT.illegalAddress, line);
-  checkAlignment(e, { at, type: "i32", base, offset, bytes, line });
-  code.get(e.special(space === "shared" ? "sharedBase" : "localBase"));
-  code.get(at);
-  code.op("i64ExtendI32U", "i64Add");
-  code.release("i32", at);
-  return 0n;
+  if (space === "local" && kernel.localBytes < bytes) {
+    code.op("drop");
+    code.i32(1);
+  }
 }
 
 function pushGeneric(

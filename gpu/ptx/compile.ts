@@ -14,7 +14,7 @@ import type { BlockShape } from "./facts.ts";
 import { Flattener } from "./flatten.ts";
 import type { Kernel } from "./ir.ts";
 import type { LinkedModule } from "./link.ts";
-import { analyzeLattice, registerAlignments } from "./lattice.ts";
+import { analyzeLattice, registerAlignments, registerBounds } from "./lattice.ts";
 import { analyzeLiveness } from "./liveness.ts";
 import type { Liveness } from "./liveness.ts";
 import { ModuleParts } from "./module_parts.ts";
@@ -97,6 +97,7 @@ export function compileKernel(prepared: PreparedKernel, options: CompileOptions)
     linked.functionIds,
     pointers,
     registerAlignments(ssa, lattice, kernel.registers.length),
+    registerBounds(ssa, lattice, kernel.registers.length),
   );
   const saved = new SavedLayout(kernel, facts.threads);
   const context = { cfg, facts, parts, saved, plan, liveness, constants };

@@ -23,6 +23,7 @@ export class KernelFacts {
   /** Registers that are kept without DEVICE_BASE, for what addresses are made of. */
   readonly pointers: ReadonlySet<number>;
   readonly #alignments: Uint8Array;
+  readonly #bounds: Float64Array;
 
   constructor(
     kernel: Kernel,
@@ -30,12 +31,14 @@ export class KernelFacts {
     functionIds: ReadonlyMap<string, number>,
     pointers: ReadonlySet<number>,
     alignments: Uint8Array,
+    bounds: Float64Array,
   ) {
     this.kernel = kernel;
     this.block = block;
     this.functionIds = functionIds;
     this.pointers = pointers;
     this.#alignments = alignments;
+    this.#bounds = bounds;
   }
 
   get threads(): number {
@@ -56,5 +59,11 @@ export class KernelFacts {
     if ((offset & BigInt(bytes - 1)) !== 0n) return false;
     if (base.kind !== "register") return true;
     return 1 << (this.#alignments[base.register] ?? 0) >= bytes;
+  }
+
+  /** Whether an access of so many bytes at a register's value plus an offset is known to end within a window. */
+  isWithin(base: PtxBase, offset: bigint, bytes: number, windowBytes: number): boolean {
+    if (base.kind !== "register" || offset < 0n) return false;
+    return (this.#bounds[base.register] ?? Infinity) + Number(offset) + bytes <= windowBytes;
   }
 }

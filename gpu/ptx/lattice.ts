@@ -8,6 +8,7 @@
  * parameters are aligned as assumed.
  */
 import type { PtxOperand } from "./ast.ts";
+import { bounded, resultBound } from "./bounds.ts";
 import type { Cfg } from "./cfg.ts";
 import type { BlockShape } from "./facts.ts";
 import type { Instruction, Kernel } from "./ir.ts";
@@ -20,6 +21,8 @@ export interface ValueFacts {
   readonly stride: bigint | undefined;
   /** Low bits that are zero, at most ALIGNMENT_MAX. */
   readonly alignment: number;
+  /** Largest value, read as unsigned; Infinity if it is not known. */
+  readonly max: number;
 }
 
 /** Bits beyond which nothing is asked: an access is at most 32 bytes. */
@@ -27,8 +30,11 @@ const ALIGNMENT_MAX = 6;
 /** Low zero bits of a parameter that may be an address, where that was checked at the launch. */
 const PARAMETER_ALIGNMENT = 4;
 
-const TOP: ValueFacts = { stride: 0n, alignment: ALIGNMENT_MAX };
-const BOTTOM: ValueFacts = { stride: undefined, alignment: 0 };
+/** How often a value's bound may grow before it is given up: around a loop it would grow for ever. */
+const GROWTHS_MAX = 3;
+
+const TOP: ValueFacts = { stride: 0n, alignment: ALIGNMENT_MAX, max: -1 };
+const BOTTOM: ValueFacts = { stride: undefined, alignment: 0, max: Infinity };
 
 const UNIFORM_SPECIAL =
   /^(n?ctaid|ntid|nctaid|total_smem_size|dynamic_smem_size|nsmid|smid|gridid|nwarpid|envreg)/;
@@ -51,11 +57,13 @@ class LatticeAnalysis {
   readonly #input: LatticeInput;
   readonly #facts: ValueFacts[];
   readonly #users = new Map<number, number[]>();
+  readonly #growths: Uint8Array;
   #divergent: Set<number> = new Set();
 
   constructor(input: LatticeInput) {
     this.#input = input;
     this.#facts = input.ssa.values.map(() => TOP);
+    this.#growths = new Uint8Array(input.ssa.values.length);
     this.#noteUsers();
   }
 
@@ -95,8 +103,10 @@ class LatticeAnalysis {
     for (let index = pending.pop(); index !== undefined; index = pending.pop()) {
       isPending[index] = 0;
       const before = this.#facts[index] ?? BOTTOM;
-      const after = meet(before, this.#evaluate(index));
-      if (after.stride === before.stride && after.alignment === before.alignment) continue;
+      const after = this.#widen(index, before, meet(before, this.#evaluate(index)));
+      if (
+        after.stride === before.stride && after.alignment === before.alignment && after.max === before.max
+      ) continue;
       this.#facts[index] = after;
       for (const user of this.#users.get(index) ?? []) {
         if (isPending[user] === 1) continue;
@@ -104,6 +114,14 @@ class LatticeAnalysis {
         pending.push(user);
       }
     }
+  }
+
+  /** A bound that grows again and again is none. */
+  #widen(index: number, before: ValueFacts, after: ValueFacts): ValueFacts {
+    if (after.max <= before.max || after.max === Infinity) return after;
+    const growths = (this.#growths[index] ?? 0) + 1;
+    this.#growths[index] = growths;
+    return growths > GROWTHS_MAX ? { ...after, max: Infinity } : after;
   }
 
   #evaluate(index: number): ValueFacts {
@@ -166,22 +184,25 @@ class LatticeAnalysis {
     const parts = operands.slice(1).map((operand) => this.#ofOperand(operand, instruction));
     const [a = BOTTOM, b = BOTTOM, c = BOTTOM] = parts;
     const isUniform = parts.every(({ stride }) => stride === 0n);
-    const joined: ValueFacts = { stride: isUniform ? 0n : undefined, alignment: 0 };
+    const max = resultBound(instruction, parts.map((part) => part.max));
+    const joined: ValueFacts = { stride: isUniform ? 0n : undefined, alignment: 0, max };
     const isFloat = types.some((type) => /^(f|bf|tf)/.test(type));
-    if (isFloat || instruction.defs.length !== 1 || instruction.defs[0] !== register) return joined;
+    if (isFloat || instruction.defs.length !== 1 || instruction.defs[0] !== register) {
+      return { ...joined, max: Infinity };
+    }
     switch (row.lattice) {
       case "copy":
         // Frames of threads lie next to each other, each a multiple of 16 bytes.
         if (row.name === "cvta" && spaceOf(instruction) === "local") {
-          return { stride: undefined, alignment: Math.min(a.alignment, 4) };
+          return { stride: undefined, alignment: Math.min(a.alignment, 4), max: Infinity };
         }
-        return operands[1]?.kind === "vector" ? joined : a;
+        return operands[1]?.kind === "vector" ? joined : { ...a, max };
       case "convert":
-        return { stride: a.stride, alignment: a.alignment };
+        return { stride: a.stride, alignment: a.alignment, max };
       case "add":
-        return { stride: sum(a.stride, b.stride, 1n), alignment: Math.min(a.alignment, b.alignment) };
+        return { stride: sum(a.stride, b.stride, 1n), alignment: Math.min(a.alignment, b.alignment), max };
       case "sub":
-        return { stride: sum(a.stride, b.stride, -1n), alignment: Math.min(a.alignment, b.alignment) };
+        return { stride: sum(a.stride, b.stride, -1n), alignment: Math.min(a.alignment, b.alignment), max };
       case "mul":
         return this.#product(instruction, a, b, joined);
       case "mad": {
@@ -189,6 +210,7 @@ class LatticeAnalysis {
         return {
           stride: sum(product.stride, c.stride, 1n),
           alignment: Math.min(product.alignment, c.alignment),
+          max,
         };
       }
       case "shl": {
@@ -196,7 +218,7 @@ class LatticeAnalysis {
         if (amount?.kind !== "integer") return joined;
         const bits = Number(BigInt.asUintN(32, amount.value));
         const stride = a.stride === undefined ? undefined : a.stride << BigInt(Math.min(bits, 64));
-        return { stride, alignment: Math.min(ALIGNMENT_MAX, a.alignment + bits) };
+        return { stride, alignment: Math.min(ALIGNMENT_MAX, a.alignment + bits), max };
       }
       default:
         return this.#masked(instruction, a, b, joined);
@@ -224,14 +246,15 @@ class LatticeAnalysis {
     if (modifiers.includes("hi")) return joined;
     const alignment = Math.min(ALIGNMENT_MAX, a.alignment + b.alignment);
     const [, left, right] = operands;
-    if (a.stride === 0n && b.stride === 0n) return { stride: 0n, alignment };
+    const { max } = joined;
+    if (a.stride === 0n && b.stride === 0n) return { stride: 0n, alignment, max };
     if (right?.kind === "integer" && a.stride !== undefined) {
-      return { stride: a.stride * right.value, alignment };
+      return { stride: a.stride * right.value, alignment, max };
     }
     if (left?.kind === "integer" && b.stride !== undefined) {
-      return { stride: b.stride * left.value, alignment };
+      return { stride: b.stride * left.value, alignment, max };
     }
-    return { stride: undefined, alignment };
+    return { stride: undefined, alignment, max };
   }
 
   /** Parameters of the kernel are the same for all; whatever else is loaded may be anything. */
@@ -241,7 +264,8 @@ class LatticeAnalysis {
       address.base.kind === "variable";
     if (!isParameter) return BOTTOM;
     const isAddress = /64$/.test(instruction.types[0] ?? "");
-    return { stride: 0n, alignment: isAddress && this.#input.areParamsAligned ? PARAMETER_ALIGNMENT : 0 };
+    const alignment = isAddress && this.#input.areParamsAligned ? PARAMETER_ALIGNMENT : 0;
+    return { stride: 0n, alignment, max: Infinity };
   }
 
   #ofOperand(operand: PtxOperand, instruction: Instruction): ValueFacts {
@@ -252,19 +276,21 @@ class LatticeAnalysis {
         return value === undefined ? BOTTOM : this.#facts[value] ?? BOTTOM;
       }
       case "integer":
-        return { stride: 0n, alignment: zeros(operand.value) };
+        return { stride: 0n, alignment: zeros(operand.value), max: bounded(Number(operand.value)) };
       case "variable": {
         const place = this.#input.kernel.placements.get(operand.variable);
         const bits = Math.min(
           zeros(BigInt(place?.offset ?? 1)),
           zeros(BigInt(Math.max(1, operand.variable.alignment))),
         );
-        return { stride: 0n, alignment: Math.min(bits, zeros(operand.offset)) };
+        const isWindow = place?.space === "shared" || place?.space === "local";
+        const max = isWindow ? bounded(place.offset + Number(operand.offset)) : Infinity;
+        return { stride: 0n, alignment: Math.min(bits, zeros(operand.offset)), max };
       }
       case "special":
         return this.#ofSpecial(operand.name);
       case "vector": {
-        let facts: ValueFacts = { stride: 0n, alignment: 0 };
+        let facts: ValueFacts = { stride: 0n, alignment: 0, max: Infinity };
         for (const element of operand.elements) {
           if (this.#ofOperand(element, instruction).stride !== 0n) facts = BOTTOM;
         }
@@ -272,18 +298,23 @@ class LatticeAnalysis {
       }
       case "float":
       case "function":
-        return { stride: 0n, alignment: 0 };
+        return { stride: 0n, alignment: 0, max: Infinity };
       default:
         return BOTTOM;
     }
   }
 
   #ofSpecial(name: string): ValueFacts {
-    const { block } = this.#input;
-    if (name === "tid.x") return { stride: 1n, alignment: block.x === 1 ? ALIGNMENT_MAX : 0 };
-    if (name === "ntid.x") return { stride: 0n, alignment: zeros(BigInt(block.x)) };
-    if (name === "ntid.y") return { stride: 0n, alignment: zeros(BigInt(block.y)) };
-    return { stride: UNIFORM_SPECIAL.test(name) ? 0n : undefined, alignment: 0 };
+    const { x, y, z } = this.#input.block;
+    const [of, axis] = name.split(".");
+    const extent = axis === "x" ? x : axis === "y" ? y : z;
+    if (of === "ntid") return { stride: 0n, alignment: zeros(BigInt(extent)), max: extent };
+    if (of === "tid") {
+      const stride = extent === 1 ? 0n : axis === "x" ? 1n : undefined;
+      return { stride, alignment: extent === 1 ? ALIGNMENT_MAX : 0, max: extent - 1 };
+    }
+    const max = name === "laneid" ? 31 : name === "warpid" ? Math.ceil(x * y * z / 32) - 1 : Infinity;
+    return { stride: UNIFORM_SPECIAL.test(name) ? 0n : undefined, alignment: 0, max };
   }
 }
 
@@ -291,6 +322,7 @@ function meet(a: ValueFacts, b: ValueFacts): ValueFacts {
   return {
     stride: a.stride === b.stride ? a.stride : undefined,
     alignment: Math.min(a.alignment, b.alignment),
+    max: Math.max(a.max, b.max),
   };
 }
 
@@ -302,6 +334,19 @@ function sum(a: bigint | undefined, b: bigint | undefined, sign: bigint): bigint
 function zeros(value: bigint): number {
   for (let bits = 0; bits < ALIGNMENT_MAX; bits++) if ((value >> BigInt(bits) & 1n) === 1n) return bits;
   return ALIGNMENT_MAX;
+}
+
+/** Largest value that a register ever has, by register; Infinity where it is not known. */
+export function registerBounds(
+  { values }: Ssa,
+  facts: readonly ValueFacts[],
+  registerCount: number,
+): Float64Array {
+  const bounds = new Float64Array(registerCount);
+  values.forEach(({ register }, index) => {
+    bounds[register] = Math.max(bounds[register] ?? 0, facts[index]?.max ?? Infinity);
+  });
+  return bounds;
 }
 
 /** Low zero bits that every value of a register has, by register. */

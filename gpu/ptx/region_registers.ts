@@ -53,11 +53,11 @@ export class RegionRegisters {
     return this.#isEarly.has(register);
   }
 
-  /** Whether an instruction's result was computed at a head already. */
+  /** Whether an instruction's result was computed at a head already, or is read by other regions alone. */
   isDone(instruction: Instruction): boolean {
     const [def] = instruction.defs;
-    if (def === undefined || !this.#isEarly.has(def)) return false;
-    return this.#context.constants.get(def)?.instruction === instruction;
+    if (def === undefined || this.#context.constants.get(def)?.instruction !== instruction) return false;
+    return this.#isEarly.has(def) || !this.#read.has(def);
   }
 
   /** Registers to load from the save area at the entry. */
