@@ -88,6 +88,8 @@ export class Emitter {
         return;
       }
       case "integer":
+        // Compilers write true as -1; a predicate is one bit.
+        if (type === "pred") return this.code.i32(operand.value === 0n ? 0 : 1);
         return this.#pushInteger(operand.value, want);
       case "float":
         return this.#pushFloat(operand.bits, operand.width, want);
