@@ -8,7 +8,7 @@ import { parsePtx } from "../../../gpu/ptx/parser.ts";
 import { generateKernel } from "./generate/kernel.ts";
 import { interpretKernel } from "./interpreter/interpret.ts";
 
-const SEEDS = Array.from({ length: 40 }, (_, index) => index);
+const SEEDS = Array.from({ length: 16 }, (_, index) => index);
 
 Deno.test("generate: a seed gives one kernel, and different seeds different ones", () => {
   assert.equal(generateKernel(3).ptx, generateKernel(3).ptx);
@@ -18,7 +18,7 @@ Deno.test("generate: a seed gives one kernel, and different seeds different ones
 
 Deno.test("generate: results depend on neither the order of threads nor the address of memory", () => {
   for (const seed of SEEDS) {
-    const generated = generateKernel(seed);
+    const generated = generateKernel(seed, { hasMatrices: seed % 2 === 1 });
     const module = parsePtx(generated.ptx);
     const { kernel, grid, block, sharedBytes } = generated;
     const [first, second] = [false, true].map((isReversed) => {

@@ -45,6 +45,7 @@ export function generateFunction(
     hasBases: false,
     excludes,
     hasHalves: false,
+    hasMatrices: false,
     wholeWarpThreads: undefined,
   }, 60);
   const place: Place = { depth: 2, isUniform: false };

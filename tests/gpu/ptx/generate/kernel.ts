@@ -43,11 +43,13 @@ export interface GeneratedKernel {
   readonly outputs: readonly GeneratedOutput[];
 }
 
-/** What may occur in a kernel; everything unless told otherwise. */
+/** What may occur in a kernel. */
 export interface GenerateOptions {
   readonly hasCalls?: boolean;
   /** f16 and bf16. */
   readonly hasHalves?: boolean;
+  /** mma and its kin; left out unless asked for. */
+  readonly hasMatrices?: boolean;
   /** Templates that contain one of these are left out: `mad24.hi.sat`, `u16x2`. */
   readonly excludes?: readonly string[];
 }
@@ -91,6 +93,7 @@ export function generateKernel(seed: number, options: GenerateOptions = {}): Gen
     {
       hasBases: true,
       excludes,
+      hasMatrices: options.hasMatrices === true,
       hasHalves: options.hasHalves !== false && random.percent(40),
       wholeWarpThreads: shape.threads % 32 === 0 ? shape.threads : undefined,
       ...(functions.length === 0

@@ -7,6 +7,7 @@
 import type { Builder } from "./builder.ts";
 import { CONVERSION_TEMPLATES, FLOAT_TEMPLATES, HALF_TEMPLATES } from "./float_templates.ts";
 import { INTEGER_TEMPLATES, PREDICATE_TEMPLATES } from "./integer_templates.ts";
+import { MATRIX_TEMPLATES } from "./matrix_templates.ts";
 import { MEMORY_TEMPLATES } from "./memory_templates.ts";
 import { COUNTED_EXCHANGE, EXCHANGE_TEMPLATES, SHUFFLE_TEMPLATES, VOTE_TEMPLATES } from "./warp_templates.ts";
 
@@ -24,6 +25,7 @@ export interface Abilities {
   /** Memory, warp and block templates, which need the kernel's base registers. */
   readonly hasBases: boolean;
   readonly hasHalves: boolean;
+  readonly hasMatrices: boolean;
   /** Parts of instructions that must not occur: `mad24.hi.sat`, `u16x2`. */
   readonly excludes: readonly string[];
   /** Threads of the block if they are whole warps. */
@@ -108,12 +110,13 @@ export class Statements {
   #exchange(): void {
     const builder = this.#builder;
     const { random } = builder;
-    const { wholeWarpThreads } = this.#abilities;
+    const { wholeWarpThreads, hasMatrices } = this.#abilities;
     const canCount = wholeWarpThreads !== undefined && !this.hasExits;
     const template = random.weighted<() => string>([
       [5, () => this.#pick(EXCHANGE_TEMPLATES)],
       [4, () => this.#pick(VOTE_TEMPLATES)],
       [this.hasExits ? 0 : 5, () => this.#pick(SHUFFLE_TEMPLATES)],
+      [canCount && hasMatrices ? 4 : 0, () => this.#pick(MATRIX_TEMPLATES)],
       [canCount ? 1 : 0, () => COUNTED_EXCHANGE.replaceAll("<threads>", String(wholeWarpThreads))],
     ])();
     builder.expand(template);
