@@ -300,10 +300,14 @@ class RegionEmitter {
     code.i64(2n);
     code.op("i64Shl", "i64Add");
     code.tee(save.place4);
-    code.memory("i32Load", this.#context.saved.states);
-    code.i32(this.#region.index);
-    code.op("i32Ne");
-    code.brIf(threadEnd);
+    // All threads of a block begin with region 0, and no thread comes back to it.
+    if (this.#region.index === 0) code.op("drop");
+    else {
+      code.memory("i32Load", this.#context.saved.states);
+      code.i32(this.#region.index);
+      code.op("i32Ne");
+      code.brIf(threadEnd);
+    }
     code.get(save.base);
     code.get(save.place8);
     code.i64(3n);
