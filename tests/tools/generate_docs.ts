@@ -93,13 +93,33 @@ function metricsTable(): string {
 function opcodesTable(): string {
   const rows = OPCODE_ROWS.filter(({ name }) => !name.startsWith("$")).map((row) => [
     `\`${row.name}\``,
-    row.types.map((list) => list.map((type) => `.${type}`).join(" ")).join("; "),
-    [...row.modifiers ?? [], ...row.ignored ?? []].map((word) => `.${word}`).join(" "),
+    row.types.map(shortTypes).join("; "),
+    (row.modifiers ?? []).join(" "),
     row.effect,
     row.note ?? "",
   ]);
   rows.sort(([a = ""], [b = ""]) => a < b ? -1 : 1);
   return table(["opcode", "types", "modifiers", "effect", "note"], rows);
+}
+
+/** Types that many rows list, by one word. */
+const TYPE_GROUPS: readonly (readonly [word: string, types: readonly string[]])[] = [
+  ["int", ["u16", "s16", "u32", "s32", "u64", "s64"]],
+  ["int32/64", ["u32", "s32", "u64", "s64"]],
+  ["bits", ["b16", "b32", "b64"]],
+  ["float", ["f32", "f64"]],
+  ["half", ["f16", "f16x2", "bf16", "bf16x2"]],
+];
+
+function shortTypes(list: readonly string[]): string {
+  const left = new Set(list);
+  const words: string[] = [];
+  for (const [word, types] of TYPE_GROUPS) {
+    if (!types.every((type) => left.has(type))) continue;
+    words.push(word);
+    for (const type of types) left.delete(type);
+  }
+  return [...words, ...left].join(" ");
 }
 
 /** Replaces what stands between `<!-- name -->` and `<!-- /name -->`. */
