@@ -137,7 +137,7 @@ export class CpuContext implements GpuContext {
     const startMs = performance.now();
     const failure = await this.#runner.run(module, launch);
     this.#failure ??= failure;
-    return { deviceTimeUs: (performance.now() - startMs) * 1000 };
+    return { deviceTimeUs: Math.round((performance.now() - startMs) * 1000) };
   }
 
   createStream(): GpuStream {

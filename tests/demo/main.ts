@@ -88,6 +88,25 @@ const STEPS: readonly Step[] = [
     show: (body) => expectText(body, /\S/),
   },
   {
+    title:
+      "A matrix product on the device, by PTX with shared memory; its trace goes down to the kernel launch",
+    guest: "gpu_matmul",
+    curl: "curl -X POST '$URL/functions/gpu_matmul/invoke?argv=tiled&argv=64'",
+    query: "?argv=tiled&argv=64",
+    body: () => "",
+    status: 200,
+    show: (body) => expectText(body, /tiled: all \d+ right/),
+  },
+  {
+    title: "A picture drawn by PTX (--image FILE keeps it)",
+    guest: "gpu_mandelbrot",
+    curl: "curl -X POST '$URL/functions/gpu_mandelbrot/invoke?argv=640&argv=480&argv=256' -o mandelbrot.png",
+    query: "?argv=640&argv=480&argv=256&argv=ppm",
+    body: () => "",
+    status: 200,
+    show: showPicture,
+  },
+  {
     title: "A guest that traps: its trace is whole, its error names the trace",
     guest: "trap_div0",
     curl: "curl -X POST $URL/functions/trap_div0/invoke?export=run",
@@ -97,14 +116,14 @@ const STEPS: readonly Step[] = [
     show: (body) => expectText(body, /Guest trapped: an integer was divided by zero/),
   },
   {
-    title: "A guest that never ends: stopped at its deadline, by the end of its process",
+    title: "A guest that never ends: stopped at its deadline",
     guest: "spin",
     curl: "curl -X POST $URL/functions/spin/invoke?export=run -H 'x-tensorwasm-deadline-ms: 250'",
     query: "?export=run",
     headers: { "x-tensorwasm-deadline-ms": "250" },
     body: () => "",
     status: 504,
-    show: (body) => expectText(body, /deadline of 250 ms/),
+    show: (body) => expectText(body, /deadlineMs is 250/),
   },
 ];
 
@@ -114,6 +133,29 @@ function expectText(body: Uint8Array, pattern: RegExp): string {
     throw new Error(`Answer ${JSON.stringify(text.slice(0, 200))} does not match ${pattern}`);
   }
   return text.trimEnd();
+}
+
+/** A binary PPM in characters, dark to bright. */
+async function showPicture(body: Uint8Array<ArrayBuffer>): Promise<string> {
+  const head = /^P6\s(\d+)\s(\d+)\s255\s/.exec(new TextDecoder("latin1").decode(body.subarray(0, 32)));
+  const [width, height] = [Number(head?.[1]), Number(head?.[2])];
+  if (head === null || body.length !== head[0].length + 3 * width * height) {
+    throw new Error("The answer is not the picture that was asked for");
+  }
+  const kept = Deno.args.indexOf("--image");
+  const file = kept < 0 ? undefined : Deno.args[kept + 1];
+  if (file !== undefined) await Deno.writeFile(file, body);
+  const brightness = (x: number, y: number): number => {
+    const at = head[0].length + 3 * (y * width + x);
+    return ((body[at] ?? 0) + (body[at + 1] ?? 0) + (body[at + 2] ?? 0)) / 3;
+  };
+  const shades = " .:-=+*#%@";
+  const rows = Array.from({ length: 24 }, (_, row) =>
+    Array.from({ length: 72 }, (_, column) => {
+      const value = brightness(Math.floor(column * width / 72), Math.floor(row * height / 24));
+      return shades[Math.floor(value * (shades.length - 1) / 255)] ?? " ";
+    }).join(""));
+  return [`${width} x ${height} pixels, ${body.length} bytes`, ...rows].join("\n");
 }
 
 function say(text: string): void {
