@@ -33,6 +33,14 @@ export class WholeWarp {
     return type === "pred" || bytesOf(type) === 4 ? operand.register : undefined;
   }
 
+  /** Pushes the place of a register of lane 0; the other lanes' follow. */
+  pushPlace(register: number): void {
+    const { code } = this;
+    code.get(this.#row);
+    code.i64(BigInt(this.#saved.offsetOf(register)));
+    code.op("i64Add");
+  }
+
   /** Pushes the values of four lanes. */
   push(register: number, quad: number): void {
     this.code.get(this.#row);

@@ -15,6 +15,7 @@ import { COMPARE_ROWS } from "./compare.ts";
 import { CONTROL_ROWS } from "./control.ts";
 import { CONVERT_ROWS } from "./convert.ts";
 import { FLOAT_ROWS } from "./float_rows.ts";
+import { MATRIX_ROWS } from "./matrix.ts";
 import { MEMORY_ROWS } from "./memory.ts";
 import type { OpcodeRow } from "./row.ts";
 import { WARP_ROWS } from "./warp.ts";
@@ -33,6 +34,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
   ...ATOMIC_ROWS,
   ...ASYNC_COPY_ROWS,
   ...BIT_ROWS,
+  ...MATRIX_ROWS,
 ];
 
 const BY_NAME: ReadonlyMap<string, OpcodeRow> = new Map(OPCODE_ROWS.map((row) => [row.name, row]));

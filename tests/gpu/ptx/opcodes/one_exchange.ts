@@ -1,9 +1,9 @@
 /**
- * One exchange: compiles single warp-wide PTX instructions into functions over the saved registers of a warp.
+ * One exchange: compiles warp-wide PTX instructions into functions over the saved registers of a warp.
  *
  * Registers are named as in one_instruction.ts. Values stand in the memory of a save area, as they do when a
- * driver has gathered the lanes; who takes part is given with each run. Variables may be declared before the
- * instruction: `.shared .b8 s[64]; ldmatrix…`.
+ * driver has gathered the lanes; who takes part is given with each run. Several instructions, with semicolons
+ * between them, become one function each.
  */
 import type { PtxType } from "../../../../gpu/ptx/ast.ts";
 import { Exchange } from "../../../../gpu/ptx/exchange.ts";
@@ -35,19 +35,20 @@ export const SHARED_BASE = 0x4000;
 const SHARED_BYTES = 0x4000;
 const DEVICE_BASE = 0x4000_0000n;
 
-/** A compiled warp instruction. */
+/** One compiled warp instruction, or several. */
 export class OneExchange {
   readonly instruction: Instruction;
   readonly memory: DataView;
   readonly #saved: SavedLayout;
   readonly #numbers: ReadonlyMap<string, number>;
-  readonly #run: (first: number, who: number) => void;
+  readonly #runs: readonly ((first: number, who: number) => void)[];
   readonly #members: (first: number) => void;
 
   constructor(text: string, { threads = 64, isShared = false, isFused = true } = {}) {
     const { kernel, numbers } = parse(text);
-    const instruction = kernel.instructions.find(({ row }) => row.name !== "ret");
-    if (instruction?.row.exchange === undefined) throw new Error(`Not an exchange: ${text}`);
+    const instructions = kernel.instructions.filter(({ row }) => row.effect !== "control");
+    const [instruction] = instructions;
+    if (instruction === undefined) throw new Error(`No instruction: ${text}`);
     this.instruction = instruction;
     this.#numbers = numbers;
     this.#saved = new SavedLayout(kernel, threads);
@@ -59,11 +60,14 @@ export class OneExchange {
       new Map(),
       new Set(),
       new Uint8Array(kernel.registers.length),
+      new Float64Array(kernel.registers.length).fill(Infinity),
     );
-    const run = writer.begin(["i32", "i32"], []);
-    const exchange = new Exchange(run.code, facts, parts, this.#saved);
-    instruction.row.exchange(exchange, instruction);
-    writer.export("run", "function", run.index);
+    instructions.forEach((each, index) => {
+      const run = writer.begin(["i32", "i32"], []);
+      if (each.row.exchange === undefined) throw new Error(`Not an exchange: ${text}`);
+      each.row.exchange(new Exchange(run.code, facts, parts, this.#saved), each);
+      writer.export(`run${index}`, "function", run.index);
+    });
     const members = writer.begin(["i32"], []);
     this.#emitMembers(instruction, new Exchange(members.code, facts, parts, this.#saved));
     writer.export("members", "function", members.index);
@@ -75,7 +79,9 @@ export class OneExchange {
     setGlobal(exports["saveBase"], BigInt(SAVE_BASE));
     setGlobal(exports["sharedBase"], BigInt(SHARED_BASE));
     setGlobal(exports["sharedEnd"], SHARED_BYTES);
-    this.#run = exports["run"] as (first: number, who: number) => void;
+    this.#runs = instructions.map((_, index) =>
+      exports[`run${index}`] as (first: number, who: number) => void
+    );
     this.#members = exports["members"] as (first: number) => void;
     if (SAVE_BASE + this.#saved.byteLength > memory.buffer.byteLength) throw new Error("Memory is too small");
   }
@@ -124,8 +130,9 @@ export class OneExchange {
     return Array.from({ length: 32 }, (_, lane) => this.get(name, first + lane));
   }
 
+  /** Runs the instructions one after the other. */
   run(who = -1, first = 0): void {
-    this.#run(first, who);
+    for (const run of this.#runs) run(first, who);
   }
 
   /** The membermask of each lane of the first warp; undefined if the instruction has none. */

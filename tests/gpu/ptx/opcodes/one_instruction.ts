@@ -206,6 +206,7 @@ function factsOf(
     new Map(),
     new Set(),
     new Uint8Array(registers.length),
+    new Float64Array(registers.length).fill(Infinity),
   );
 }
 
