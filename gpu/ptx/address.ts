@@ -88,15 +88,26 @@ function pushWindow(
 ): bigint {
   const { code } = e;
   const { kernel } = e.facts;
-  if (base.kind === "register") e.push({ kind: "register", register: base.register }, "b32");
-  else code.i32(0);
+  const pushBase = (): void => {
+    if (base.kind === "register") e.push({ kind: "register", register: base.register }, "b32");
+    else code.i32(0);
+  };
+  const windowBytes = space === "shared" ? kernel.sharedBytes : kernel.localBytes;
+  const isWithin = e.facts.isWithin(base, offset, bytes, windowBytes);
+  if (isWithin && e.facts.isAligned(base, offset, bytes)) {
+    // The sum cannot wrap, so the memory instruction may add the offset.
+    code.get(e.special(space === "shared" ? "sharedBase" : "localBase"));
+    pushBase();
+    code.op("i64ExtendI32U", "i64Add");
+    return offset;
+  }
+  pushBase();
   if (offset !== 0n) {
     code.i32(Number(BigInt.asIntN(32, offset)));
     code.op("i32Add");
   }
   const at = code.temp("i32");
-  const windowBytes = space === "shared" ? kernel.sharedBytes : kernel.localBytes;
-  if (e.facts.isWithin(base, offset, bytes, windowBytes)) code.set(at);
+  if (isWithin) code.set(at);
   else {
     code.tee(at);
     pushIsBeyond(e, space, bytes);
