@@ -7,6 +7,7 @@
  */
 import type { PtxFunction, PtxInstruction, PtxOperand, PtxType, PtxVariable } from "./ast.ts";
 import { CallExpander } from "./calls.ts";
+import { RESERVED_SHARED_BYTES } from "./ir.ts";
 import type { Instruction, Kernel, Placement } from "./ir.ts";
 import type { LinkedModule } from "./link.ts";
 import { rowOf } from "./opcodes/mod.ts";
@@ -43,6 +44,7 @@ export class Flattener {
   readonly #placements = new Map<PtxVariable, Placement>();
   readonly #dynamicShared = new Set<PtxVariable>();
   #carry: number | undefined;
+  #reservedShared: number | undefined;
   #sharedBytes = 0;
   #localBytes = 0;
 
@@ -71,6 +73,7 @@ export class Flattener {
       sharedBytes: alignUp(this.#sharedBytes, 16),
       localBytes: alignUp(this.#localBytes, 16),
       usesDynamicShared: this.#dynamicShared.size > 0,
+      reservedShared: this.#reservedShared,
     };
   }
 
@@ -131,13 +134,18 @@ export class Flattener {
   }
 
   #placeShared(variable: PtxVariable, line: number): void {
-    const offset = alignUp(this.#sharedBytes, Math.max(variable.alignment, 1));
-    this.#sharedBytes = offset + variable.byteLength;
+    const offset = this.#takeShared(variable.byteLength, variable.alignment, line);
+    this.#placements.set(variable, { space: "shared", offset });
+  }
+
+  #takeShared(byteLength: number, alignment: number, line: number): number {
+    const offset = alignUp(this.#sharedBytes, Math.max(alignment, 1));
+    this.#sharedBytes = offset + byteLength;
     if (this.#sharedBytes > SHARED_BYTES_MAX) {
       const text = `Too much shared memory: sharedBytesMax is ${SHARED_BYTES_MAX}, got ${this.#sharedBytes}`;
       throw new PtxError(line, "limit", text);
     }
-    this.#placements.set(variable, { space: "shared", offset });
+    return offset;
   }
 
   #placeParams(): number {
@@ -176,7 +184,9 @@ export class Flattener {
 
   #placeOperand(operand: PtxOperand, line: number): void {
     if (operand.kind === "variable") this.place(operand.variable, line);
-    else if (operand.kind === "address" && operand.base.kind === "variable") {
+    else if (operand.kind === "special" && operand.name.startsWith("reserved_smem_offset_")) {
+      this.#reservedShared ??= this.#takeShared(RESERVED_SHARED_BYTES, 128, line);
+    } else if (operand.kind === "address" && operand.base.kind === "variable") {
       this.place(operand.base.variable, line);
     } else if (operand.kind === "vector" || operand.kind === "list") {
       for (const element of operand.elements) this.#placeOperand(element, line);

@@ -28,6 +28,9 @@ export interface Placement {
   readonly offset: number;
 }
 
+/** What the system keeps of a block's shared memory; cooperative groups have their scratch there. */
+export const RESERVED_SHARED_BYTES = 1024;
+
 /** A kernel, flattened. */
 export interface Kernel {
   readonly name: string;
@@ -41,6 +44,8 @@ export interface Kernel {
   /** Local memory of a thread. */
   readonly localBytes: number;
   readonly usesDynamicShared: boolean;
+  /** Where the reserved part of shared memory begins, if the kernel asks; it counts as static. */
+  readonly reservedShared?: number | undefined;
 }
 
 /** Which WebAssembly type holds a register. */

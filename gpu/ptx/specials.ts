@@ -5,6 +5,7 @@
  * multiprocessor, no clusters and no performance counters. Invariant: a name that it does not know is refused.
  */
 import type { Emitter } from "./emitter.ts";
+import { RESERVED_SHARED_BYTES } from "./ir.ts";
 import { PtxError } from "./ptx_error.ts";
 
 /** Special registers of 64 bits. */
@@ -86,8 +87,15 @@ export function pushSpecial(emitter: Emitter, name: string): void {
       return code.i32(1);
     case "is_explicit_cluster":
       return code.i32(0);
+    case "reserved_smem_offset_begin":
+    case "reserved_smem_offset_0":
+    case "reserved_smem_offset_1":
+      return code.i32(facts.kernel.reservedShared ?? 0);
+    case "reserved_smem_offset_end":
+    case "reserved_smem_offset_cap":
+      return code.i32((facts.kernel.reservedShared ?? 0) + RESERVED_SHARED_BYTES);
     default:
-      if (/^(envreg\d+|pm\d+|reserved_smem_offset_\w+|cluster_cta(id\.[xyz]|rank))$/.test(name)) {
+      if (/^(envreg\d+|pm\d+|cluster_cta(id\.[xyz]|rank))$/.test(name)) {
         return code.i32(0);
       }
       throw new PtxError(0, "unsupported", `Special register %${name} is not supported`);

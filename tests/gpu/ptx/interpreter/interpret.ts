@@ -50,6 +50,8 @@ export interface KernelRunResult {
 /** Frames of a thread in a module whose calls can nest without end. */
 const NESTING_MAX = 24;
 const FUEL_DEFAULT = 1e9;
+/** What an H100 reserves of a block's shared memory. */
+const RESERVED_BYTES = 1024;
 
 /**
  * Runs the kernel to its end.
@@ -98,14 +100,17 @@ export function initializeGlobals(
 function machineOptions(run: KernelRun, layout: Layout, memory: Uint8Array): MachineOptions {
   const params = new Uint8Array(alignUp(Math.max(run.params.length, 8), 8));
   params.set(run.params);
+  const sharedBytes = layout.dynamicSharedStart + run.sharedBytes;
+  const reserved = asksForReserved(run.module) ? RESERVED_BYTES : 0;
   return {
     grid: run.grid,
     block: run.block,
     memory,
     memoryBase: run.memoryBase,
     params,
-    sharedBytes: layout.dynamicSharedStart + run.sharedBytes,
+    sharedBytes: reserved === 0 ? sharedBytes : alignUp(sharedBytes, 16),
     dynamicSharedBytes: run.sharedBytes,
+    reservedSharedBytes: reserved,
     localBytesPerThread: 0,
     slotsPerThread: 0,
     globals: layout.globals,
@@ -113,6 +118,15 @@ function machineOptions(run: KernelRun, layout: Layout, memory: Uint8Array): Mac
     fuel: run.fuelMax ?? FUEL_DEFAULT,
     print: run.print ?? (() => {}),
   };
+}
+
+/** Whether any function names the reserved part of shared memory, which there is only then. */
+function asksForReserved({ functions }: PtxModule): boolean {
+  return functions.some(({ body }) =>
+    body?.instructions.some(({ operands }) =>
+      operands.some((each) => each.kind === "special" && each.name.startsWith("reserved_smem"))
+    )
+  );
 }
 
 /** Registers and local memory that a thread needs for the kernel and everything that it may call. */

@@ -44,6 +44,8 @@ export interface MachineOptions {
   readonly params: Uint8Array;
   readonly sharedBytes: number;
   readonly dynamicSharedBytes: number;
+  /** What is reserved of shared memory, behind everything else. */
+  readonly reservedSharedBytes: number;
   readonly localBytesPerThread: number;
   readonly slotsPerThread: number;
   readonly globals: Uint8Array;
@@ -85,7 +87,8 @@ export class Machine {
     this.globals = segment(WINDOWS.global, options.globals);
     this.constants = segment(WINDOWS.constant, options.constants);
     this.params = segment(WINDOWS.param, options.params);
-    this.shared = segment(WINDOWS.shared, new Uint8Array(options.sharedBytes));
+    const shared = new Uint8Array(options.sharedBytes + options.reservedSharedBytes);
+    this.shared = segment(WINDOWS.shared, shared);
     this.local = segment(WINDOWS.local, new Uint8Array(options.localBytesPerThread * this.threadCount));
   }
 

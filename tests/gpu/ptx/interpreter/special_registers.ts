@@ -60,6 +60,13 @@ export function constantSpecial(machine: Machine, name: string): Value | undefin
       return () => component(grid, part);
     case "dynamic_smem_size":
       return () => BigInt(dynamicSharedBytes);
+    case "reserved_smem_offset_begin":
+    case "reserved_smem_offset_0":
+    case "reserved_smem_offset_1":
+      return () => BigInt(sharedBytes);
+    case "reserved_smem_offset_end":
+    case "reserved_smem_offset_cap":
+      return () => BigInt(sharedBytes + machine.options.reservedSharedBytes);
     case "total_smem_size":
       return () => BigInt(sharedBytes);
     default:
