@@ -20,14 +20,13 @@ export class Exchange {
   readonly code: Code;
   /** Emits for the lane that `forEachLane` or `at` is at. */
   readonly emitter: Emitter;
-  /** The local that holds the lanes that take part, bit by bit. */
-  readonly who = 1;
   readonly parts: ModuleParts;
   readonly #saved: SavedLayout;
   readonly #saveBase: number;
   readonly #specials = new Map<SpecialName, number>();
   /** The local that holds the number of the lane that is spoken of. */
   #lane: number | undefined;
+  #who = 1;
 
   constructor(code: Code, facts: KernelFacts, parts: ModuleParts, saved: SavedLayout) {
     this.code = code;
@@ -74,6 +73,46 @@ export class Exchange {
     code.end();
     code.release("i32", lane);
     code.release("i32", rest);
+  }
+
+  /** The local that holds the lanes that take part, bit by bit. */
+  get who(): number {
+    return this.#who;
+  }
+
+  /**
+   * Emits `body` for each team: lanes that named one another as members take part together, without those that
+   * came at the same time with other members. `who` is the team while the body is emitted.
+   */
+  forEachTeam(members: PtxOperand | undefined, body: () => void): void {
+    const isEverybody = members?.kind === "integer" && BigInt.asUintN(32, members.value) === 0xffff_ffffn;
+    if (members === undefined || isEverybody) return body();
+    const { code } = this;
+    const [rest, team, leader] = [code.temp("i32"), code.temp("i32"), code.temp("i32")];
+    code.get(this.who);
+    code.set(rest);
+    const loop = code.loop();
+    code.get(rest);
+    code.op("i32Ctz");
+    code.set(leader);
+    code.i32(1);
+    code.get(leader);
+    code.op("i32Shl");
+    this.at(leader, () => this.emitter.push(members, "b32"));
+    code.get(rest);
+    code.op("i32And", "i32Or");
+    code.tee(team);
+    code.get(rest);
+    code.op("i32Xor");
+    code.set(rest);
+    const before = this.#who;
+    this.#who = team;
+    body();
+    this.#who = before;
+    code.get(rest);
+    code.brIf(loop);
+    code.end();
+    for (const local of [rest, team, leader]) code.release("i32", local);
   }
 
   /** Emits `body` with `emitter` speaking of the lane whose number is in a local. */

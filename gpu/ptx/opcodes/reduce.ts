@@ -266,7 +266,7 @@ export const REDUCE_ROWS: readonly OpcodeRow[] = [
     operands: [3, 3],
     effect: "warp",
     lattice: "varying",
-    exchange: emitMatch,
+    exchange: (x, i) => x.forEachTeam(i.operands[2], () => emitMatch(x, i)),
     members: (e, i) => e.push(operandAt(i, 2), "b32"),
   },
   {
@@ -277,7 +277,7 @@ export const REDUCE_ROWS: readonly OpcodeRow[] = [
     effect: "warp",
     lattice: "varying",
     check: checkRedux,
-    exchange: emitRedux,
+    exchange: (x, i) => x.forEachTeam(i.operands[2], () => emitRedux(x, i)),
     members: (e, i) => e.push(operandAt(i, 2), "b32"),
   },
 ];

@@ -3,7 +3,8 @@
  * 9.7.13).
  *
  * Owns their emission once the lanes are gathered; who is gathered is the driver's. Shuffles are shuffle.ts's,
- * comparisons and reductions reduce.ts's. Invariant: a lane that takes no part counts as if it did not exist.
+ * comparisons and reductions reduce.ts's. Invariant: a lane that takes no part, or
+ * is not among the members that a lane names, counts as if it did not exist.
  */
 import type { PtxOperand } from "../ast.ts";
 import type { Exchange } from "../exchange.ts";
@@ -114,7 +115,7 @@ export const WARP_ROWS: readonly OpcodeRow[] = [
     effect: "warp",
     lattice: "varying",
     check: checkVote,
-    exchange: emitVote,
+    exchange: (x, i) => x.forEachTeam(i.operands[2], () => emitVote(x, i)),
     members: (e, i) => e.push(operandAt(i, 2), "b32"),
   },
   {
@@ -134,7 +135,7 @@ export const WARP_ROWS: readonly OpcodeRow[] = [
     effect: "warp",
     lattice: "varying",
     note: "the lowest lane",
-    exchange: emitElect,
+    exchange: (x, i) => x.forEachTeam(i.operands[1], () => emitElect(x, i)),
     members: (e, i) => e.push(operandAt(i, 1), "b32"),
   },
   {

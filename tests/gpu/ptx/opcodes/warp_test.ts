@@ -74,8 +74,9 @@ function checkShuffle(
 
 Deno.test("shfl.sync reads the lane that the pseudocode says, with constant b and c", () => {
   for (const mode of ["up", "down", "bfly", "idx"]) {
-    for (const b of [0, 1, 2, 3, 5, 8, 16, 31]) {
-      for (const c of CLAMPS) {
+    for (const [turn, b] of [0, 1, 2, 3, 5, 8, 16, 31].entries()) {
+      // Each amount with a third of the clamps, all of them in turn.
+      for (const c of CLAMPS.filter((_, index) => index % 3 === turn % 3)) {
         const text = `shfl.sync.${mode}.b32 %r0|%p0, %r1, ${b}, ${c}, -1`;
         const uniform = (value: number): number[] => LANES.map(() => value);
         checkShuffle(new OneExchange(text), mode, uniform(b), uniform(c), {
@@ -222,6 +223,37 @@ Deno.test("redux.sync reduces integers", () => {
       const members = LANES.filter((lane) => takesPart(who, lane));
       const expected = members.map((lane) => given[lane] ?? 0n).reduce(fold);
       for (const lane of members) assert.equal(exchange.get("%r0", lane), expected, name);
+    }
+  }
+});
+
+Deno.test("teams that come together stay apart", () => {
+  // Each lane names its own team of four as members; lanes 20 and 22 do not take part.
+  const teamOf = (lane: number): number => 0xf << (lane & ~3) >>> 0;
+  const who = 0xffaf_ffff;
+  const forms: readonly [string, string, (team: number) => (lane: number) => bigint][] = [
+    ["vote.sync.ballot.b32 %r0, %p0, %r2", "%r0", (team) => () => BigInt(team & 0x6d6d_6d6d) & 0xffff_ffffn],
+    ["vote.sync.any.pred %p1, !%p0, %r2", "%p1", (team) => () => (team & ~0x6d6d_6d6d) === 0 ? 0n : 1n],
+    ["match.any.sync.b32 %r0, %r1, %r2", "%r0", (team) => () => BigInt(team >>> 0)],
+    ["match.all.sync.b32 %r0|%p1, %r1, %r2", "%p1", () => () => 1n],
+    [
+      "redux.sync.add.u32 %r0, %r1, %r2",
+      "%r0",
+      (team) => () => 3n * BigInt(bits(team, () => true).toString(2).replaceAll("0", "").length),
+    ],
+    ["elect.sync %r0|%p1, %r2", "%r0", (team) => () => BigInt(31 - Math.clz32(team & -team))],
+  ];
+  for (const [text, result, expected] of forms) {
+    for (const lanes of [ALL, who]) {
+      const exchange = new OneExchange(text);
+      exchange.setAll("%r2", LANES.map((lane) => BigInt(teamOf(lane))));
+      if (text.includes("%r1")) exchange.setAll("%r1", LANES.map(() => 3n));
+      if (text.includes("%p0")) exchange.setAll("%p0", LANES.map((lane) => BigInt(0x6d6d_6d6d >>> lane & 1)));
+      exchange.run(lanes);
+      for (const lane of LANES.filter((each) => takesPart(lanes, each))) {
+        const team = teamOf(lane) & lanes;
+        assert.equal(exchange.get(result, lane), expected(team)(lane), `${text} ${lane}`);
+      }
     }
   }
 });
