@@ -12,6 +12,7 @@ import { FAULT } from "./launch_record.ts";
 import {
   barrierOperands,
   isAlignedBarrier,
+  isQuestion,
   pushBarrierCount,
   pushBarrierId,
   pushBarrierPredicate,
@@ -22,10 +23,17 @@ import { BARRIER_COUNT } from "./saved.ts";
 import { beginOverStates } from "./thread_states.ts";
 import type { Code } from "./wasm/code.ts";
 
+/** Bits of a barrier's number in what #emitBarrierInfo packs. */
+const NUMBER_MASK = 31;
+
 /** In a state: a barrier has let the thread go, and it has not run yet. */
 const RELEASED = 0x2000_0000;
 
-/** Words of scratch memory that resolving barriers uses, each an array over barriers. */
+/** The number that stands for questions to barrier objects: who asks one is let go with the next barrier. */
+const QUESTION = BARRIER_COUNT;
+const SLOTS = BARRIER_COUNT + 1;
+
+/** Words of scratch memory that resolving barriers uses, each an array over barriers and QUESTION. */
 const WORDS = { waiting: 0, expected: 1, holders: 2, isReleased: 3, lastState: 4, lastWarp: 5 } as const;
 
 /** Emits the slow way through barriers. */
@@ -116,7 +124,7 @@ export class BarrierResolver {
       code.local("i32"),
       code.local("i32"),
     ];
-    const word = (which: number): number => saved.scratch + 4 * BARRIER_COUNT * which;
+    const word = (which: number): number => saved.scratch + 4 * SLOTS * which;
     const place = (): void => {
       code.get(base);
       code.get(id);
@@ -130,7 +138,7 @@ export class BarrierResolver {
     code.i64(BigInt(saved.scratch));
     code.op("i64Add");
     code.i32(0);
-    code.i64(BigInt(4 * BARRIER_COUNT * 6));
+    code.i64(BigInt(4 * SLOTS * 6));
     code.memoryFill();
     states.forThreads(from, to, (thread, next) => {
       states.loadState(thread);
@@ -146,7 +154,7 @@ export class BarrierResolver {
       code.get(state);
       code.call(info);
       code.tee(packed);
-      code.i32(BARRIER_COUNT - 1);
+      code.i32(NUMBER_MASK);
       code.op("i32And");
       code.set(id);
       const bump = (which: number, by: () => void): void => {
@@ -159,7 +167,7 @@ export class BarrierResolver {
       bump(WORDS.waiting, () => code.i32(1));
       bump(WORDS.holders, () => {
         code.get(packed);
-        code.i32(4);
+        code.i32(5);
         code.op("i32ShrU");
         code.i32(1);
         code.op("i32And");
@@ -171,7 +179,7 @@ export class BarrierResolver {
       code.memory("i32Store", word(WORDS.expected));
       this.#checkAligned(code, { thread, state, packed, place, load, word });
     });
-    for (let barrier = 0; barrier < BARRIER_COUNT; barrier++) {
+    for (let barrier = 0; barrier < SLOTS; barrier++) {
       const skip = code.block();
       code.i32(barrier);
       code.set(id);
@@ -179,20 +187,22 @@ export class BarrierResolver {
       code.tee(waiting);
       code.op("i32Eqz");
       code.brIf(skip);
-      // Without a count it is the whole block: everybody who lives must wait here.
-      load(WORDS.expected);
-      code.tee(expected);
-      code.get(alive);
-      code.get(expected);
-      code.op("select");
-      code.get(waiting);
-      place();
-      code.memory("i32Load", saved.arrivals);
-      code.op("i32Add", "i32GtU");
-      code.brIf(skip);
-      place();
-      code.i32(0);
-      code.memory("i32Store", saved.arrivals);
+      if (barrier !== QUESTION) {
+        // Without a count it is the whole block: everybody who lives must wait here.
+        load(WORDS.expected);
+        code.tee(expected);
+        code.get(alive);
+        code.get(expected);
+        code.op("select");
+        code.get(waiting);
+        place();
+        code.memory("i32Load", saved.arrivals);
+        code.op("i32Add", "i32GtU");
+        code.brIf(skip);
+        place();
+        code.i32(0);
+        code.memory("i32Store", saved.arrivals);
+      }
       place();
       code.i32(1);
       code.memory("i32Store", word(WORDS.isReleased));
@@ -214,7 +224,7 @@ export class BarrierResolver {
       code.get(thread);
       code.get(state);
       code.call(info);
-      code.i32(BARRIER_COUNT - 1);
+      code.i32(NUMBER_MASK);
       code.op("i32And");
       code.set(id);
       load(WORDS.isReleased);
@@ -260,7 +270,7 @@ export class BarrierResolver {
     code.get(at.state);
     code.op("i32Ne", "i32And");
     code.get(at.packed);
-    code.i32(5);
+    code.i32(6);
     code.op("i32ShrU", "i32And");
     code.i32(1);
     code.op("i32And");
@@ -303,21 +313,25 @@ export class BarrierResolver {
     });
   }
 
-  /** (thread, state) -> barrier, whether its predicate holds << 4, whether it is aligned << 5, threads << 8. */
+  /** (thread, state) -> barrier, whether its predicate holds << 5, whether it is aligned << 6, threads << 8. */
   #emitBarrierInfo(): number {
     const { index, code } = this.#driver.writer.begin(["i32", "i32"], ["i32"]);
     this.#forBarrier(code, ({ instruction }, exchange, lane) => {
+      if (isQuestion(instruction)) {
+        code.i32(QUESTION);
+        return code.op("return");
+      }
       exchange.at(lane, () => {
         pushBarrierId(exchange.emitter, instruction);
         code.i32(BARRIER_COUNT - 1);
         code.op("i32And");
         if (barrierOperands(instruction).reduction !== undefined) {
           pushBarrierPredicate(exchange.emitter, instruction);
-          code.i32(4);
+          code.i32(5);
           code.op("i32Shl", "i32Or");
         }
         if (isAlignedBarrier(instruction)) {
-          code.i32(1 << 5);
+          code.i32(1 << 6);
           code.op("i32Or");
         }
         pushBarrierCount(exchange.emitter, instruction);
@@ -334,6 +348,10 @@ export class BarrierResolver {
   #emitFinish(): number {
     const { index, code } = this.#driver.writer.begin(["i32", "i32", "i32", "i32"], []);
     this.#forBarrier(code, ({ instruction }, exchange, lane) => {
+      if (isQuestion(instruction)) {
+        exchange.at(lane, () => instruction.row.scalar?.(exchange.emitter, instruction));
+        return code.op("return");
+      }
       const { reduction, result } = barrierOperands(instruction);
       if (reduction !== undefined && result !== undefined) {
         exchange.at(lane, () => {

@@ -1,8 +1,8 @@
 /**
  * Rows of asynchronous copies to shared memory, done at once, and of cache policies (PTX ISA 9.7.9.25).
  *
- * Owns cp.async with its zero fill, and the waiting for it, which has nothing to wait for. Bulk copies and
- * mbarriers are not here. Invariant: source bytes that are not asked for are not touched, so that their address
+ * Owns cp.async with its zero fill, and the waiting for it, which has nothing to wait for. Bulk copies
+ * are not here. Invariant: source bytes that are not asked for are not touched, so that their address
  * may be wrong.
  */
 import type { PtxOperand } from "../ast.ts";
@@ -10,6 +10,7 @@ import { bytesOf } from "../ast.ts";
 import type { Emitter } from "../emitter.ts";
 import type { Instruction } from "../ir.ts";
 import { operandAt } from "./integer.ts";
+import { emitCopyArrival } from "./mbarrier.ts";
 import type { OpcodeRow } from "./row.ts";
 import { unsupported } from "./row.ts";
 
@@ -26,8 +27,20 @@ function sizeOf(i: Instruction): number {
   return Number(size.value);
 }
 
+/** `cp.async.mbarrier.arrive`: all copies before it are done. */
+function isArrival(i: Instruction): boolean {
+  return i.modifiers.includes("mbarrier");
+}
+
 function checkCopy(i: Instruction): void {
   if (!i.modifiers.includes("async")) throw unsupported(i, "expected .async");
+  if (isArrival(i) !== (i.types.length > 0)) throw unsupported(i, "a type goes with .mbarrier");
+  if (isArrival(i)) {
+    if (!i.modifiers.includes("arrive") || i.operands.length !== 1) {
+      throw unsupported(i, "expected .arrive [a]");
+    }
+    return;
+  }
   if (isWait(i)) {
     if (i.operands.length > 1) throw unsupported(i, "too many operands");
     return;
@@ -38,6 +51,7 @@ function checkCopy(i: Instruction): void {
 
 function emitCopy(e: Emitter, i: Instruction): void {
   if (isWait(i)) return;
+  if (isArrival(i)) return emitCopyArrival(e, i);
   const { code } = e;
   const size = sizeOf(i);
   const to = code.temp("i64");
@@ -123,9 +137,10 @@ function copySome(
 export const ASYNC_COPY_ROWS: readonly OpcodeRow[] = [
   {
     name: "cp",
-    types: [],
-    modifiers: ["async", "ca", "cg", ...WAITS],
-    ignored: ["shared", "shared::cta", "global"],
+    types: [["b64"]],
+    optionalTypes: 1,
+    modifiers: ["async", "ca", "cg", ...WAITS, "mbarrier", "arrive", "noinc", "shared", "shared::cta"],
+    ignored: ["global"],
     operands: [0, 5],
     results: 0,
     effect: "write",

@@ -112,8 +112,14 @@ function emitArrive(e: Emitter, i: Instruction): void {
   code.release("i64", place);
 }
 
+/** Whether it asks a barrier object: nobody is waited for, but all others go on first. */
+export function isQuestion({ row }: Instruction): boolean {
+  return row.name === "mbarrier.wait";
+}
+
 /** Whether it gathers all threads of the block and does nothing else. */
 export function isPlainBarrier(i: Instruction): boolean {
+  if (isQuestion(i)) return false;
   const { reduction, count } = barrierOperands(i);
   return reduction === undefined && count === undefined;
 }

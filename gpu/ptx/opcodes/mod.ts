@@ -16,6 +16,7 @@ import { CONTROL_ROWS } from "./control.ts";
 import { CONVERT_ROWS } from "./convert.ts";
 import { FLOAT_ROWS } from "./float_rows.ts";
 import { MATRIX_ROWS } from "./matrix.ts";
+import { MBARRIER_ROWS } from "./mbarrier.ts";
 import { MEMORY_ROWS } from "./memory.ts";
 import type { OpcodeRow } from "./row.ts";
 import { WARP_ROWS } from "./warp.ts";
@@ -31,6 +32,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
   ...CONTROL_ROWS,
   ...WARP_ROWS,
   ...BARRIER_ROWS,
+  ...MBARRIER_ROWS,
   ...ATOMIC_ROWS,
   ...ASYNC_COPY_ROWS,
   ...BIT_ROWS,
@@ -46,9 +48,12 @@ export function findRow(name: string): OpcodeRow | undefined {
 
 /**
  * The row of an instruction. The barrier opcodes are told apart by a modifier: gathering a block, only
- * announcing oneself, or gathering a warp.
+ * announcing oneself, gathering a warp, or asking a barrier object.
  */
 export function rowOf({ opcode, modifiers }: PtxInstruction): OpcodeRow | undefined {
+  if (opcode === "mbarrier" && modifiers.some((word) => word === "test_wait" || word === "try_wait")) {
+    return findRow("mbarrier.wait");
+  }
   if (opcode !== "bar" && opcode !== "barrier") return findRow(opcode);
   if (modifiers.includes("warp")) return findRow("bar.warp");
   return findRow(modifiers.includes("arrive") ? "bar.arrive" : opcode);

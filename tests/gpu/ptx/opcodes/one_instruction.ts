@@ -13,7 +13,7 @@ import { KernelFacts } from "../../../../gpu/ptx/facts.ts";
 import type { Instruction, Kernel } from "../../../../gpu/ptx/ir.ts";
 import { storageOf } from "../../../../gpu/ptx/ir.ts";
 import { ModuleParts } from "../../../../gpu/ptx/module_parts.ts";
-import { findRow } from "../../../../gpu/ptx/opcodes/mod.ts";
+import { rowOf } from "../../../../gpu/ptx/opcodes/mod.ts";
 import { accept } from "../../../../gpu/ptx/opcodes/row.ts";
 import { parsePtx } from "../../../../gpu/ptx/parser.ts";
 import type { Code } from "../../../../gpu/ptx/wasm/code.ts";
@@ -98,7 +98,7 @@ function parse(text: string): Parsed {
   const body = module.functions[0]?.body;
   const [source] = body?.instructions ?? [];
   if (body === undefined || source === undefined) throw new Error(`Not one instruction: ${text}`);
-  const row = findRow(source.opcode);
+  const row = rowOf(source);
   if (row === undefined) throw new Error(`No row for ${source.opcode}`);
   return {
     text,
