@@ -39,6 +39,10 @@ const BOTTOM: ValueFacts = { stride: undefined, alignment: 0, max: Infinity };
 const UNIFORM_SPECIAL =
   /^(n?ctaid|ntid|nctaid|total_smem_size|dynamic_smem_size|nsmid|smid|gridid|nwarpid|envreg)/;
 
+/** Most steps of the search for joins and rounds of the whole analysis; beyond, everything diverges. */
+const JOIN_STEPS_MAX = 1_000_000;
+const ROUNDS_MAX = 8;
+
 /** What the analysis needs of a kernel. */
 export interface LatticeInput {
   readonly kernel: Kernel;
@@ -73,11 +77,11 @@ class LatticeAnalysis {
    */
   run(): readonly ValueFacts[] {
     const { values, conditions } = this.#input.ssa;
-    for (;;) {
+    for (let round = 1;; round++) {
       this.#settle(values.map((_, index) => index));
       const divergent = new Set<number>();
       for (const [block, value] of conditions) {
-        if (this.#facts[value]?.stride !== 0n) divergent.add(block);
+        if (this.#facts[value]?.stride !== 0n || round > ROUNDS_MAX) divergent.add(block);
       }
       if (divergent.size === this.#divergent.size) return this.#facts;
       this.#divergent = divergent;
@@ -159,19 +163,25 @@ class LatticeAnalysis {
   #findJoins(): Set<number> {
     const { cfg, ssa } = this.#input;
     const joins = new Set<number>();
+    if (this.#divergent.size === 0) return joins;
+    let steps = 0;
     cfg.predecessors.forEach((list, block) => {
       if (list.length < 2 && block !== 0) return;
       const dominator = ssa.idom[block] ?? 0;
       const seen = new Set<number>();
       const pending = [...list];
       for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+        if (++steps > JOIN_STEPS_MAX) {
+          joins.add(block);
+          return;
+        }
         if (seen.has(at)) continue;
         seen.add(at);
         if (this.#divergent.has(at)) {
           joins.add(block);
           return;
         }
-        if (at !== dominator) pending.push(...(cfg.predecessors[at] ?? []));
+        if (at !== dominator) { for (const from of cfg.predecessors[at] ?? []) pending.push(from); }
       }
     });
     return joins;
@@ -186,8 +196,9 @@ class LatticeAnalysis {
     const isUniform = parts.every(({ stride }) => stride === 0n);
     const max = resultBound(instruction, parts.map((part) => part.max));
     const joined: ValueFacts = { stride: isUniform ? 0n : undefined, alignment: 0, max };
-    const isFloat = types.some((type) => /^(f|bf|tf)/.test(type));
-    if (isFloat || instruction.defs.length !== 1 || instruction.defs[0] !== register) {
+    // What saturates loses its low zeros.
+    const isOpaque = types.some((type) => /^(f|bf|tf)/.test(type)) || instruction.modifiers.includes("sat");
+    if (isOpaque || instruction.defs.length !== 1 || instruction.defs[0] !== register) {
       return { ...joined, max: Infinity };
     }
     switch (row.lattice) {
@@ -263,7 +274,9 @@ class LatticeAnalysis {
     const isParameter = spaceOf(instruction) === "param" && address?.kind === "address" &&
       address.base.kind === "variable";
     if (!isParameter) return BOTTOM;
-    const isAddress = /64$/.test(instruction.types[0] ?? "");
+    // Only whole parameters of 8 bytes are looked at when a kernel is launched.
+    const { byteLength } = address.base.variable;
+    const isAddress = byteLength === 8 && address.offset === 0n && /64$/.test(instruction.types[0] ?? "");
     const alignment = isAddress && this.#input.areParamsAligned ? PARAMETER_ALIGNMENT : 0;
     return { stride: 0n, alignment, max: Infinity };
   }

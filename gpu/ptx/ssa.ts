@@ -12,6 +12,11 @@ import type { Cfg } from "./cfg.ts";
 import type { Instruction } from "./ir.ts";
 import type { Liveness } from "./liveness.ts";
 import { terminatorDefs } from "./liveness.ts";
+import { PtxError } from "./ptx_error.ts";
+
+/** Most places where values may meet, and values that meet there. */
+const FRONTIERS_MAX = 2_000_000;
+const PHIS_MAX = 1_000_000;
 
 /** One value of a register. */
 export interface SsaValue {
@@ -35,18 +40,24 @@ export interface Ssa {
   readonly idom: Int32Array;
 }
 
-/** Blocks whose dominance each block's ends at (Cooper, Harvey and Kennedy, figure 5). */
+/**
+ * Blocks whose dominance each block's ends at (Cooper, Harvey and Kennedy, figure 5).
+ *
+ * @throws PtxError for loops so nested that there are too many
+ */
 export function dominanceFrontiers(
   predecessors: readonly (readonly number[])[],
   idom: Int32Array,
 ): readonly ReadonlySet<number>[] {
   const frontiers = predecessors.map(() => new Set<number>());
+  let count = 0;
   predecessors.forEach((list, node) => {
     // The entry is a join as well if something jumps back to it.
     if (list.length < 2 && !(node === 0 && list.length > 0)) return;
     for (const from of list) {
       for (let runner = from; node === 0 || runner !== idom[node]; runner = idom[runner] ?? 0) {
         frontiers[runner]?.add(node);
+        if (++count > FRONTIERS_MAX) throw tooMany("frontiersMax", FRONTIERS_MAX, count);
         if (runner === 0) break;
       }
     }
@@ -54,7 +65,15 @@ export function dominanceFrontiers(
   return frontiers;
 }
 
-/** Puts a kernel into SSA form. */
+function tooMany(limit: string, max: number, actual: number): PtxError {
+  return new PtxError(
+    0,
+    "limit",
+    `The kernel's control flow is too tangled: ${limit} is ${max}, got ${actual}`,
+  );
+}
+
+/** Puts a kernel into SSA form. @throws PtxError if that takes too many values */
 export function buildSsa(cfg: Cfg, liveness: Liveness, registerCount: number): Ssa {
   return new SsaBuilder(cfg, liveness, registerCount).build();
 }
@@ -69,6 +88,8 @@ class SsaBuilder {
   readonly #phis: Map<number, number>[];
   /** The value that each register has while the dominator tree is walked, and what to restore. */
   readonly #current: Int32Array;
+  /** The value of each register where it was not written. */
+  readonly #unwritten: Int32Array;
   readonly #undo: [register: number, value: number][] = [];
   readonly #idom: Int32Array;
 
@@ -78,6 +99,7 @@ class SsaBuilder {
     this.#idom = dominatorsOf(cfg.predecessors);
     this.#phis = cfg.blocks.map(() => new Map());
     this.#current = new Int32Array(registerCount).fill(-1);
+    this.#unwritten = new Int32Array(registerCount).fill(-1);
   }
 
   build(): Ssa {
@@ -119,6 +141,7 @@ class SsaBuilder {
           if (phis === undefined || phis.has(register)) continue;
           if (this.#liveness.liveIn[join]?.has(register) !== true) continue;
           phis.set(register, this.#add(register, join, "phi"));
+          if (this.#values.length > PHIS_MAX) throw tooMany("phisMax", PHIS_MAX, this.#values.length);
           if (!writing.has(join)) pending.push(join);
         }
       }
@@ -133,10 +156,11 @@ class SsaBuilder {
   #get(register: number): number {
     const known = this.#current[register] ?? -1;
     if (known >= 0) return known;
-    // Never written on any way here. It stays so for the whole walk, so that it is one value.
+    // Never written on any way here: one value for all such places.
+    const unwritten = this.#unwritten[register] ?? -1;
+    if (unwritten >= 0) return unwritten;
     const value = this.#add(register, 0, "unwritten");
-    this.#current[register] = value;
-    for (const entry of this.#undo) if (entry[0] === register && entry[1] < 0) entry[1] = value;
+    this.#unwritten[register] = value;
     return value;
   }
 

@@ -34,8 +34,9 @@ export interface GraphOrder {
   readonly predecessors: readonly (readonly number[])[];
 }
 
-/** Nodes over which a graph is not nested. */
-const NESTED_NODES_MAX = 2_000;
+/** Nodes over which a graph is not nested, and how deep it may be: nesting is recursion. */
+const NESTED_NODES_MAX = 20_000;
+const NESTING_MAX = 200;
 
 export function orderGraph({ successors }: RegionGraph): GraphOrder {
   const order = reversePostorder(successors);
@@ -62,16 +63,26 @@ export function orderGraph({ successors }: RegionGraph): GraphOrder {
 export function loopBodies(graph: GraphOrder): Map<number, number[]> {
   const { predecessors, headers } = graph;
   const innermost = new Int32Array(predecessors.length).fill(-1);
-  // Outer headers come first in reverse postorder; inner ones overwrite what they contain.
-  for (const header of [...headers].sort((a, b) => a - b)) {
-    const body = new Set([header]);
-    const pending = (predecessors[header] ?? []).filter((from) => from >= header);
-    for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-      if (body.has(node)) continue;
-      body.add(node);
-      pending.push(...(predecessors[node] ?? []).filter((from) => from >= header));
+  // Inner headers come last in reverse postorder, and so first here; a loop that is done is its header alone.
+  const outermost = Int32Array.from(predecessors, (_, node) => node);
+  const headOf = (node: number): number => {
+    let at = node;
+    for (let next = outermost[at] ?? at; next !== at; next = outermost[at] ?? at) {
+      outermost[at] = outermost[next] ?? next;
+      at = next;
     }
-    for (const node of body) innermost[node] = header;
+    return at;
+  };
+  for (const header of [...headers].sort((a, b) => b - a)) {
+    const pending = [header];
+    for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+      if ((innermost[node] ?? -1) < 0) innermost[node] = header;
+      outermost[node] = header;
+      for (const from of predecessors[node] ?? []) {
+        const head = from >= header ? headOf(from) : header;
+        if (head !== header) pending.push(head);
+      }
+    }
   }
   const bodies = new Map<number, number[]>();
   innermost.forEach((header, node) => {
@@ -85,7 +96,9 @@ export function loopBodies(graph: GraphOrder): Map<number, number[]> {
 
 /** Emits a graph. Control falls out at the end only where the caller's nodes let it. */
 export function emitStructured(code: Code, graph: GraphOrder, emitter: StructureEmitter): void {
-  if (graph.isReducible && graph.order.length <= NESTED_NODES_MAX) new Nested(code, graph, emitter).emit();
+  const isNested = graph.isReducible && graph.order.length <= NESTED_NODES_MAX;
+  const nested = isNested ? new Nested(code, graph, emitter) : undefined;
+  if (nested !== undefined && nested.depth <= NESTING_MAX) nested.emit();
   else emitDispatched(code, graph, emitter);
 }
 
@@ -108,28 +121,47 @@ class Nested {
     });
   }
 
+  /** How deep emitting it recurs. The last merge node of each node is no deeper than the node itself. */
+  get depth(): number {
+    const depths = new Int32Array(this.#children.length);
+    let deepest = 0;
+    this.#children.forEach((children, place) => {
+      const last = children.findLast((child) => this.#isMerge[child]);
+      for (const child of children) depths[child] = (depths[place] ?? 0) + (child === last ? 0 : 1);
+      deepest = Math.max(deepest, depths[place] ?? 0);
+    });
+    return deepest;
+  }
+
   emit(): void {
     this.#tree(0);
   }
 
-  #tree(place: number): void {
-    const merges = (this.#children[place] ?? []).filter((child) => this.#isMerge[child]);
-    if (!this.#graph.headers.has(place)) return this.#within(place, merges);
-    const label = this.#code.loop();
-    this.#labels.set(place, label);
-    this.#emitter.loopHead(place);
-    this.#within(place, merges);
-    this.#code.end();
+  #tree(root: number): void {
+    let loops = 0;
+    for (let place: number | undefined = root; place !== undefined;) {
+      if (this.#graph.headers.has(place)) {
+        this.#labels.set(place, this.#code.loop());
+        this.#emitter.loopHead(place);
+        loops++;
+      }
+      place = this.#within(place);
+    }
+    for (; loops > 0; loops--) this.#code.end();
   }
 
-  /** Blocks whose ends are the merge nodes, the last in order outermost. */
-  #within(place: number, merges: readonly number[]): void {
-    for (const merge of [...merges].reverse()) this.#labels.set(merge, this.#code.block());
+  /** Blocks whose ends are the merge nodes, the last in order outermost. @returns the last, still to be emitted */
+  #within(place: number): number | undefined {
+    const merges = (this.#children[place] ?? []).filter((child) => this.#isMerge[child]);
+    for (const merge of merges.toReversed()) this.#labels.set(merge, this.#code.block());
     this.#emitter.node(place, (to) => this.#go(place, to));
+    const last = merges.pop();
     for (const merge of merges) {
       this.#code.end();
       this.#tree(merge);
     }
+    if (last !== undefined) this.#code.end();
+    return last;
   }
 
   #go(from: number, to: number): void {
