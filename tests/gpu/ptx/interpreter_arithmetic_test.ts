@@ -189,6 +189,7 @@ Deno.test("interpreter: rounding, flushing and saturation of singles and doubles
     ["fma.rn.f64 %g1, %g2, %g2, %g3;", "g1", { g2: g(1 + 2 ** -30), g3: g(-1) }, g(2 ** -29 + 2 ** -60)],
     ["ex2.approx.ftz.f32 %f1, %f2;", "f1", { f2: f(3) }, f(8)],
     ["lg2.approx.f32 %f1, %f2;", "f1", { f2: f(0.125) }, f(-3)],
+    ["rsqrt.approx.f64 %g1, %g2;", "g1", { g2: g(3) }, g(1 / Math.sqrt(3))],
     ["rsqrt.approx.f32 %f1, %f2;", "f1", { f2: f(16) }, f(0.25)],
   ]);
 });

@@ -39,6 +39,20 @@ Deno.test("interpreter: producers arrive and go on, consumers wait for them", ()
   }
 });
 
+Deno.test("interpreter: an mbarrier ends its phase with the last arrival", () => {
+  const { status, words } = runBody({
+    threads: 40,
+    module: ".shared .align 8 .b64 gate; .shared .u32 box;",
+    body: `setp.ne.u32 %p1, %me, 0; @!%p1 mbarrier.init.shared.b64 [gate], 40; bar.sync 0;
+      setp.eq.u32 %p2, %me, 39; @%p2 st.shared.u32 [box], 5; mbarrier.arrive.shared.b64 %d1, [gate];
+      wait: mbarrier.test_wait.shared.b64 %p3, [gate], %d1; @!%p3 bra wait; ld.shared.u32 %r1, [box];
+      mbarrier.test_wait.parity.shared.b64 %p4, [gate], 0; mbarrier.test_wait.parity.shared.b64 %p5, [gate], 1;
+      @%p4 add.u32 %r1, %r1, 10; @%p5 add.u32 %r1, %r1, 100; st.global.u32 [%own], %r1;`,
+  });
+  assert.equal(status, "ok");
+  assert.deepEqual([...words.slice(0, 40)], new Array(40).fill(15));
+});
+
 Deno.test("interpreter: lanes of a warp at different barriers, and barriers that never fill, are faults", () => {
   const split = `setp.lt.u32 %p1, %me, %r1; @%p1 bra other; WAIT 0; bra end; other: WAIT 0; end: ret;`;
   const at = (word: string, lane: number): string => `mov.u32 %r1, ${lane};` + split.replaceAll("WAIT", word);

@@ -86,7 +86,7 @@ function functionOf(site: Site, format: FloatFormat, mode: RoundingMode): Fn | u
   const isSingle = format === F32;
   if (site.has("approx") || site.has("full")) {
     if (!isSingle && opcode === "rcp") return reciprocalCoarse;
-    if (!isSingle && opcode === "rsqrt") {
+    if (!isSingle && opcode === "rsqrt" && site.has("ftz")) {
       return (a) => doubleOfBits(bitsOfDouble(1 / Math.sqrt(a)) & 0xffff_ffff_0000_0000n);
     }
     return APPROXIMATE[opcode];

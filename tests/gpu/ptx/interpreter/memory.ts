@@ -9,6 +9,7 @@ import { bytesOf, type PtxOperand, type PtxType } from "../../../../gpu/ptx/ast.
 import type { AccessSpace, Segment } from "./machine.ts";
 import { GuestFault } from "./fault.ts";
 import { accessSpace, type AddressOf, addressOf } from "./address.ts";
+import { copyArrivalStep } from "./mbarrier.ts";
 import type { Site } from "./site.ts";
 import type { Step, Thread } from "./thread.ts";
 
@@ -128,6 +129,7 @@ export function storeStep(site: Site): Step {
 export function asyncCopyStep(site: Site): Step {
   const { machine, line } = site;
   if (site.oneOf(["commit_group", "wait_group", "wait_all"]) !== undefined) return () => {};
+  if (site.has("mbarrier")) return copyArrivalStep(site);
   if (!site.has("ca") && !site.has("cg")) throw site.unknown();
   const sizeOperand = site.operand(2);
   if (sizeOperand.kind !== "integer") throw site.unknown("needs a constant size");

@@ -24,6 +24,7 @@ import { dotStep } from "./dot_products.ts";
 import { copysignStep, floatStep, testStep } from "./float.ts";
 import { halfStep, isHalfType } from "./half.ts";
 import { integerStep, product24Step, shiftStep } from "./integer.ts";
+import { memoryBarrierStep } from "./mbarrier.ts";
 import { cvtaStep, isspacepStep, movStep } from "./move.ts";
 import type { Site } from "./site.ts";
 import type { Step } from "./thread.ts";
@@ -107,6 +108,7 @@ const TABLE: Readonly<Record<string, Maker>> = {
   atom: atomicStep,
   red: atomicStep,
   cp: asyncCopyStep,
+  mbarrier: memoryBarrierStep,
   createpolicy: policy,
   dp4a: dotStep,
   dp2a: dotStep,
