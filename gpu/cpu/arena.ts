@@ -9,9 +9,6 @@ import type { Dim3 } from "../device.ts";
 import { RECORD } from "../ptx/launch_record.ts";
 import type { DeviceMemory } from "./memory.ts";
 
-/** Most bytes of a kernel's parameters (PTX ISA: 32764 from sm_70 on). */
-export const PARAM_BYTES_MAX = 32_764;
-
 /** Sizes that one launch needs. */
 export interface ArenaSizes {
   readonly paramBytes: number;

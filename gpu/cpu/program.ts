@@ -74,18 +74,18 @@ export class Program {
     if (!this.names.includes(name)) return undefined;
     const info = describe(this.#prepare(name));
     const block = info.requiredBlock ?? { x: Math.min(TRIAL_THREADS, info.threadsPerBlockMax), y: 1, z: 1 };
-    refusing(() => this.code(name, { block, areParamsAligned: true }));
+    this.code(name, { block, areParamsAligned: true });
     this.#infos.set(name, info);
     return info;
   }
 
-  /** The code of a kernel for a shape. */
+  /** The code of a kernel for a shape. @throws GpuError INVALID_PTX if it is too large for this shape */
   code(name: string, shape: CodeShape): KernelCode {
     const { x, y, z } = shape.block;
     const key = `${name} ${x} ${y} ${z} ${shape.areParamsAligned}`;
     const known = this.#variants.get(key);
     if (known !== undefined) return known;
-    const compiled = compileKernel(this.#prepare(name), { ...shape, ...this.#traits });
+    const compiled = refusing(() => compileKernel(this.#prepare(name), { ...shape, ...this.#traits }));
     const code = { ...compiled, module: new WebAssembly.Module(compiled.bytes) };
     const [oldest] = this.#variants.keys();
     if (this.#variants.size >= VARIANTS_MAX && oldest !== undefined) this.#variants.delete(oldest);
@@ -119,6 +119,12 @@ function describe({ kernel }: PreparedKernel): KernelInfo {
   const product = (list: readonly number[] | undefined): number =>
     list === undefined ? THREADS_MAX : list.reduce((product, extent) => product * extent, 1);
   const required = directives.get("reqntid");
+  for (const name of ["reqntid", "maxntid"]) {
+    const threads = product(directives.get(name));
+    if (threads >= 1 && (name === "maxntid" || threads <= THREADS_MAX)) continue;
+    const text = `${kernel.name}: .${name} is 1 to ${THREADS_MAX} threads, got ${threads}`;
+    throw new GpuError("loadModule", "CUDA_ERROR_INVALID_PTX", text);
+  }
   return {
     name: kernel.name,
     params: params.map((param) => ({

@@ -11,6 +11,9 @@ import { synthetic } from "./flatten.ts";
 import { rowOf } from "./opcodes/mod.ts";
 import { PtxError } from "./ptx_error.ts";
 
+/** Most calls within calls. */
+const DEPTH_MAX = 200;
+
 type Bindings = Map<PtxVariable, PtxVariable>;
 
 /** External functions and the pseudo instruction of each, with the number of arguments. */
@@ -36,6 +39,10 @@ export class CallExpander {
     }
     const flattener = this.#flattener;
     const isKernel = this.#stack.length === 0;
+    if (this.#stack.length > DEPTH_MAX) {
+      const text = `Calls are nested too deep: callDepthMax is ${DEPTH_MAX}, got ${this.#stack.length}`;
+      throw new PtxError(fn.line, "limit", text);
+    }
     this.#stack.push(fn.name);
     const base = flattener.registers.length;
     for (const { type } of body.registers) flattener.registers.push(type);

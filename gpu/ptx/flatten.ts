@@ -6,6 +6,7 @@
  * recursion, is refused here, at load, with the line.
  */
 import type { PtxFunction, PtxInstruction, PtxOperand, PtxType, PtxVariable } from "./ast.ts";
+import { expandedSize } from "./call_sizes.ts";
 import { CallExpander } from "./calls.ts";
 import { RESERVED_SHARED_BYTES } from "./ir.ts";
 import type { Instruction, Kernel, Placement } from "./ir.ts";
@@ -16,7 +17,11 @@ import { promoteParams } from "./param_slots.ts";
 import { PtxError } from "./ptx_error.ts";
 
 /** Most instructions of a kernel after inlining. */
-export const INSTRUCTIONS_MAX = 1_000_000;
+export const INSTRUCTIONS_MAX = 250_000;
+/** Most registers of a kernel after inlining. */
+const REGISTERS_MAX = 1_000_000;
+/** Most bytes of a kernel's parameters (PTX ISA 4.4: from sm_70 on). */
+export const PARAM_BYTES_MAX = 32_764;
 /** Most local memory of a thread, and shared memory of a block (that of an H100, opted in). */
 export const LOCAL_BYTES_MAX = 512 * 1024;
 export const SHARED_BYTES_MAX = 227 * 1024;
@@ -55,6 +60,8 @@ export class Flattener {
 
   flatten(): Kernel {
     const paramBytes = this.#placeParams();
+    const size = expandedSize(this.kernel, (name) => this.module.functions.get(name));
+    if (size > INSTRUCTIONS_MAX) throw this.#tooLarge(this.kernel.line, size);
     const end: Draft[] = [];
     new CallExpander(this).body(this.kernel, new Map(), end);
     promoteParams(this);
@@ -88,14 +95,20 @@ export class Flattener {
     guard: PtxInstruction["guard"],
     scope: Scope | undefined,
   ): Draft {
-    if (this.drafts.length >= INSTRUCTIONS_MAX) {
-      const text =
-        `${this.kernel.name} is too large with its calls inlined: instructionsMax is ${INSTRUCTIONS_MAX}`;
+    if (this.drafts.length >= INSTRUCTIONS_MAX) throw this.#tooLarge(source.line, this.drafts.length + 1);
+    if (this.registers.length > REGISTERS_MAX) {
+      const text = `Too many registers: registersMax is ${REGISTERS_MAX}, got ${this.registers.length}`;
       throw new PtxError(source.line, "limit", text);
     }
     const draft = { source, operands, guard, scope };
     this.drafts.push(draft);
     return draft;
+  }
+
+  #tooLarge(line: number, size: number): PtxError {
+    const text = `${this.kernel.name} is too large with its calls inlined: instructionsMax is ` +
+      `${INSTRUCTIONS_MAX}, got ${size}`;
+    return new PtxError(line, "limit", text);
   }
 
   /** The place of a variable, which it gets when it is first met. */
@@ -154,6 +167,10 @@ export class Flattener {
       bytes = alignUp(bytes, Math.max(param.alignment, 1));
       this.#placements.set(param, { space: "param", offset: bytes });
       bytes += param.byteLength;
+      if (bytes > PARAM_BYTES_MAX) {
+        const text = `Too many parameters: paramBytesMax is ${PARAM_BYTES_MAX}, got ${bytes}`;
+        throw new PtxError(param.line, "limit", text);
+      }
     }
     return bytes;
   }

@@ -6,6 +6,7 @@
  * open is a bug and throws.
  */
 import { ByteSink } from "./byte_sink.ts";
+import { checkLimit } from "./limit_error.ts";
 import { MEMORY_OP, OP, VALUE } from "./opcode.ts";
 import type { MemoryOpName, ValueName } from "./opcode.ts";
 
@@ -234,7 +235,9 @@ export class Code {
     this.#sink.unsigned(this.#relative(label));
   }
 
+  /** @throws WasmLimitError for too many targets */
   brTable(labels: readonly Label[], otherwise: Label): void {
+    checkLimit("branchTargetsMax", labels.length);
     this.#sink.byte(0x0e);
     this.#sink.unsigned(labels.length);
     for (const label of labels) this.#sink.unsigned(this.#relative(label));
@@ -270,7 +273,7 @@ export class Code {
     this.#sink.bytes(before.subarray(mark));
   }
 
-  /** The function as it stands in the code section, size first. */
+  /** The function as it stands in the code section, size first. @throws WasmLimitError if it is too large */
   finish(): Uint8Array {
     if (this.#open.length > 0) throw new Error("Invariant: every block is ended");
     const head = new ByteSink();
@@ -286,6 +289,8 @@ export class Code {
       head.byte(VALUE[type]);
     }
     const body = this.#sink.take();
+    checkLimit("functionLocalsMax", this.localCount);
+    checkLimit("functionBytesMax", head.length + body.length + 1);
     const sized = new ByteSink();
     sized.unsigned(head.length + body.length + 1);
     sized.bytes(head.take());

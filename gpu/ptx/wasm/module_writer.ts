@@ -7,6 +7,7 @@
  */
 import { ByteSink } from "./byte_sink.ts";
 import { Code } from "./code.ts";
+import { checkLimit } from "./limit_error.ts";
 import { VALUE } from "./opcode.ts";
 import type { ValueName } from "./opcode.ts";
 
@@ -121,7 +122,9 @@ export class ModuleWriter {
     return this.#elements.push(functionIndex) - 1;
   }
 
+  /** @throws WasmLimitError for a module that is too large */
   finish(): Uint8Array<ArrayBuffer> {
+    checkLimit("moduleFunctionsMax", this.#functions.length);
     const out = new ByteSink();
     out.bytes(new Uint8Array([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]));
     const bodies = this.#functions.map(({ code }) => {
