@@ -22,6 +22,8 @@ export type PtxType =
   | "s16"
   | "s32"
   | "s64"
+  | "u16x2"
+  | "s16x2"
   | "f16"
   | "f16x2"
   | "bf16"
@@ -183,6 +185,8 @@ const TYPE_BYTES: Readonly<Record<PtxType, number>> = {
   b32: 4,
   u32: 4,
   s32: 4,
+  u16x2: 4,
+  s16x2: 4,
   f16x2: 4,
   bf16x2: 4,
   tf32: 4,

@@ -11,22 +11,17 @@ import type { Instruction } from "../ir.ts";
 import { emitFloatAbsNeg, emitFloatBinary, emitFloatFma, emitFloatMinMax, isFloat } from "./float.ts";
 import { emitHalfAbsNeg, emitHalfBinary, emitHalfFma, emitHalfMinMax, isHalf } from "./half.ts";
 import {
-  emitAbsNeg,
   emitAddSub,
-  emitCnot,
   emitDivRem,
-  emitLogic,
   emitMad,
-  emitMinMax,
   emitMul,
   emitMul24,
-  emitNot,
-  emitSad,
-  emitShift,
   emitWithCarry,
   isInteger,
   typeAt,
 } from "./integer.ts";
+import { emitAbsNeg, emitCnot, emitLogic, emitMinMax, emitNot, emitSad, emitShift } from "./integer_logic.ts";
+import { emitPackedAdd, emitPackedMinMax } from "./packed16.ts";
 import type { OpcodeRow } from "./row.ts";
 import { TYPES, unsupported } from "./row.ts";
 
@@ -54,6 +49,11 @@ function checkForm(i: Instruction): void {
   }
 }
 
+/** Two integers of 16 bits in one register. */
+function isPacked16(i: Instruction): boolean {
+  return /^[us]16x2$/.test(typeAt(i));
+}
+
 type Emit = (e: Emitter, i: Instruction) => void;
 
 /** The emission for the kind of type that an instruction has. */
@@ -67,14 +67,14 @@ function byType(integer: Emit, float: Emit, half: Emit): Emit {
 export const ARITHMETIC_ROWS: readonly OpcodeRow[] = [
   {
     name: "add",
-    types: [[...NUMBERS, "u16", "b32", "b64"]],
+    types: [[...NUMBERS, "u16x2", "s16x2", "b32", "b64"]],
     modifiers: [...ROUNDINGS, "ftz", "sat", "cc"],
     operands: [3, 3],
     effect: "pure",
     lattice: "add",
     check: checkForm,
     scalar: byType(
-      (e, i) => emitAddSub(e, i, "Add"),
+      (e, i) => isPacked16(i) ? emitPackedAdd(e, i) : emitAddSub(e, i, "Add"),
       (e, i) => emitFloatBinary(e, i, "add"),
       (e, i) => emitHalfBinary(e, i, "add"),
     ),
@@ -161,7 +161,7 @@ export const ARITHMETIC_ROWS: readonly OpcodeRow[] = [
   {
     name: "mad24",
     types: [TYPES.int32],
-    modifiers: ["lo", "hi"],
+    modifiers: ["lo", "hi", "sat"],
     operands: [4, 4],
     effect: "pure",
     scalar: (e, i) => emitMul24(e, i, true),
@@ -176,26 +176,26 @@ export const ARITHMETIC_ROWS: readonly OpcodeRow[] = [
   },
   {
     name: "min",
-    types: [[...NUMBERS, "u16x2" as PtxType, "s16x2" as PtxType]],
+    types: [[...NUMBERS, "u16x2", "s16x2"]],
     modifiers: ["ftz", "NaN", "xorsign", "abs", "relu"],
     operands: [3, 4],
     effect: "pure",
     check: checkForm,
     scalar: byType(
-      (e, i) => emitMinMax(e, i, "min"),
+      (e, i) => isPacked16(i) ? emitPackedMinMax(e, i, "min") : emitMinMax(e, i, "min"),
       (e, i) => emitFloatMinMax(e, i, "min"),
       (e, i) => emitHalfMinMax(e, i, "min"),
     ),
   },
   {
     name: "max",
-    types: [[...NUMBERS, "u16x2" as PtxType, "s16x2" as PtxType]],
+    types: [[...NUMBERS, "u16x2", "s16x2"]],
     modifiers: ["ftz", "NaN", "xorsign", "abs", "relu"],
     operands: [3, 4],
     effect: "pure",
     check: checkForm,
     scalar: byType(
-      (e, i) => emitMinMax(e, i, "max"),
+      (e, i) => isPacked16(i) ? emitPackedMinMax(e, i, "max") : emitMinMax(e, i, "max"),
       (e, i) => emitFloatMinMax(e, i, "max"),
       (e, i) => emitHalfMinMax(e, i, "max"),
     ),

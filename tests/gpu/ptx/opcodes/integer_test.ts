@@ -171,6 +171,33 @@ Deno.test("mul24 and mad24 look at the low 24 bits", () => {
   checkCases(cases);
 });
 
+Deno.test("mad24.hi.sat and the packed halves of u16x2 and s16x2", () => {
+  const clamp = (number: bigint): bigint =>
+    cut(32, number < -(2n ** 31n) ? -(2n ** 31n) : number > 2n ** 31n - 1n ? 2n ** 31n - 1n : number);
+  const halves = (op: string, type: "u16" | "s16", result: (a: bigint, b: bigint) => bigint): Case => ({
+    text: `${op}.${type}x2 %r0, %r1, %r2`,
+    inputs: pairs(32),
+    expected: (a = 0n, b = 0n) => {
+      const at = (shift: bigint): bigint =>
+        cut(16, result(value(type, a >> shift & 0xffffn), value(type, b >> shift & 0xffffn)));
+      return at(16n) << 16n | at(0n);
+    },
+  });
+  const types = ["u16", "s16"] as const;
+  checkCases([
+    {
+      text: text("mad24.hi.sat", "s32", 3),
+      inputs: triples(32),
+      expected: (a = 0n, b = 0n, c = 0n) =>
+        clamp((BigInt.asIntN(24, a) * BigInt.asIntN(24, b) >> 16n) + BigInt.asIntN(32, c)),
+    },
+    ...types.map((type) => halves("add", type, (a, b) => a + b)),
+    ...types.map((type) => halves("min", type, (a, b) => a < b ? a : b)),
+    ...types.map((type) => halves("max", type, (a, b) => a > b ? a : b)),
+    halves("max.relu", "s16", (a, b) => a > b ? (a > 0n ? a : 0n) : (b > 0n ? b : 0n)),
+  ]);
+});
+
 Deno.test("abs, neg, sad, cnot and the logic of bits", () => {
   const abs = (number: bigint): bigint => number < 0n ? -number : number;
   const cases: Case[] = [];
