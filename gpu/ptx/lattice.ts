@@ -197,7 +197,7 @@ class LatticeAnalysis {
     const max = resultBound(instruction, parts.map((part) => part.max));
     const joined: ValueFacts = { stride: isUniform ? 0n : undefined, alignment: 0, max };
     // What saturates loses its low zeros.
-    const isOpaque = types.some((type) => /^(f|bf|tf)/.test(type)) || instruction.modifiers.includes("sat");
+    const isOpaque = types.some((type) => /^(f|bf|tf)|x2$/.test(type)) || instruction.modifiers.includes("sat");
     if (isOpaque || instruction.defs.length !== 1 || instruction.defs[0] !== register) {
       return { ...joined, max: Infinity };
     }

@@ -15,6 +15,7 @@ import { operandAt, typeAt, widthOp } from "./integer.ts";
 import { LOGIC3_ROWS } from "./logic3.ts";
 import { PERMUTE_ROWS } from "./permute.ts";
 import type { OpcodeRow } from "./row.ts";
+import { VIDEO_ROWS } from "./video.ts";
 
 function emitCount(e: Emitter, i: Instruction, name: "Clz" | "Popcnt"): void {
   const type = typeAt(i);
@@ -73,6 +74,7 @@ export const BIT_ROWS: readonly OpcodeRow[] = [
   ...PERMUTE_ROWS,
   ...BIT_FIELD_ROWS,
   ...DOT_ROWS,
+  ...VIDEO_ROWS,
   {
     name: "clz",
     types: [["b32", "b64"]],
