@@ -6,7 +6,6 @@
  */
 import type { PtxOperand, PtxType } from "../ast.ts";
 import { bytesOf } from "../ast.ts";
-import { DEVICE_BASE } from "../emitter.ts";
 import type { Emitter } from "../emitter.ts";
 import { storageOf } from "../ir.ts";
 import type { Instruction } from "../ir.ts";
@@ -16,7 +15,7 @@ import { isPointer, operandAt, typeAt } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";
 import { TYPES, unsupported } from "./row.ts";
 
-const SPACES = [
+export const SPACES = [
   ...["const", "global", "local", "param", "shared", "shared::cta", "param::entry", "param::func"],
 ] as const;
 /** Orders and scopes: ordinary accesses of a CPU are at least as strong, see `isOrdered`. */
@@ -233,67 +232,6 @@ function checkMov(i: Instruction): void {
   }
 }
 
-/** Between a window's addresses and generic ones. Global, const and parameter addresses are generic here. */
-function emitCvta(e: Emitter, i: Instruction): void {
-  const { code } = e;
-  const type = typeAt(i);
-  const space = spaceOf(i);
-  const [target, source] = [operandAt(i, 0), operandAt(i, 1)];
-  if (space !== "shared" && space !== "local") {
-    if (
-      target.kind === "register" && isPointer(e, target) && source.kind === "register" && isPointer(e, source)
-    ) {
-      e.pushRelative(source.register);
-      return e.setRelative(target.register);
-    }
-    e.push(source, type);
-    return e.set(target, type);
-  }
-  const base = e.special(space === "shared" ? "sharedBase" : "localBase");
-  e.push(source, "u64");
-  if (i.modifiers.includes("to")) {
-    code.i64(DEVICE_BASE);
-    code.op("i64Sub");
-    code.get(base);
-    code.op("i64Sub");
-  } else {
-    code.i64(DEVICE_BASE);
-    code.op("i64Add");
-    code.get(base);
-    code.op("i64Add");
-  }
-  e.set(target, "u64");
-}
-
-/** Which window a generic address lies in. */
-function emitIsSpace(e: Emitter, i: Instruction): void {
-  const { code } = e;
-  const space = spaceOf(i) ?? "global";
-  const inWindow = (base: "sharedBase" | "localBase", pushSize: () => void): void => {
-    e.push(operandAt(i, 1), "u64");
-    code.i64(DEVICE_BASE);
-    code.op("i64Sub");
-    code.get(e.special(base));
-    code.op("i64Sub");
-    pushSize();
-    code.op("i64LtU");
-  };
-  const inShared = (): void =>
-    inWindow("sharedBase", () => {
-      code.get(e.special("sharedEnd"));
-      code.op("i64ExtendI32U");
-    });
-  const inLocal = (): void => inWindow("localBase", () => code.i64(BigInt(e.facts.kernel.localBytes)));
-  if (space === "shared") inShared();
-  else if (space === "local") inLocal();
-  else if (space === "global") {
-    inShared();
-    inLocal();
-    code.op("i32Or", "i32Eqz");
-  } else code.i32(0);
-  e.set(operandAt(i, 0), "pred");
-}
-
 /** A register that stands for a parameter of an inlined call. */
 function emitGet(e: Emitter, i: Instruction): void {
   const type = typeAt(i);
@@ -341,60 +279,6 @@ export const MEMORY_ROWS: readonly OpcodeRow[] = [
     effect: "write",
     check: (i) => checkAccess(i, 1),
     scalar: emitStore,
-  },
-  {
-    name: "cvta",
-    types: [["u32", "u64"]],
-    modifiers: [...SPACES, "to"],
-    operands: [2, 2],
-    effect: "pure",
-    lattice: "copy",
-    scalar: emitCvta,
-  },
-  {
-    name: "isspacep",
-    types: [],
-    modifiers: [...SPACES],
-    operands: [2, 2],
-    effect: "pure",
-    scalar: emitIsSpace,
-  },
-  {
-    name: "prefetch",
-    types: [],
-    ignored: ["global", "local", "L1", "L2", "evict_last", "evict_normal", "tensormap"],
-    operands: [1, 1],
-    results: 0,
-    effect: "pure",
-    note: "does nothing",
-    scalar: () => {},
-  },
-  {
-    name: "prefetchu",
-    types: [],
-    ignored: ["L1"],
-    operands: [1, 1],
-    results: 0,
-    effect: "pure",
-    scalar: () => {},
-  },
-  {
-    name: "applypriority",
-    types: [],
-    ignored: ["global", "evict_normal"],
-    operands: [2, 2],
-    results: 0,
-    effect: "pure",
-    scalar: () => {},
-  },
-  {
-    name: "discard",
-    types: [],
-    ignored: ["global", "L2"],
-    operands: [2, 2],
-    results: 0,
-    effect: "pure",
-    scalar: () => {},
   },
   { name: "$get", types: [ACCESSED], operands: [2, 2], effect: "pure", lattice: "copy", scalar: emitGet },
   { name: "$set", types: [ACCESSED], operands: [2, 2], effect: "pure", lattice: "copy", scalar: emitGet },

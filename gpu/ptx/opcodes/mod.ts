@@ -20,6 +20,7 @@ import { MBARRIER_ROWS } from "./mbarrier.ts";
 import { MEMORY_ROWS } from "./memory.ts";
 import type { OpcodeRow } from "./row.ts";
 import { WARP_ROWS } from "./warp.ts";
+import { WINDOW_ROWS } from "./window.ts";
 
 /** Every row; those whose names begin with `$` are of our own making. */
 export const OPCODE_ROWS: readonly OpcodeRow[] = [
@@ -29,6 +30,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
   ...COMPARE_ROWS,
   ...CONVERT_ROWS,
   ...MEMORY_ROWS,
+  ...WINDOW_ROWS,
   ...CONTROL_ROWS,
   ...WARP_ROWS,
   ...BARRIER_ROWS,
