@@ -94,6 +94,12 @@ const REFUSED: readonly (readonly [Partial<ConfigSources>, RegExp])[] = [
   [{ flags: { "cells-min": "auto" } }, /expected a whole number of count in 1\.\.256, got "auto"$/],
   [{ flags: { "fuel-max": "9007199254740993" } }, /in 0\.\.9007199254740991, got "9007199254740993"$/],
   [{ file: { data: "x".repeat(99), cellsMin: "y".repeat(200) } }, /got "y{79}…$/],
+  [
+    { env: { TENSOR_WASM_GPU: "gpu" } },
+    /^Bad variable TENSOR_WASM_GPU: expected auto, cpu, cuda or off, got "gpu"$/,
+  ],
+  [{ flags: { gpu: "Off" } }, /^Bad flag --gpu: .*, got "Off"; did you mean off\?$/],
+  [{ flags: { gpu: "cuda" } }, /^Bad gpu: cuda was asked for, and the host offers no usable CUDA device$/],
   [{ env: { TENSOR_WASM_TRACE_EXPORTER: "jaeger" } }, /expected none, stdout or otlp/],
   [{ env: { OTEL_DENO: "true" } }, /OTEL_DENO is set/],
 ];
@@ -104,6 +110,19 @@ for (const [sources, message] of REFUSED) {
       () => config(sources),
       (error) => error instanceof ConfigError && message.test(error.message),
     );
+  });
+}
+
+const DEVICES: readonly (readonly [flags: Record<string, string>, device: string, threads: number])[] = [
+  [{}, "cpu", 1],
+  [{ gpu: "auto" }, "cpu", 1],
+  [{ gpu: "cpu", "gpu-threads": "4" }, "cpu", 4],
+  [{ gpu: "off" }, "off", 1],
+];
+
+for (const [flags, device, threads] of DEVICES) {
+  Deno.test(`makeConfig() makes ${device} with ${threads} threads of ${JSON.stringify(flags)}`, () => {
+    assert.deepEqual(config({ flags }).gpu, { device, threads });
   });
 }
 

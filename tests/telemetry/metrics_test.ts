@@ -78,6 +78,19 @@ Deno.test("metrics.histogram() counts a value in every bucket that is not below 
   assert.ok(Math.abs((values.get("sum") ?? 0) - 20.1021) < 1e-9);
 });
 
+Deno.test("metrics.histogram() takes what somebody else has counted", async () => {
+  const [one, other] = [new MetricRegistry(), new MetricRegistry()];
+  const histogram = one.histogram("tensor_wasm_kernel_latency_seconds", { device: "cpu" });
+  for (const seconds of [0.000_01, 0.03, 11, 0.03]) histogram.observe(seconds);
+  // By their buckets: the first, the eighth, the one beyond all bounds.
+  const counts = [1, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 1];
+  const merged = other.histogram("tensor_wasm_kernel_latency_seconds", { device: "cpu" });
+  merged.observeAll(counts.map(() => 0), 0);
+  merged.observeAll(counts, 0.000_01 + 0.03 + 11 + 0.03);
+  const name = "tensor_wasm_kernel_latency_seconds";
+  assert.deepEqual(await linesOf(other, name), await linesOf(one, name));
+});
+
 Deno.test("metrics: two registries share nothing", async () => {
   const [first, second] = [new MetricRegistry(), new MetricRegistry()];
   first.counter("tensor_wasm_instance_spawns_total", {}).inc();

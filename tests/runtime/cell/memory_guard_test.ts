@@ -217,3 +217,24 @@ Deno.test("MemoryGuard: a heap that was collected makes nobody's growth smaller,
   heap.usedBytes = 800;
   assert.equal(checkHeap(own, fiber)?.type, "exhausted");
 });
+
+Deno.test("MemoryGuard counts what a call's device takes, and forgets it with the call", () => {
+  const guard = new MemoryGuard({ memoryBytesMax: 1000, heapBytesMax: 1e9, heapUsedBytes: () => 0 });
+  const [first, second] = [aFiber(), aFiber()];
+  let deviceBytes = 0;
+  assert.equal(guard.enter(first, undefined, () => deviceBytes), undefined);
+  assert.equal(guard.enter(second, undefined), undefined);
+  deviceBytes = 900;
+  assert.ok(guard.hasRoom(100) && !guard.hasRoom(101));
+  assert.deepEqual([guard.totalBytes, guard.deviceBytes], [900, 900]);
+  deviceBytes = 1001;
+  assert.equal(guard.check(second), undefined);
+  assert.deepEqual(guard.check(first), {
+    type: "exhausted",
+    limit: "memory_bytes",
+    max: 1000,
+    actual: 1001,
+  });
+  assert.equal(guard.leave(first), 1001);
+  assert.deepEqual([guard.totalBytes, guard.deviceBytes], [0, 0]);
+});
