@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import type { GpuContext, GpuModule } from "../../gpu/device.ts";
 import { GpuError } from "../../gpu/gpu_error.ts";
-import { createCpuDevice } from "../../gpu/mod.ts";
+import { createCpuDevice } from "../../gpu/cpu/mod.ts";
 import { allCases, type KernelCase, readKernelPtx } from "./kernels/references.ts";
 import { runCase } from "./kernels/run_case.ts";
 
@@ -53,6 +53,15 @@ function loadedFor(ptx: string): Loaded {
 }
 
 async function problemsOf(kernelCase: KernelCase): Promise<string[]> {
+  if (kernelCase.refusedBy?.includes(device.info.kind)) {
+    const { module } = loadedFor(kernelCase.ptx);
+    assert.throws(
+      () => module.kernels.get(kernelCase.kernel),
+      (error) => error instanceof GpuError && error.statusName === "CUDA_ERROR_INVALID_PTX",
+      kernelCase.name,
+    );
+    return [];
+  }
   if (kernelCase.fails !== undefined) {
     using loaded = new Loaded(kernelCase.ptx);
     await assert.rejects(

@@ -4,7 +4,16 @@
  * Owns them, written apart from the kernels where their form allows it. Invariant: whole numbers wrap at 32 bits.
  */
 import { fmaf } from "./arithmetic.ts";
-import { at, blocksFor, buffer, CaseTable, exactly, i32, type KernelCase } from "./kernel_case.ts";
+import {
+  at,
+  blocksFor,
+  buffer,
+  type CaseSpec,
+  CaseTable,
+  exactly,
+  i32,
+  type KernelCase,
+} from "./kernel_case.ts";
 import type { Random } from "./random.ts";
 
 type Ints = Int32Array<ArrayBuffer>;
@@ -124,6 +133,7 @@ function simple(
   kernel: string,
   inputs: (random: Random, n: number) => readonly Ints[],
   of: (values: readonly number[], old: number) => number,
+  more: Partial<CaseSpec> = {},
 ): void {
   for (const [n, block] of [[1, 1], [300, 128], [0, 32], [64, 64]] as const) {
     table.add(kernel, `n=${n} block=${block}`, (random) => {
@@ -134,6 +144,7 @@ function simple(
         block,
         args: [...from.map((data) => buffer(data)), buffer(to), i32(n)],
         expected: () => [exactly(to, to.map((old, i) => of(valuesAt(i), old)))],
+        ...more,
       };
     });
   }
@@ -161,6 +172,7 @@ export function controlCases(ptx: string): KernelCase[] {
     "recursion",
     (random, n) => [random.i32s(n, 0, 11)],
     ([x = 0]) => fibonacci(x) * 2 + (x % 2 === 0 ? 1 : 0),
+    { refusedBy: ["cpu"] },
   );
   const operations = [
     (a: number, b: number): number => a + b,

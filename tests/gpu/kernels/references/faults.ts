@@ -72,6 +72,7 @@ export function faultsCases(ptx: string): KernelCase[] {
     block: 1,
     args: [buffer(new Int32Array(1))],
     fails: ["CUDA_ERROR_LAUNCH_FAILED", "CUDA_ERROR_ILLEGAL_ADDRESS"],
+    refusedBy: ["cpu"],
   }));
   table.add("exit_early", "40 threads", (random) => {
     const to = random.i32s(40);

@@ -5,7 +5,7 @@
  * PTX: what is expected is reckoned from what the .cu means. Invariant: a case is a pure function of its name,
  * whose digest seeds its random numbers.
  */
-import type { Dim3 } from "../../../../gpu/device.ts";
+import type { Dim3, GpuDeviceInfo } from "../../../../gpu/device.ts";
 import type { CudaStatusName } from "../../../../gpu/gpu_error.ts";
 import { Random } from "./random.ts";
 
@@ -83,6 +83,8 @@ export interface KernelCase {
   readonly prints?: readonly string[];
   /** The statuses with one of which the launch must fail, instead of results. */
   readonly fails?: readonly CudaStatusName[];
+  /** Kinds of devices that refuse the kernel at load, as their documentation says. */
+  readonly refusedBy?: readonly GpuDeviceInfo["kind"][];
 }
 
 /** What a file of references says about one case. */
@@ -96,6 +98,7 @@ export interface CaseSpec {
   readonly prints?: readonly string[];
   readonly variables?: KernelCase["variables"];
   readonly fails?: readonly CudaStatusName[];
+  readonly refusedBy?: KernelCase["refusedBy"];
 }
 
 /** Collects the cases of one PTX file. */
@@ -111,7 +114,7 @@ export class CaseTable {
   add(kernel: string, shape: string, make: (random: Random) => CaseSpec): void {
     const name = `${this.#ptx.replace(/\.ptx$/, "")} ${kernel}: ${shape}`;
     const spec = make(new Random(name));
-    const { prints, fails, launches, variables } = spec;
+    const { prints, fails, launches, variables, refusedBy } = spec;
     this.cases.push({
       name,
       ptx: this.#ptx,
@@ -123,6 +126,7 @@ export class CaseTable {
       expected: spec.expected ?? ((): Expected[] => []),
       ...(launches === undefined ? {} : { launches }),
       ...(prints === undefined ? {} : { prints }),
+      ...(refusedBy === undefined ? {} : { refusedBy }),
       ...(variables === undefined ? {} : { variables }),
       ...(fails === undefined ? {} : { fails }),
     });
