@@ -7,7 +7,7 @@
  */
 import type { Code } from "../wasm/code.ts";
 import type { OpName } from "../wasm/code.ts";
-import { pushWidened } from "./half_vector.ts";
+import { pushWidened, widenEight } from "./half_vector.ts";
 
 /** How units are multiplied and added up. */
 export type UnitKind = "singles" | "pairs" | "bits";
@@ -41,15 +41,7 @@ const f16: Element = {
   unit: "singles",
   vectors: 2,
   isExact: true,
-  expand: (code, packed, into) => {
-    const halves = code.temp("v128");
-    eachHalfWord(code, packed, (index) => {
-      code.set(halves);
-      pushWidened(code, halves);
-      code.set(into[index] ?? 0);
-    });
-    code.release("v128", halves);
-  },
+  expand: widenEight,
 };
 
 const bf16: Element = {
@@ -107,8 +99,10 @@ function eightBitFloat(widen: (code: Code, bytes: number) => void): Element {
 /** The upper byte of an f16. */
 const e5m2: Element = eightBitFloat((code, bytes) => {
   code.get(bytes);
-  code.i32(8);
+  code.i32(24);
   code.op("i32x4Shl");
+  code.i32(16);
+  code.op("i32x4ShrS");
   code.set(bytes);
   pushWidened(code, bytes);
 });

@@ -1,8 +1,8 @@
 /**
  * Half precision four at a time: f16 to single and back, in vectors.
  *
- * Owns the same conversions as helpers/half.ts has for one value, with the same results. Halves stand in the low
- * bits of four i32 lanes. Invariant: rounding is to nearest even, a NaN becomes 0x7fff.
+ * Owns the same conversions as helpers/half.ts has for one value, with the same results. Halves stand in the
+ * low bits of four i32 lanes. Invariant: rounding is to nearest even, a NaN becomes 0x7fff.
  */
 import type { Code } from "../wasm/code.ts";
 
@@ -16,29 +16,55 @@ function splat(code: Code, bits: number): void {
   code.v128([bits, bits, bits, bits]);
 }
 
-/** Pushes the singles of the halves in a local. */
+/** Pushes the singles of four halves, sign-extended to 32 bits in a local. */
 export function pushWidened(code: Code, halves: number): void {
-  const magnitude = code.temp("v128");
+  pushScaled(code, halves);
+  // Infinities and NaNs came out as numbers: their exponent is the largest.
   code.get(halves);
-  splat(code, 0x7fff);
+  splat(code, 0x7c00);
   code.op("v128And");
-  code.tee(magnitude);
-  code.i32(13);
-  code.op("i32x4Shl");
-  splat(code, SCALE);
-  code.op("f32x4Mul");
-  // Infinities and NaNs came out as numbers.
-  code.get(magnitude);
-  splat(code, 0x7bff);
-  code.op("i32x4GtS");
+  splat(code, 0x7c00);
+  code.op("i32x4Eq");
   splat(code, 0x7f80_0000);
   code.op("v128And", "v128Or");
+}
+
+/** As `pushWidened`, for halves that are numbers. */
+function pushScaled(code: Code, halves: number): void {
   code.get(halves);
-  splat(code, 0x8000);
+  code.i32(13);
+  code.op("i32x4Shl");
+  // Of the copies of the sign only the first stays; the exponent is in its place, and too small by 112.
+  splat(code, 0x8fff_e000);
   code.op("v128And");
-  code.i32(16);
-  code.op("i32x4Shl", "v128Or");
-  code.release("v128", magnitude);
+  splat(code, SCALE);
+  code.op("f32x4Mul");
+}
+
+/** Writes the singles of the eight halves in a local to two others, lower ones first. */
+export function widenEight(code: Code, packed: number, into: readonly number[]): void {
+  const halves = code.temp("v128");
+  const each = (push: (code: Code, halves: number) => void): void => {
+    (["i32x4ExtendLowI16x8S", "i32x4ExtendHighI16x8S"] as const).forEach((op, index) => {
+      code.get(packed);
+      code.op(op);
+      code.set(halves);
+      push(code, halves);
+      code.set(into[index] ?? 0);
+    });
+  };
+  // Most vectors have neither infinities nor NaNs, which cost as much again.
+  code.get(packed);
+  splat(code, 0x7c00_7c00);
+  code.op("v128And");
+  splat(code, 0x7c00_7c00);
+  code.op("i16x8Eq", "v128AnyTrue");
+  code.if();
+  each(pushWidened);
+  code.else();
+  each(pushScaled);
+  code.end();
+  code.release("v128", halves);
 }
 
 /** Pushes the halves nearest to the singles in a local. */

@@ -5,7 +5,6 @@
  * mma, block by block, and twice where they have room for it; the second copy is written but not read.
  * Invariant: a form that `formOf` returns can be computed; every other is refused with its reason.
  */
-import type { PtxOperand } from "../ast.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Instruction } from "../ir.ts";
 import { FAULT } from "../launch_record.ts";
@@ -97,20 +96,22 @@ export function formOf(i: Instruction): ProductForm {
   if (!isResult(d) || !isResult(c)) throw unsupported(i, `.${d} of .${a} by .${b} and .${c}`);
   const isSaturating = i.modifiers.includes("satfinite") && d === "s32";
   const isAnd = i.modifiers.includes("and");
-  // Within a block each row of C is read before the same row of D is written; among blocks it is not so.
+  // Within a block each row is read before the same row of D is written; among blocks it is not so.
   const isOneBlock = extents.m === blockRows(extents.m) && extents.n === 8;
-  const copiesC = !isOneBlock && !isInPlace(operandAt(i, 0), operandAt(i, 3), d === c);
-  const key = [shape, d, a, b, c, isSaturating && "sat", isAnd && "and", copiesC && "copy"].join();
-  return { key, ...extents, a: left, b: right, c, d, isSaturating, isAnd, copiesC };
+  const copiesInputs = !isOneBlock && !isInPlace(i, d === c);
+  const key = [shape, d, a, b, c, isSaturating && "sat", isAnd && "and", copiesInputs && "copy"].join();
+  return { key, ...extents, a: left, b: right, c, d, isSaturating, isAnd, copiesInputs };
 }
 
-/** Whether each register of D is none of C, or the one at its own place. */
-function isInPlace(d: PtxOperand, c: PtxOperand, isSameType: boolean): boolean {
-  const [results, starts] = [fragment(d).map(registerOf), fragment(c).map(registerOf)];
-  return results.every((register, index) =>
+/** Whether no register of D is one of A, B or C, but for those of C at their own places. */
+function isInPlace(i: Instruction, isSameType: boolean): boolean {
+  const [results, a, b, starts] = [0, 1, 2, 3].map((index) => fragment(operandAt(i, index)).map(registerOf));
+  const factors = new Set([...a ?? [], ...b ?? []]);
+  return results?.every((register, index) =>
     register === undefined ||
-    starts.every((start, place) => start !== register || (isSameType && place === index))
-  );
+    (!factors.has(register) &&
+      (starts ?? []).every((start, place) => start !== register || (isSameType && place === index)))
+  ) ?? true;
 }
 
 /** Registers that an operand has; wmma gives f16's A and B eight whatever the shape. */

@@ -12,7 +12,7 @@ import type { Code } from "../wasm/code.ts";
 import { accumulate, addSaturating, transpose } from "./accumulate.ts";
 import type { Element } from "./element.ts";
 import { pushNarrowed, pushWidened } from "./half_vector.ts";
-import { eightTimes, sharedFunction, times } from "./shared_function.ts";
+import { sharedFunction, times } from "./shared_function.ts";
 
 /** Extents of a multiplication, and those of the blocks that it is made of: 8 or 16 rows, 8 columns. */
 export interface ProductForm {
@@ -28,8 +28,8 @@ export interface ProductForm {
   readonly isSaturating: boolean;
   /** Of bits: whether they are combined by `and` instead of `xor`. */
   readonly isAnd: boolean;
-  /** Whether a register of D is one of C at another place, so that C is read out first. */
-  readonly copiesC: boolean;
+  /** Whether a register of D is one that a later block reads, so that all are read out first. */
+  readonly copiesInputs: boolean;
 }
 
 /** Registers that fragments take. */
@@ -55,12 +55,9 @@ export function fragmentSizes({ m, n, k, a, b, c, d }: Omit<ProductForm, "key">)
   };
 }
 
-/** Bytes of scratch memory, in the order in which they lie there. */
-const COPY_OFFSET = 4096;
-
 /**
- * The function of a form. Parameters, all i64: the scratch memory (5 KiB); the places of lane 0 in the registers
- * of A, B, C and D, block by block.
+ * The function of a form. Parameters, all i64: scratch memory, of which copies of A, B and C take 128 bytes a
+ * register; the places of lane 0 in the registers of A, B, C and D, block by block.
  */
 export function productFunction(parts: ModuleParts, form: ProductForm): number {
   const { a, b, c, d } = fragmentSizes(form);
@@ -73,13 +70,17 @@ export function productFunction(parts: ModuleParts, form: ProductForm): number {
   );
 }
 
+/** Sums of a row: its even and its odd columns, as the lanes' registers of C have them. */
+type RowSums = readonly [even: number, odd: number];
+
 class Product {
   readonly #code: Code;
   readonly #isFused: boolean;
   readonly #form: ProductForm;
-  /** Rows of a block, units of a row, and blocks that are side by side. */
-  readonly #rows: 8 | 16;
+  /** Rows of a block over 8, units of a row, registers of a row or column, and blocks that are side by side. */
+  readonly #halves: 1 | 2;
   readonly #units: number;
+  readonly #chunks: number;
   readonly #columnBlocks: number;
   readonly #sizes: FragmentSizes;
 
@@ -87,19 +88,33 @@ class Product {
     this.#code = code;
     this.#isFused = parts.isFused;
     this.#form = form;
-    this.#rows = blockRows(form.m);
-    this.#units = form.k * form.a.bits / 128 * form.a.vectors * 4;
+    this.#halves = blockRows(form.m) === 16 ? 2 : 1;
+    this.#chunks = form.k * form.a.bits / 128;
+    this.#units = this.#chunks * form.a.vectors * 4;
     this.#columnBlocks = form.n / 8;
     this.#sizes = fragmentSizes(form);
   }
 
   write(): void {
-    this.#expandA();
-    this.#expandB();
-    if (this.#form.copiesC) this.#copyC();
-    for (let row = 0; row < this.#form.m / this.#rows; row++) {
-      for (let column = 0; column < this.#columnBlocks; column++) this.#multiply(row, column);
+    if (this.#form.copiesInputs) this.#copyInputs();
+    // B's units, even and odd columns, stay in locals: loads would cost a check of their bounds each.
+    const right = Array.from({ length: this.#units }, () => [this.#vector(), this.#vector()] as const);
+    for (let column = 0; column < this.#columnBlocks; column++) {
+      this.#expandB(column, right);
+      for (let row = 0; row < this.#form.m / (8 * this.#halves); row++) this.#multiply(row, column, right);
     }
+  }
+
+  #vector(): number {
+    return this.#code.temp("v128");
+  }
+
+  #vectors(count: number): number[] {
+    return Array.from({ length: count }, () => this.#vector());
+  }
+
+  #release(locals: readonly number[]): void {
+    for (const local of locals) this.#code.release("v128", local);
   }
 
   /** Pushes a register's place plus what is in a local. */
@@ -110,84 +125,13 @@ class Product {
     code.op("i64Add");
   }
 
-  /** A, row by row, behind the start of scratch memory. */
-  #expandA(): void {
-    const code = this.#code;
-    const { a, k } = this.#form;
-    const chunks = k * a.bits / 128;
-    const packed = code.temp("v128");
-    const units = Array.from({ length: a.vectors }, () => code.temp("v128"));
-    const rowBytes = 4 * this.#units;
-    const to = code.temp("i64");
-    eightTimes(code, 16, (offset) => {
-      code.get(0);
-      code.get(offset);
-      code.i64(BigInt(rowBytes / 16));
-      code.op("i64Mul", "i64Add");
-      code.set(to);
-      for (let register = 0; register < this.#sizes.a; register++) {
-        const halves = this.#rows / 8;
-        const block = Math.floor(register / (halves * chunks));
-        const within = register % (halves * chunks);
-        const row = block * this.#rows + 8 * (within % halves);
-        const chunk = Math.floor(within / halves);
-        this.#place(1 + register, offset);
-        code.memory("v128Load");
-        code.set(packed);
-        a.expand(code, packed, units);
-        units.forEach((unit, index) => {
-          code.get(to);
-          code.get(unit);
-          code.memory("v128Store", row * rowBytes + 16 * (chunk * a.vectors + index));
-        });
-      }
-    });
-    for (const local of [packed, ...units]) code.release("v128", local);
-    code.release("i64", to);
+  /** The parameter of a register of A: blocks of rows, in each its chunks, in each the eights of rows. */
+  #paramOfA(blockRow: number, chunk: number, half: number): number {
+    return 1 + (blockRow * this.#chunks + chunk) * this.#halves + half;
   }
 
-  get #startOfB(): number {
-    return 4 * this.#units * this.#form.m;
-  }
-
-  /** Offset of the units of one k for the even or odd columns of a block. */
-  #placeInB(unit: number, block: number, parity: number): number {
-    return this.#startOfB + 16 * ((unit * this.#columnBlocks + block) * 2 + parity);
-  }
-
-  /** B, transposed: of each k the even and the odd columns of a block, as C and D have them. */
-  #expandB(): void {
-    const code = this.#code;
-    const { b, k } = this.#form;
-    const chunks = k * b.bits / 128;
-    const packed = code.temp("v128");
-    const units = Array.from({ length: 4 }, () => Array.from({ length: b.vectors }, () => code.temp("v128")));
-    const to = code.temp("i64");
-    times(code, 2, 16, (offset) => {
-      code.get(0);
-      code.get(offset);
-      code.op("i64Add");
-      code.set(to);
-      for (let register = 0; register < this.#sizes.b; register++) {
-        const [block, chunk] = [Math.floor(register / chunks), register % chunks];
-        units.forEach((column, index) => {
-          this.#place(1 + this.#sizes.a + register, offset);
-          code.memory("v128Load", 32 * index);
-          code.set(packed);
-          b.expand(code, packed, column);
-        });
-        for (let vector = 0; vector < b.vectors; vector++) {
-          const first = 4 * (chunk * b.vectors + vector);
-          transpose(code, units.map((column) => column[vector] ?? 0), (index, push) => {
-            code.get(to);
-            push();
-            code.memory("v128Store", this.#placeInB(first + index, block, 0));
-          });
-        }
-      }
-    });
-    for (const local of [packed, ...units.flat()]) code.release("v128", local);
-    code.release("i64", to);
+  #paramOfB(blockColumn: number, chunk: number): number {
+    return 1 + this.#sizes.a + blockColumn * this.#chunks + chunk;
   }
 
   #paramOfC(index: number): number {
@@ -198,117 +142,145 @@ class Product {
     return this.#paramOfC(this.#sizes.c + index);
   }
 
-  #copyC(): void {
+  #copyInputs(): void {
     const code = this.#code;
-    for (let register = 0; register < this.#sizes.c; register++) {
+    const { a, b, c } = this.#sizes;
+    for (let register = 0; register < a + b + c; register++) {
       for (let quad = 0; quad < 8; quad++) {
         code.get(0);
-        code.get(this.#paramOfC(register));
+        code.get(1 + register);
         code.memory("v128Load", 16 * quad);
-        code.memory("v128Store", COPY_OFFSET + 128 * register + 16 * quad);
+        code.memory("v128Store", 128 * register + 16 * quad);
       }
       code.get(0);
-      code.i64(BigInt(COPY_OFFSET + 128 * register));
+      code.i64(BigInt(128 * register));
       code.op("i64Add");
-      code.set(this.#paramOfC(register));
+      code.set(1 + register);
     }
   }
 
-  /** One block: for each of eight rows (and those eight below) the even and the odd columns. */
-  #multiply(blockRow: number, blockColumn: number): void {
+  /** The columns of a block, of which four lanes have one: units of one k side by side, even columns and odd. */
+  #expandB(blockColumn: number, right: readonly (readonly [number, number])[]): void {
     const code = this.#code;
-    const { isSaturating } = this.#form;
-    const halves = this.#rows / 8;
-    const block = blockRow * this.#columnBlocks + blockColumn;
-    const rowBytes = 4 * this.#units;
-    const sums = Array.from({ length: halves }, () => [code.temp("v128"), code.temp("v128")] as const);
-    const rights = [code.temp("v128"), code.temp("v128")] as const;
-    const left = code.temp("v128");
-    const row = code.temp("i64");
-    eightTimes(code, 16, (offset) => {
-      code.get(0);
-      code.get(offset);
-      code.i64(BigInt(rowBytes / 16));
-      code.op("i64Mul", "i64Add");
-      code.set(row);
-      sums.forEach((pair, half) => {
-        if (!isSaturating) return this.#loadC(block * halves + half, offset, pair);
-        for (const sum of pair) {
-          code.v128([0, 0, 0, 0]);
-          code.set(sum);
+    const { b } = this.#form;
+    const packed = this.#vector();
+    const columns = Array.from({ length: 4 }, () => this.#vectors(b.vectors));
+    for (let chunk = 0; chunk < this.#chunks; chunk++) {
+      for (const parity of [0, 1] as const) {
+        columns.forEach((units, index) => {
+          code.get(this.#paramOfB(blockColumn, chunk));
+          code.memory("v128Load", 16 * (2 * index + parity));
+          code.set(packed);
+          b.expand(code, packed, units);
+        });
+        for (let vector = 0; vector < b.vectors; vector++) {
+          const first = 4 * (chunk * b.vectors + vector);
+          transpose(code, columns.map((units) => units[vector] ?? 0), (index, push) => {
+            push();
+            code.set(right[first + index]?.[parity] ?? 0);
+          });
         }
-      });
-      for (let unit = 0; unit < this.#units; unit++) {
-        rights.forEach((right, parity) => {
-          code.get(0);
-          code.memory("v128Load", this.#placeInB(unit, blockColumn, parity));
-          code.set(right);
-        });
-        sums.forEach((pair, half) => {
-          code.get(row);
-          const place = (blockRow * this.#rows + 8 * half) * rowBytes + 4 * unit;
-          code.memory("v128Load32Splat", place);
-          code.set(left);
-          pair.forEach((sum, parity) =>
-            accumulate(code, this.#form, this.#isFused, left, rights[parity] ?? 0, sum)
-          );
-        });
       }
-      sums.forEach((pair, half) => {
-        if (isSaturating) this.#addC(block * halves + half, offset, pair);
-        this.#storeD(block * halves + half, offset, pair);
-      });
+    }
+    this.#release([packed, ...columns.flat()]);
+  }
+
+  /** One block, two of eight rows at a time and those eight below: enough sums to keep the processor busy. */
+  #multiply(blockRow: number, blockColumn: number, right: readonly RowSums[]): void {
+    const code = this.#code;
+    const { a, isSaturating } = this.#form;
+    const block = blockRow * this.#columnBlocks + blockColumn;
+    const rows = [0, 16].flatMap((quad) =>
+      Array.from({ length: this.#halves }, (_, half) => ({
+        quad,
+        half,
+        sums: [this.#vector(), this.#vector()] as const,
+        units: this.#vectors(a.vectors),
+      }))
+    );
+    const [packed, left] = [this.#vector(), this.#vector()];
+    times(code, 4, 32, (offset) => {
+      for (const { quad, half, sums } of rows) {
+        if (!isSaturating) this.#loadC(block * this.#halves + half, offset, quad, sums);
+        else for (const sum of sums) code.v128([0, 0, 0, 0]), code.set(sum);
+      }
+      for (let chunk = 0; chunk < this.#chunks; chunk++) {
+        for (const { quad, half, units } of rows) {
+          this.#place(this.#paramOfA(blockRow, chunk, half), offset);
+          code.memory("v128Load", quad);
+          code.set(packed);
+          a.expand(code, packed, units);
+        }
+        for (let unit = 0; unit < 4 * a.vectors; unit++) {
+          const columns = right[4 * a.vectors * chunk + unit] ?? [0, 0];
+          for (const { units, sums } of rows) {
+            const from = units[unit >> 2] ?? 0;
+            code.get(from);
+            code.get(from);
+            code.shuffle32([unit & 3, unit & 3, unit & 3, unit & 3]);
+            code.set(left);
+            sums.forEach((sum, parity) => {
+              accumulate(code, this.#form, this.#isFused, left, columns[parity] ?? 0, sum);
+            });
+          }
+        }
+      }
+      for (const { quad, half, sums } of rows) {
+        if (isSaturating) this.#addC(block * this.#halves + half, offset, quad, sums);
+        this.#storeD(block * this.#halves + half, offset, quad, sums);
+      }
     });
-    for (const local of [left, ...rights, ...sums.flat()]) code.release("v128", local);
-    code.release("i64", row);
+    this.#release([packed, left, ...rows.flatMap(({ sums, units }) => [...sums, ...units])]);
   }
 
   /** C of a row, the even and the odd columns. */
-  #loadC(index: number, offset: number, [even, odd]: readonly [number, number]): void {
+  #loadC(index: number, offset: number, quad: number, [even, odd]: RowSums): void {
     const code = this.#code;
     if (this.#form.c !== "f16") {
       [even, odd].forEach((sum, parity) => {
         this.#place(this.#paramOfC(2 * index + parity), offset);
-        code.memory("v128Load");
+        code.memory("v128Load", quad);
         code.set(sum);
       });
       return;
     }
     this.#place(this.#paramOfC(index), offset);
-    code.memory("v128Load");
+    code.memory("v128Load", quad);
     code.tee(odd);
-    code.v128([0xffff, 0xffff, 0xffff, 0xffff]);
-    code.op("v128And");
+    code.i32(16);
+    code.op("i32x4Shl");
+    code.i32(16);
+    code.op("i32x4ShrS");
     code.set(even);
     pushWidened(code, even);
     code.set(even);
     code.get(odd);
     code.i32(16);
-    code.op("i32x4ShrU");
+    code.op("i32x4ShrS");
     code.set(odd);
     pushWidened(code, odd);
     code.set(odd);
   }
 
-  #addC(index: number, offset: number, pair: readonly [number, number]): void {
+  #addC(index: number, offset: number, quad: number, pair: RowSums): void {
     const code = this.#code;
     const start = code.temp("v128");
     pair.forEach((sum, parity) => {
       this.#place(this.#paramOfC(2 * index + parity), offset);
-      code.memory("v128Load");
+      code.memory("v128Load", quad);
       code.set(start);
       addSaturating(code, start, sum);
     });
     code.release("v128", start);
   }
 
-  #storeD(index: number, offset: number, [even, odd]: readonly [number, number]): void {
+  #storeD(index: number, offset: number, quad: number, [even, odd]: RowSums): void {
     const code = this.#code;
     if (this.#form.d !== "f16") {
       [even, odd].forEach((sum, parity) => {
         this.#place(this.#paramOfD(2 * index + parity), offset);
         code.get(sum);
-        code.memory("v128Store");
+        code.memory("v128Store", quad);
       });
       return;
     }
@@ -317,6 +289,6 @@ class Product {
     pushNarrowed(code, odd);
     code.i32(16);
     code.op("i32x4Shl", "v128Or");
-    code.memory("v128Store");
+    code.memory("v128Store", quad);
   }
 }

@@ -7,6 +7,8 @@
  */
 import type { PtxOperand } from "../ast.ts";
 import type { Exchange } from "../exchange.ts";
+import { Formula } from "../helpers/formula.ts";
+import type { Value } from "../helpers/formula.ts";
 import type { Instruction } from "../ir.ts";
 import { QUADS } from "../whole_warp.ts";
 import type { WholeWarp } from "../whole_warp.ts";
@@ -173,59 +175,52 @@ interface Operands {
 /** Gives each lane the value of its source; a lane reads only its own b and c. */
 function scatter(x: Exchange, mode: Mode, { d, p, b, c }: Operands): void {
   const { code, emitter } = x;
+  const f = new Formula(code, x.parts);
   const [source, last, segment, isIn] = [
-    code.temp("i32"),
-    code.temp("i32"),
-    code.temp("i32"),
-    code.temp("i32"),
+    f.variable("i32"),
+    f.variable("i32"),
+    f.variable("i32"),
+    f.variable("i32"),
   ];
-  x.forEachLane((lane) => {
-    const pushWithin = (pushInner: () => void): void => {
-      code.get(lane);
-      code.get(segment);
-      code.op("i32And");
-      pushInner();
-      code.get(segment);
-      code.i32(-1);
-      code.op("i32Xor", "i32And", "i32Or");
+  const known = c.kind === "integer" ? Number(c.value) : undefined;
+  const isOneSegment = known !== undefined && (known >> 8 & 31) === 0;
+  // Without a bound below the last lane, a source of these modes is always there.
+  const isAlwaysIn = known !== undefined && (known & 31) === 31 &&
+    (mode === "idx" || (mode === "bfly" && isOneSegment));
+  x.forEachLane((local) => {
+    const lane = f.param(local, "i32");
+    const masked = (operand: PtxOperand, shift: number): Value => {
+      if (operand.kind === "integer") return f.i32(Number(operand.value >> BigInt(shift) & 31n));
+      const value = f.value("i32", () => emitter.push(operand, "b32"));
+      return (shift > 0 ? value.shrU(shift) : value).and(31);
     };
-    const pushMasked = (operand: PtxOperand, shift: number): void => {
-      if (operand.kind === "integer") return code.i32(Number((operand.value >> BigInt(shift)) & 31n));
-      emitter.push(operand, "b32");
-      if (shift > 0) {
-        code.i32(shift);
-        code.op("i32ShrU");
-      }
-      code.i32(31);
-      code.op("i32And");
-    };
-    pushMasked(c, 8);
-    code.set(segment);
-    pushWithin(() => pushMasked(c, 0));
-    code.set(last);
-    if (mode === "idx") pushWithin(() => pushMasked(b, 0));
+    const within = (inner: Value): Value =>
+      isOneSegment ? inner : lane.and(segment).or(inner.and(segment.xor(-1)));
+    if (!isOneSegment) segment.set(masked(c, 8));
+    const amount = masked(b, 0);
+    source.set(
+      mode === "idx"
+        ? within(amount)
+        : mode === "up"
+        ? lane.sub(amount)
+        : mode === "down"
+        ? lane.add(amount)
+        : lane.xor(amount),
+    );
+    if (isAlwaysIn) isIn.set(1);
     else {
-      code.get(lane);
-      pushMasked(b, 0);
-      code.op(mode === "up" ? "i32Sub" : mode === "down" ? "i32Add" : "i32Xor");
+      last.set(within(masked(c, 0)));
+      isIn.set(mode === "up" ? source.ge(last) : source.le(last));
+      source.set(isIn.select(source, lane));
     }
-    code.tee(source);
-    code.get(last);
-    code.op(mode === "up" ? "i32GeS" : "i32LeS");
-    code.set(isIn);
-    code.get(source);
-    code.get(lane);
-    code.get(isIn);
-    code.op("select");
-    code.set(source);
-    x.pushScratch(source);
+    x.pushScratch(source.index);
     code.memory("i32Load", x.scratchOffset());
     emitter.set(d, "b32");
     if (p === undefined) return;
-    code.get(isIn);
+    isIn.push();
     emitter.set(p, "pred");
   });
-  for (const local of [source, last, segment, isIn]) code.release("i32", local);
+  f.release();
 }
 
 export const SHUFFLE_ROWS: readonly OpcodeRow[] = [
