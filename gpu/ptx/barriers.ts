@@ -21,7 +21,7 @@ import { EXITED } from "./region_context.ts";
 import type { Cut } from "./regions.ts";
 import { BARRIER_COUNT } from "./saved.ts";
 import { beginOverStates } from "./thread_states.ts";
-import type { Code } from "./wasm/code.ts";
+import type { Code, Label } from "./wasm/code.ts";
 
 /** Bits of a barrier's number in what #emitBarrierInfo packs. */
 const NUMBER_MASK = 31;
@@ -150,6 +150,7 @@ export class BarrierResolver {
       code.i32(1);
       code.op("i32Add");
       code.set(alive);
+      this.#skipInWarp(code, state, next);
       code.get(thread);
       code.get(state);
       code.call(info);
@@ -221,6 +222,7 @@ export class BarrierResolver {
       code.i32(EXITED);
       code.op("i32Eq");
       code.brIf(next);
+      this.#skipInWarp(code, state, next);
       code.get(thread);
       code.get(state);
       code.call(info);
@@ -242,6 +244,16 @@ export class BarrierResolver {
       });
     });
     return index;
+  }
+
+  /** Lanes may wait in their warp for one that asks a question; they are at no barrier. */
+  #skipInWarp(code: Code, state: number, next: Label): void {
+    const { warpCutCount, questionCount } = this.#driver.context.plan;
+    if (questionCount === 0 || warpCutCount === 0) return;
+    code.get(state);
+    code.i32(warpCutCount);
+    code.op("i32LeU");
+    code.brIf(next);
   }
 
   /** Threads of one warp that wait at one barrier must have come to the same instruction if it says aligned. */

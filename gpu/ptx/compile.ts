@@ -4,6 +4,7 @@
  * Owns the order of the passes. Loading a module runs those that can refuse (`prepareKernel`); the first launch
  * of a block shape runs the rest. It instantiates nothing. Invariant: whatever `prepareKernel` took, compiles.
  */
+import { RUN_EXPORT } from "./kernel_interface.ts";
 import { buildCfg } from "./cfg.ts";
 import type { Cfg } from "./cfg.ts";
 import { findThreadConstants } from "./thread_constants.ts";
@@ -20,13 +21,16 @@ import type { Liveness } from "./liveness.ts";
 import { ModuleParts } from "./module_parts.ts";
 import type { PtxFunction } from "./ast.ts";
 import { choosePointers } from "./pointers.ts";
+import { PtxError } from "./ptx_error.ts";
 import { emitRegion } from "./region_emitter.ts";
 import { planRegions } from "./regions.ts";
 import type { RegionPlan } from "./regions.ts";
 import { SavedLayout } from "./saved.ts";
+import { yieldInSpins } from "./spins.ts";
 import { buildSsa } from "./ssa.ts";
 import type { Ssa } from "./ssa.ts";
 import { Code } from "./wasm/code.ts";
+import { WasmLimitError } from "./wasm/limit_error.ts";
 import { ModuleWriter } from "./wasm/module_writer.ts";
 
 /** A kernel that passed every check, analysed. */
@@ -63,12 +67,9 @@ export interface CompiledKernel {
   readonly prints: boolean;
 }
 
-/** Name of the exported function. */
-export const RUN_EXPORT = "run";
-
 /** @throws PtxError naming what is not supported, and the line */
 export function prepareKernel(linked: LinkedModule, source: PtxFunction): PreparedKernel {
-  const kernel = new Flattener(linked, source).flatten();
+  const kernel = yieldInSpins(new Flattener(linked, source).flatten());
   const cfg = buildCfg(kernel);
   const liveness = analyzeLiveness(cfg, kernel.registers.length, source.line);
   const plan = planRegions(cfg, source.line);
@@ -84,8 +85,18 @@ export function prepareKernel(linked: LinkedModule, source: PtxFunction): Prepar
   };
 }
 
-/** Emits the module. */
+/** Emits the module. @throws PtxError for what is supported in some shapes or sizes only */
 export function compileKernel(prepared: PreparedKernel, options: CompileOptions): CompiledKernel {
+  try {
+    return emitKernel(prepared, options);
+  } catch (error) {
+    if (!(error instanceof WasmLimitError)) throw error;
+    const { name, source } = prepared.kernel;
+    throw new PtxError(source.line, "limit", `${name} is too large: ${error.message}`);
+  }
+}
+
+function emitKernel(prepared: PreparedKernel, options: CompileOptions): CompiledKernel {
   const { kernel, cfg, liveness, plan, constants, linked, ssa, pointers } = prepared;
   const { block, areParamsAligned } = options;
   const lattice = analyzeLattice({ kernel, cfg, ssa, block, areParamsAligned });

@@ -88,7 +88,7 @@ export class Gatherer {
    */
   #emitChooseLanes(): number {
     const { index, code, states } = beginOverStates(this.#driver, ["i32", "i32"], ["i32"]);
-    const { warpCutCount } = this.#driver.context.plan;
+    const { warpCutCount, questionCount } = this.#driver.context.plan;
     const members = this.#emitMembers();
     const [alive, lowest, state, present, chosen, last] = [
       code.local("i32"),
@@ -191,6 +191,19 @@ export class Gatherer {
     code.br(search);
     code.end();
     code.end();
+    // Who asks a question will come back; nobody goes on without a lane that may still join.
+    if (questionCount > 0) {
+      states.forThreads(0, 1, (thread, next) => {
+        states.loadState(thread);
+        code.i32(warpCutCount + 1);
+        code.op("i32Sub");
+        code.i32(questionCount);
+        code.op("i32GeU");
+        code.brIf(next);
+        code.i32(0);
+        code.op("return");
+      });
+    }
     code.get(lowest);
     return index;
   }

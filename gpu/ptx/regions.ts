@@ -1,12 +1,13 @@
 /**
  * Regions: the pieces of a kernel between the places where threads are gathered.
  *
- * Owns the numbering of cuts (warp-wide operations first, then barriers) and the blocks of each region: what can
- * be reached from its entry without crossing a cut. Region 0 begins the kernel, region n goes on behind cut
- * n - 1. Invariant: a thread runs a region from its entry to a cut or to its end, without waiting in between.
+ * Owns the numbering of cuts (warp-wide operations, then questions, then barriers) and the blocks of each
+ * region: what can be reached from its entry without crossing a cut. Region 0 begins the kernel, region n goes
+ * on behind cut n - 1. Invariant: a thread runs a region from its entry to a cut or to its end, without waiting in between.
  */
 import type { Cfg } from "./cfg.ts";
 import type { Instruction } from "./ir.ts";
+import { isQuestion } from "./opcodes/barrier.ts";
 import { PtxError } from "./ptx_error.ts";
 import { orderGraph } from "./structure.ts";
 import type { GraphOrder } from "./structure.ts";
@@ -36,19 +37,24 @@ export interface RegionPlan {
   readonly cuts: readonly Cut[];
   /** So many of the cuts are warp-wide operations; they come first. */
   readonly warpCutCount: number;
+  /** So many are questions, where nobody is waited for; they come next. */
+  readonly questionCount: number;
   readonly cutOfBlock: ReadonlyMap<number, Cut>;
   readonly regions: readonly Region[];
 }
 
 /** Most instructions of all regions together: code that several entries reach is written several times. */
-const REGION_INSTRUCTIONS_MAX = 2_000_000;
+const REGION_INSTRUCTIONS_MAX = 1_000_000;
 
 /** @throws PtxError if cutting makes the kernel too large */
 export function planRegions(cfg: Cfg, line: number): RegionPlan {
   const gathered = cfg.blocks.filter(({ terminator }) => terminator.kind === "cut");
   const isWarp = (block: (typeof gathered)[number]): boolean =>
     block.terminator.kind === "cut" && block.terminator.instruction.row.effect === "warp";
-  const ordered = [...gathered.filter(isWarp), ...gathered.filter((block) => !isWarp(block))];
+  const asks = ({ terminator }: (typeof gathered)[number]): boolean =>
+    terminator.kind === "cut" && isQuestion(terminator.instruction);
+  const rank = (block: (typeof gathered)[number]): number => isWarp(block) ? 0 : asks(block) ? 1 : 2;
+  const ordered = [0, 1, 2].flatMap((wanted) => gathered.filter((block) => rank(block) === wanted));
   const cuts = ordered.flatMap(({ index, terminator }, id): Cut[] =>
     terminator.kind === "cut"
       ? [{
@@ -72,7 +78,9 @@ export function planRegions(cfg: Cfg, line: number): RegionPlan {
     }
     return region;
   });
-  return { cuts, warpCutCount: cuts.filter((cut) => cut.isWarp).length, cutOfBlock, regions };
+  const warpCutCount = cuts.filter((cut) => cut.isWarp).length;
+  const questionCount = cuts.filter(({ instruction }) => isQuestion(instruction)).length;
+  return { cuts, warpCutCount, questionCount, cutOfBlock, regions };
 }
 
 function regionFrom(

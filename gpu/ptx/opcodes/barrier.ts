@@ -112,9 +112,12 @@ function emitArrive(e: Emitter, i: Instruction): void {
   code.release("i64", place);
 }
 
-/** Whether it asks a barrier object: nobody is waited for, but all others go on first. */
+/** The pseudo instruction of a thread that lets others go on, in a loop that waits for what they write. */
+export const YIELD = "$yield";
+
+/** Whether it asks what others have done: nobody is waited for, but all others go on first. */
 export function isQuestion({ row }: Instruction): boolean {
-  return row.name === "mbarrier.wait";
+  return row.name === "mbarrier.wait" || row.name === YIELD;
 }
 
 /** Whether it gathers all threads of the block and does nothing else. */
@@ -129,6 +132,15 @@ export function isAlignedBarrier({ row, modifiers }: Instruction): boolean {
   return row.name === "bar" || modifiers.includes("aligned");
 }
 
+const YIELD_ROW: OpcodeRow = {
+  name: YIELD,
+  types: [],
+  operands: [0, 0],
+  results: 0,
+  effect: "barrier",
+  scalar: () => {},
+};
+
 export const BARRIER_ROWS: readonly OpcodeRow[] = (["bar", "barrier"] as const).map((name): OpcodeRow => ({
   name,
   types: [["u32", "pred"]],
@@ -141,6 +153,7 @@ export const BARRIER_ROWS: readonly OpcodeRow[] = (["bar", "barrier"] as const).
   lattice: "varying",
   check: checkBarrier,
 })).concat([
+  YIELD_ROW,
   {
     name: "bar.arrive",
     types: [],
