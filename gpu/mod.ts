@@ -41,5 +41,5 @@ export type { SessionOptions } from "./session.ts";
 export type { Answer, WideAnswer } from "./boundary.ts";
 export type { Failure } from "./refusal.ts";
 export type { GpuObserver, LaunchRecord, LoadRecord, OperationRecord } from "./session_parts.ts";
-export { createCpuDevice } from "./cpu/device.ts";
+export { openCpuDevice } from "./cpu/device.ts";
 export type { CpuDeviceOptions } from "./cpu/device.ts";

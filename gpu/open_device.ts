@@ -4,7 +4,7 @@
  * Owns the choice by kind. It asks no environment and no setting (runtime/config.ts does). Invariant: what it
  * returns is ready for contexts; undefined is for guests that are to have no device.
  */
-import { createCpuDevice } from "./cpu/device.ts";
+import { openCpuDevice } from "./cpu/device.ts";
 import type { GpuDevice } from "./device.ts";
 
 /** Which device, and how it is to run. */
@@ -16,5 +16,5 @@ export interface DeviceOptions {
 
 /** Opens a device. */
 export function openDevice({ device, threads }: DeviceOptions): GpuDevice | undefined {
-  return device === "cpu" ? createCpuDevice({ threads }) : undefined;
+  return device === "cpu" ? openCpuDevice({ threads }) : undefined;
 }

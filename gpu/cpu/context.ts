@@ -5,6 +5,7 @@
  * when they are launched, on the caller's thread, and are suspended where the pacer says so; streams are
  * therefore always done. Invariant: after a kernel failed, every call throws its error.
  */
+import { DEVICE_BASE, SHARED_BYTES_MAX } from "../ptx/kernel_interface.ts";
 import type {
   ContextOptions,
   Dim3,
@@ -17,8 +18,6 @@ import type {
   LaunchTiming,
 } from "../device.ts";
 import { GpuError } from "../gpu_error.ts";
-import { DEVICE_BASE } from "../ptx/emitter.ts";
-import { SHARED_BYTES_MAX } from "../ptx/flatten.ts";
 import type { CpuDevice } from "./device.ts";
 import { DeviceMemory } from "./memory.ts";
 import { CpuModule } from "./module.ts";
@@ -121,6 +120,11 @@ export class CpuContext implements GpuContext {
   loadModule(ptx: Uint8Array): GpuModule {
     this.#check("loadModule");
     return new CpuModule(this.#device.programs.load(ptx), this.#memory);
+  }
+
+  loadModuleInTurns(ptx: Uint8Array): GpuModule | Promise<GpuModule> {
+    const ready = this.#device.programs.ready();
+    return ready === undefined ? this.loadModule(ptx) : ready.then(() => this.loadModule(ptx));
   }
 
   launch(launch: KernelLaunch): Promise<LaunchTiming> {

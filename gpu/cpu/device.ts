@@ -4,12 +4,12 @@
  * Owns what contexts share: compiled programs, and what was found out about the host. Importing it does nothing.
  * Invariant: contexts share code and no data.
  */
+import { SHARED_BYTES_MAX } from "../ptx/kernel_interface.ts";
 import type { ContextOptions, GpuContext, GpuDevice, GpuDeviceInfo } from "../device.ts";
-import { SHARED_BYTES_MAX } from "../ptx/flatten.ts";
 import { CpuContext } from "./context.ts";
 import { Crew } from "./crew.ts";
-import { isMultiplyAddFused } from "./fused.ts";
 import { Programs } from "./programs.ts";
+import type { Compiler } from "./programs.ts";
 
 /** How the device is set up. */
 export interface CpuDeviceOptions {
@@ -30,16 +30,16 @@ const MEMORY_BYTES_MAX = 16 * 2 ** 30;
 export class CpuDevice implements GpuDevice {
   readonly info: GpuDeviceInfo;
   readonly programs: Programs;
-  /** Whether relaxed multiply-add rounds once on this host. */
-  readonly isFused: boolean;
   /** Threads beside the caller's; absent if kernels have one thread. */
   readonly crew: Crew | undefined;
 
-  constructor({ threads = 1, programsMax = 64, programBytesMax = 64 * 2 ** 20 }: CpuDeviceOptions) {
-    this.isFused = isMultiplyAddFused();
+  constructor(
+    { threads = 1, programsMax = 64, programBytesMax = 64 * 2 ** 20 }: CpuDeviceOptions,
+    compiler: Compiler | (() => Promise<Compiler>),
+  ) {
     this.crew = threads > 1 ? new Crew(Math.min(threads, THREADS_MAX) - 1) : undefined;
-    const traits = { isFused: this.isFused, isShared: this.crew !== undefined };
-    this.programs = new Programs(traits, programsMax, programBytesMax);
+    const bounds = { programsMax, ptxBytesMax: programBytesMax };
+    this.programs = new Programs({ isShared: this.crew !== undefined }, compiler, bounds);
     this.info = {
       kind: "cpu",
       index: 0,
@@ -63,7 +63,10 @@ export class CpuDevice implements GpuDevice {
   }
 }
 
-/** The CPU device. Nothing is compiled or allocated before a context asks for it. */
-export function createCpuDevice(options: CpuDeviceOptions = {}): CpuDevice {
-  return new CpuDevice(options);
+/**
+ * The CPU device. The compiler is fetched when the first PTX is loaded, by `loadModuleInTurns`; `loadModule` works
+ * from then on. (cpu/mod.ts has a device that begins with it.)
+ */
+export function openCpuDevice(options: CpuDeviceOptions = {}): CpuDevice {
+  return new CpuDevice(options, () => import("./program.ts"));
 }

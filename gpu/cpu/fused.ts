@@ -7,8 +7,15 @@
  */
 import { ModuleWriter } from "../ptx/wasm/module_writer.ts";
 
-/** Tries a product whose last bit is lost when it is rounded before the addition, for f32 and f64. */
+let answer: boolean | undefined;
+
+/** Whether it does, found out once. */
 export function isMultiplyAddFused(): boolean {
+  return answer ??= tryMultiplyAdd();
+}
+
+/** Tries a product whose last bit is lost when it is rounded before the addition, for f32 and f64. */
+function tryMultiplyAdd(): boolean {
   const writer = new ModuleWriter();
   for (const type of ["f32", "f64"] as const) {
     const { index, code } = writer.begin([type, type], [type]);

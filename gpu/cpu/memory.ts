@@ -5,8 +5,8 @@
  * and never shrinks. Offsets are places in the memory; device addresses count from DEVICE_BASE. Invariants:
  * allocations do not overlap; what a tenant is handed is zero; nothing of another context can be reached.
  */
+import { DEVICE_BASE } from "../ptx/kernel_interface.ts";
 import { GpuError } from "../gpu_error.ts";
-import { DEVICE_BASE } from "../ptx/emitter.ts";
 
 const PAGE_BYTES = 65_536;
 /** Alignment of every allocation, that of cuMemAlloc. */

@@ -4,10 +4,8 @@
  * Owns the image of the variables with the addresses filled in, and one instance a compiled variant. Invariant:
  * once disposed it holds no memory of the context.
  */
+import { DEVICE_BASE, IMPORT, RUN_EXPORT } from "../ptx/kernel_interface.ts";
 import type { GpuModule, KernelInfo } from "../device.ts";
-import { DEVICE_BASE } from "../ptx/emitter.ts";
-import { RUN_EXPORT } from "../ptx/compile.ts";
-import { IMPORT } from "../ptx/module_parts.ts";
 import type { DeviceMemory } from "./memory.ts";
 import type { CodeShape, KernelCode, Program } from "./program.ts";
 

@@ -9,6 +9,7 @@ import type { KernelInfo } from "../device.ts";
 import { GpuError } from "../gpu_error.ts";
 import { compileKernel, prepareKernel } from "../ptx/compile.ts";
 import type { CompiledKernel, PreparedKernel } from "../ptx/compile.ts";
+import { isMultiplyAddFused } from "./fused.ts";
 import type { BlockShape } from "../ptx/facts.ts";
 import { linkModule } from "../ptx/link.ts";
 import type { LinkedModule } from "../ptx/link.ts";
@@ -24,10 +25,10 @@ export interface KernelCode extends CompiledKernel {
 const VARIANTS_MAX = 32;
 const THREADS_MAX = 1024;
 
-/** Of a host and a device, what code depends on. */
+/** Of a device, what code depends on. */
 export interface CodeTraits {
+  /** Whether threads share the memory. */
   readonly isShared: boolean;
-  readonly isFused: boolean;
 }
 
 /** What a launch asks code for. */
@@ -85,7 +86,9 @@ export class Program {
     const key = `${name} ${x} ${y} ${z} ${shape.areParamsAligned}`;
     const known = this.#variants.get(key);
     if (known !== undefined) return known;
-    const compiled = refusing(() => compileKernel(this.#prepare(name), { ...shape, ...this.#traits }));
+    const compiled = refusing(() =>
+      compileKernel(this.#prepare(name), { ...shape, ...this.#traits, isFused: isMultiplyAddFused() })
+    );
     const code = { ...compiled, module: new WebAssembly.Module(compiled.bytes) };
     const [oldest] = this.#variants.keys();
     if (this.#variants.size >= VARIANTS_MAX && oldest !== undefined) this.#variants.delete(oldest);
@@ -140,4 +143,9 @@ function describe({ kernel }: PreparedKernel): KernelInfo {
       ? undefined
       : { x: required[0] ?? 1, y: required[1] ?? 1, z: required[2] ?? 1 },
   };
+}
+
+/** The compiler's way in (programs.ts). @throws GpuError INVALID_PTX */
+export function compileProgram(ptx: Uint8Array, traits: CodeTraits): Program {
+  return new Program(ptx, traits);
 }

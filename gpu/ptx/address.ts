@@ -5,8 +5,8 @@
  * pointer lies outside of the memory. Bounds of the memory itself are the engine's. Invariant: no address
  * reaches memory unless it is checked here or there.
  */
+import { DEVICE_BASE } from "./kernel_interface.ts";
 import type { PtxBase, PtxOperand, PtxVariable } from "./ast.ts";
-import { DEVICE_BASE } from "./emitter.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Instruction } from "./ir.ts";
 import { FAULT } from "./launch_record.ts";

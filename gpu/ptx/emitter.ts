@@ -4,6 +4,7 @@
  * Owns the meeting of PTX's loosely typed registers and WebAssembly's strict types; addresses are address.ts's. It knows no opcode and no control flow. Invariant: a register of 8 or 16 bits holds its value with
  * the bits above it zero.
  */
+import { DEVICE_BASE } from "./kernel_interface.ts";
 import { pushAddress } from "./address.ts";
 import type { PtxOperand, PtxType } from "./ast.ts";
 import { bytesOf } from "./ast.ts";
@@ -16,9 +17,6 @@ import { PtxError } from "./ptx_error.ts";
 import { isWide, pushSpecial } from "./specials.ts";
 import type { Code } from "./wasm/code.ts";
 import type { ValueName } from "./wasm/opcode.ts";
-
-/** Address of the first byte of a context's memory, as kernels see it. Below it every access is an error. */
-export const DEVICE_BASE = 0x4000_0000n;
 
 /** Where registers and per-thread values are while a function is emitted. */
 export interface Frame {

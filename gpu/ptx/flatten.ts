@@ -5,6 +5,7 @@
  * guards of what ends a block. It analyses nothing. Invariant: whatever the opcode table does not take, and
  * recursion, is refused here, at load, with the line.
  */
+import { SHARED_BYTES_MAX } from "./kernel_interface.ts";
 import type { PtxFunction, PtxInstruction, PtxOperand, PtxType, PtxVariable } from "./ast.ts";
 import { expandedSize } from "./call_sizes.ts";
 import { CallExpander } from "./calls.ts";
@@ -24,7 +25,6 @@ const REGISTERS_MAX = 1_000_000;
 export const PARAM_BYTES_MAX = 32_764;
 /** Most local memory of a thread, and shared memory of a block (that of an H100, opted in). */
 export const LOCAL_BYTES_MAX = 512 * 1024;
-export const SHARED_BYTES_MAX = 227 * 1024;
 
 /** One expansion of a body: where each of its instructions came to stand. */
 export interface Scope {

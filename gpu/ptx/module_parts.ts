@@ -5,6 +5,7 @@
  * a kernel, and the globals of the running block. Helpers are written when first asked for. Invariant: a kernel
  * ends either by returning or through `fault`, which leaves the reason in the launch record.
  */
+import { IMPORT } from "./kernel_interface.ts";
 import { HELPERS } from "./helpers/mod.ts";
 import type { Helper, HelperName } from "./helpers/mod.ts";
 import { FAULT, RECORD } from "./launch_record.ts";
@@ -13,15 +14,6 @@ import type { ModuleWriter } from "./wasm/module_writer.ts";
 
 /** Most pages of a context's memory: the engine's bound for 64-bit addresses, 16 GiB. */
 export const PAGES_MAX = 262_144;
-
-/** Names of imports, all in the module `k`. */
-export const IMPORT = {
-  memory: "memory",
-  tick: "tick",
-  print: "print",
-  clock: "clock",
-  imageBase: "imageBase",
-} as const;
 
 /** What a compiled module has besides the kernel's own functions. */
 export class ModuleParts {

@@ -9,7 +9,7 @@
  */
 import { parseArgs } from "node:util";
 import type { GpuContext, GpuModule, KernelInfo } from "../../gpu/device.ts";
-import { createCpuDevice } from "../../gpu/mod.ts";
+import { createCpuDevice } from "../../gpu/cpu/mod.ts";
 import { readKernelPtx } from "../gpu/kernels/references.ts";
 import { splitPtx } from "../guests/embed_ptx.ts";
 import { BENCH_KERNELS, type BenchKernel, LARGE_BYTES } from "./gpu_kernel_table.ts";

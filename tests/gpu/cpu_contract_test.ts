@@ -1,5 +1,5 @@
 /** The CPU device keeps the contract of devices, with one thread and with several. */
-import { createCpuDevice } from "../../gpu/mod.ts";
+import { createCpuDevice } from "../../gpu/cpu/mod.ts";
 import { testGpuDevice } from "../contract/gpu_device_contract.ts";
 
 testGpuDevice("cpu", () => createCpuDevice());

@@ -4,7 +4,7 @@
  * Owns the way between a window's addresses and generic ones. Global, const and parameter addresses are generic
  * here; shared and local windows are pieces of the same memory. Invariant: nothing here accesses memory.
  */
-import { DEVICE_BASE } from "../emitter.ts";
+import { DEVICE_BASE } from "../kernel_interface.ts";
 import type { Emitter } from "../emitter.ts";
 import type { Instruction } from "../ir.ts";
 import { isPointer, operandAt, typeAt } from "./integer.ts";

@@ -4,7 +4,7 @@
  * Owns one comparison: the same text, shape, parameters and memory given to the CPU device and to the tests'
  * interpreter, and all of memory compared afterwards. Invariant: both see the same device addresses.
  */
-import { createCpuDevice } from "../../../gpu/mod.ts";
+import { createCpuDevice } from "../../../gpu/cpu/mod.ts";
 import type { GpuContext, GpuDevice, Pacer } from "../../../gpu/mod.ts";
 import { GpuError } from "../../../gpu/mod.ts";
 import { parsePtx } from "../../../gpu/ptx/parser.ts";

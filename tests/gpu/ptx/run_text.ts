@@ -5,7 +5,8 @@
  * of the two outcomes. Invariant: the result is returned only if both agree, word for word, or in their error.
  */
 import assert from "node:assert/strict";
-import { createCpuDevice, GpuError } from "../../../gpu/mod.ts";
+import { createCpuDevice } from "../../../gpu/cpu/mod.ts";
+import { GpuError } from "../../../gpu/mod.ts";
 import type { Dim3 } from "../../../gpu/mod.ts";
 import { parsePtx } from "../../../gpu/ptx/parser.ts";
 import { interpretKernel } from "./interpreter/interpret.ts";

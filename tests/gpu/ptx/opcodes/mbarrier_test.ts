@@ -3,7 +3,8 @@
  * them on the CPU device.
  */
 import assert from "node:assert/strict";
-import { createCpuDevice, GpuError } from "../../../../gpu/mod.ts";
+import { createCpuDevice } from "../../../../gpu/cpu/mod.ts";
+import { GpuError } from "../../../../gpu/mod.ts";
 import { kernelOf } from "../run_text.ts";
 import { compileInstruction, compileInstructions } from "./one_instruction.ts";
 import { randomBits } from "./random_bits.ts";
