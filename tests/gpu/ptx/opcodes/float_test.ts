@@ -81,6 +81,32 @@ for (const opcode of Object.keys(EXACT)) {
   });
 }
 
+/** Bits of 1 + 2^-n for each n, 0 for 1. */
+function onePlus(...exponents: readonly number[]): bigint {
+  return exponents.reduce((sum, exponent) => sum + (1n << BigInt(52 - exponent)), one(F64));
+}
+
+Deno.test("fma rounds products that a far smaller part makes a tie, or no tie", () => {
+  const minus = 1n << 63n;
+  // 1 + 2^-26 + 2^-27 + 2^-53, and with 2^-52 + 2^-78 more; 2^-78 and its neighbours take that away.
+  const factors = [[onePlus(26), onePlus(27)], [onePlus(26), onePlus(27, 52)], [
+    onePlus(26, 51),
+    onePlus(27),
+  ]];
+  const tiny = [77n, 78n, 79n, 80n, 130n, 140n].flatMap((exponent) => {
+    const power = one(F64) - (exponent << 52n);
+    return [power, power + 1n, power - 1n, power + (1n << 51n)].flatMap((bits) => [bits, bits | minus]);
+  });
+  const inputs = factors.flatMap(([a = 0n, b = 0n]) => tiny.map((c) => [a, b, c]));
+  const cases = MODES.map((mode): Case => ({
+    text: `fma.${mode}.f64 %d0, %d1, %d2, %d3`,
+    inputs,
+    format: F64,
+    expected: (...bits) => fmaBits(F64, mode, bits[0] ?? 0n, bits[1] ?? 0n, bits[2] ?? 0n),
+  }));
+  checkCases(cases, { isFused: false });
+});
+
 Deno.test("fma is correctly rounded on a processor that does not fuse", () => {
   checkCases(WIDTHS.map((width) => caseOf("fma", "rn", width, "rn")), { isFused: false });
 });

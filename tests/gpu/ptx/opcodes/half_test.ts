@@ -4,7 +4,7 @@ import { PtxError } from "../../../../gpu/ptx/ptx_error.ts";
 import { addBits, fmaBits, mulBits } from "../interpreter/exact_arithmetic.ts";
 import { BF16, decode, F16, F32, F64, round } from "../interpreter/softfloat.ts";
 import type { FloatFormat } from "../interpreter/softfloat.ts";
-import { checkCases, edgesOf, inputsOf, isNan, pairs, RandomBits, singles } from "./cases.ts";
+import { checkCases, edgesOf, fewEdgesOf, inputsOf, isNan, pairs, RandomBits, singles } from "./cases.ts";
 import type { Case } from "./cases.ts";
 import { compileInstruction } from "./one_instruction.ts";
 
@@ -59,7 +59,8 @@ function casesOf(
     expected: exact,
   }, {
     text: `${opcode}${words}.${type}x2 ${registers("r")}`,
-    inputs: inputs.map((tuple, index) => {
+    // A third of them, as the halves are not each other's business.
+    inputs: inputs.filter((_, index) => index % 3 === 0).map((tuple, index) => {
       const upper = inputs[(index * 7 + 3) % inputs.length] ?? tuple;
       return tuple.map((bits, at) => bits | ((upper[at] ?? 0n) << 16n));
     }),
@@ -201,8 +202,7 @@ Deno.test("setp and set compare halves, and pairs half by half", () => {
     "nan",
   ];
   const cases = HALVES.flatMap(({ type, format }) => {
-    const values = edgesOf(format);
-    const inputs = pairs(values);
+    const inputs = pairs(fewEdgesOf(format));
     const double = inputs.map(([a = 0n, b = 0n], index) => {
       const [c = 0n, d = 0n] = inputs[(index * 5 + 1) % inputs.length] ?? [];
       return [a | (c << 16n), b | (d << 16n)];
@@ -220,15 +220,15 @@ Deno.test("setp and set compare halves, and pairs half by half", () => {
         expected: (a = 0n, b = 0n) => [low(a, b) ? 1n : 0n, high(a, b) ? 1n : 0n],
       }, {
         text: `set.${operator}.${type}.${type} %h2, %h0, %h1`,
-        inputs: inputs.slice(0, 300),
+        inputs,
         expected: (a = 0n, b = 0n) => low(a, b) ? one(format) : 0n,
       }, {
         text: `set.${operator}.u32.${type} %r2, %h0, %h1`,
-        inputs: inputs.slice(0, 300),
+        inputs,
         expected: (a = 0n, b = 0n) => low(a, b) ? 0xffff_ffffn : 0n,
       }, {
         text: `set.${operator}.${type}x2.${type}x2 %r2, %r0, %r1`,
-        inputs: double.slice(0, 600),
+        inputs: double,
         expected: (a = 0n, b = 0n) => (low(a, b) ? one(format) : 0n) | (high(a, b) ? one(format) << 16n : 0n),
       }];
     });
