@@ -16,7 +16,7 @@ export interface SharedLaunch {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   readonly imageBase: bigint;
-  readonly controlWord: number;
+  readonly control: Int32Array<SharedArrayBuffer>;
   readonly launch: number;
 }
 
@@ -31,8 +31,6 @@ export class Crew implements Disposable {
   readonly size: number;
   #helpers: Helper[] | undefined;
   #url: string | undefined;
-  /** What the engine said of a helper's trap, by launch; read once. */
-  readonly #messages = new Map<number, string>();
 
   constructor(size: number) {
     this.size = size;
@@ -48,14 +46,14 @@ export class Crew implements Disposable {
     const message: CrewLaunch = {
       context: launch.context,
       variant: launch.variant,
-      ...(known === undefined ? { memory: launch.memory } : {}),
+      ...(known === undefined ? { memory: launch.memory, control: launch.control } : {}),
       ...(variants.has(launch.variant) ? {} : { module: launch.module }),
       imageBase: launch.imageBase,
-      controlWord: launch.controlWord,
       launch: launch.launch,
       record: BigInt(record),
       fuelGrantedWord: (record + RECORD.fuelGranted) / 4,
       fuelLeftWord: (record + RECORD.fuelLeft) / 4,
+      faultWord: (record + RECORD.fault) / 4,
     };
     variants.add(launch.variant);
     helper.worker.postMessage(message);
@@ -66,13 +64,6 @@ export class Crew implements Disposable {
     for (const { worker, known } of this.#helpers ?? []) {
       if (known.delete(context)) worker.postMessage({ forget: context });
     }
-  }
-
-  /** What the engine said when a helper trapped in a launch. */
-  takeMessage(launch: number): string | undefined {
-    const message = this.#messages.get(launch);
-    this.#messages.clear();
-    return message;
   }
 
   [Symbol.dispose](): void {
@@ -87,13 +78,10 @@ export class Crew implements Disposable {
     const text = `(${crewWorker})()`;
     const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     this.#url = url;
-    this.#helpers = Array.from({ length: this.size }, () => {
-      const worker = new Worker(url, { type: "module" });
-      worker.onmessage = ({ data }: MessageEvent<{ launch: number; message: string }>) => {
-        this.#messages.set(data.launch, data.message);
-      };
-      return { worker, known: new Map() };
-    });
+    this.#helpers = Array.from(
+      { length: this.size },
+      () => ({ worker: new Worker(url, { type: "module" }), known: new Map() }),
+    );
     return this.#helpers;
   }
 }

@@ -7,21 +7,21 @@
  * when the launch is stopped.
  */
 
-/** A launch, as a helper is told of it. `module` and `memory` come with the first that needs them. */
+/** A launch, as a helper is told of it. `module`, `memory` and `control` come with the first that needs them. */
 export interface CrewLaunch {
   readonly context: number;
   readonly variant: number;
   readonly module?: WebAssembly.Module;
   readonly memory?: WebAssembly.Memory;
+  readonly control?: Int32Array<SharedArrayBuffer>;
   readonly imageBase: bigint;
-  /** Index of the control block's first 32-bit word, and the launch's number. */
-  readonly controlWord: number;
   readonly launch: number;
   /** Place of the helper's own launch record. */
   readonly record: bigint;
-  /** Byte offset of the record's fuel words. */
+  /** Indices of words of the record. */
   readonly fuelGrantedWord: number;
   readonly fuelLeftWord: number;
+  readonly faultWord: number;
 }
 
 /** What a helper is told to drop. */
@@ -34,24 +34,22 @@ export function crewWorker(): void {
   const grant = 200_000;
   const contexts = new Map<
     number,
-    { memory: WebAssembly.Memory; instances: Map<number, (record: bigint) => void> }
+    { memory: WebAssembly.Memory; control: Int32Array; instances: Map<number, (record: bigint) => void> }
   >();
   const scope = globalThis as unknown as {
     onmessage: (event: { data: CrewLaunch | CrewForget }) => void;
-    postMessage: (message: unknown) => void;
   };
-  /** Of the launch that runs. */
-  let words: Int32Array = new Int32Array(0);
-  let control = 0;
+  /** Of the launch that runs: joined, ended, stopped, fuel, trap (control_words.ts). */
+  let control: Int32Array = new Int32Array(8);
   const tick = (fuel: number): number => {
-    Atomics.add(words, control + 6, fuel);
-    return Atomics.load(words, control + 4) === 0 ? grant : -1;
+    Atomics.add(control, 3, fuel);
+    return Atomics.load(control, 2) === 0 ? grant : -1;
   };
   const join = (launch: number): boolean => {
     for (;;) {
-      const seen = Atomics.load(words, control + 2);
+      const seen = Atomics.load(control, 0);
       if (seen >>> 8 !== launch || (seen & 0x80) !== 0) return false;
-      if (Atomics.compareExchange(words, control + 2, seen, seen + 1) === seen) return true;
+      if (Atomics.compareExchange(control, 0, seen, seen + 1) === seen) return true;
     }
   };
   scope.onmessage = ({ data }): void => {
@@ -61,8 +59,8 @@ export function crewWorker(): void {
     }
     let context = contexts.get(data.context);
     if (context === undefined) {
-      if (data.memory === undefined) return;
-      context = { memory: data.memory, instances: new Map() };
+      if (data.memory === undefined || data.control === undefined) return;
+      context = { memory: data.memory, control: data.control, instances: new Map() };
       contexts.set(data.context, context);
     }
     const { memory, instances } = context;
@@ -81,23 +79,24 @@ export function crewWorker(): void {
       run = exports["run"] as (record: bigint) => void;
       instances.set(data.variant, run);
     }
-    words = new Int32Array(memory.buffer);
-    control = data.controlWord;
+    control = context.control;
     if (!join(data.launch)) return;
+    const words = new Int32Array(memory.buffer);
     try {
       Atomics.store(words, data.fuelGrantedWord, grant);
       run(data.record);
-      Atomics.add(
-        words,
-        control + 6,
-        Atomics.load(words, data.fuelGrantedWord) - Atomics.load(words, data.fuelLeftWord),
-      );
+      const used = Atomics.load(words, data.fuelGrantedWord) - Atomics.load(words, data.fuelLeftWord);
+      // A kernel can write to the record: what it says is believed within reason.
+      Atomics.add(control, 3, Math.max(0, Math.min(used, grant)));
     } catch (error) {
-      // The record says why; where it does not, the engine's word for it goes to the owner.
-      Atomics.store(words, control + 4, 1);
-      scope.postMessage({ launch: data.launch, message: error instanceof Error ? error.message : "trap" });
+      // The record says why; where it does not, the engine's message is all there is (fault.ts).
+      if (Atomics.load(words, data.faultWord) === 0) {
+        const text = error instanceof Error ? error.message : "";
+        Atomics.store(control, 4, /out of bounds/.test(text) ? 700 : /unaligned/.test(text) ? 716 : 719);
+      }
+      Atomics.store(control, 2, 1);
     }
-    Atomics.add(words, control + 3, 1);
-    Atomics.notify(words, control + 3);
+    Atomics.add(control, 1, 1);
+    Atomics.notify(control, 1);
   };
 }

@@ -32,6 +32,12 @@ export function toKernelError(thrown: unknown, bytes: Uint8Array, record: number
   return new GpuError("launch", named[0], `${named[1]}, in ${kernel}${where}`);
 }
 
+/** The error of a trap in a helper, of which the number alone is known. */
+export function ofHelperTrap(code: number, kernel: string): GpuError {
+  const [status, text] = BY_CODE.get(code) ?? ["CUDA_ERROR_LAUNCH_FAILED" as const, "the kernel trapped"];
+  return new GpuError("launch", status, `${text}, in ${kernel}`);
+}
+
 /** The engine names its traps by their messages alone. */
 function ofTrap(thrown: unknown): readonly [CudaStatusName, string] {
   const message = thrown instanceof Error ? thrown.message : "";

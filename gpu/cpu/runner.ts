@@ -5,15 +5,15 @@
  * prints. A launch that is worth it is shared with the device's helpers. Invariant: a launch always ends in a
  * value: nothing, or the error that its kernel made; by then no helper is in it any more.
  */
+import { DEVICE_BASE } from "../ptx/kernel_interface.ts";
 import type { ContextOptions, KernelLaunch } from "../device.ts";
 import { GpuError } from "../gpu_error.ts";
-import { DEVICE_BASE } from "../ptx/emitter.ts";
 import { RECORD } from "../ptx/launch_record.ts";
 import { Arena } from "./arena.ts";
 import type { ArenaSizes } from "./arena.ts";
-import { closeLaunch, CONTROL_BYTES, openLaunch, takeFuel, WORD } from "./control_words.ts";
+import { closeLaunch, makeControlWords, openLaunch, takeFuel, WORD } from "./control_words.ts";
 import type { Crew } from "./crew.ts";
-import { toKernelError } from "./fault.ts";
+import { ofHelperTrap, toKernelError } from "./fault.ts";
 import { promising, suspending } from "./jspi.ts";
 import type { DeviceMemory } from "./memory.ts";
 import type { CpuModule, KernelImports, KernelInstance } from "./module.ts";
@@ -25,6 +25,10 @@ const POINTER_ALIGNMENT = 16n;
 const SHARED_US_MIN = 150;
 /** What an instruction of a thread takes, for a first guess before anything was measured. */
 const INSTRUCTION_NS = 1;
+/** Most fuel that a kernel is given at a time: what it lacks and has must fit a word. */
+const GRANT_MAX = 1_000_000_000;
+/** Bytes for the counter of blocks. */
+const COUNTER_BYTES = 8;
 /** How often helpers' fuel is booked while the owner has nothing to do but wait. */
 const BOOKING_MS = 10;
 
@@ -47,13 +51,15 @@ export class KernelRunner implements Disposable {
   readonly #variants = new Map<KernelInstance, number>();
   readonly #usPerBlock = new Map<KernelInstance, number>();
   readonly #context = ++contextCount;
-  #control: number | undefined;
+  readonly #control: Int32Array<SharedArrayBuffer> | undefined;
+  #counter: number | undefined;
   #launch = 0;
 
   constructor(memory: DeviceMemory, options: ContextOptions, device: RunnerDevice) {
     this.#memory = memory;
     this.#options = options;
     this.#device = device;
+    this.#control = device.crew === undefined ? undefined : makeControlWords();
     this.#arena = new Arena(memory);
     this.#imports = {
       tick: suspending((fuel) => this.#tick(fuel)),
@@ -71,7 +77,8 @@ export class KernelRunner implements Disposable {
     }, this.#imports);
     const fuel = await this.#options.pacer.tick(0);
     if (fuel < 0) return new GpuError("launch", "CUDA_ERROR_LAUNCH_TIMEOUT", `${kernel.name} was not begun`);
-    const control = this.#control ??= this.#memory.allocate(CONTROL_BYTES, false);
+    const counter = this.#counter ??= this.#memory.allocate(COUNTER_BYTES, false);
+    const control = this.#control;
     const blocks = grid.x * grid.y * grid.z;
     const crew = this.#crewFor(instance, blocks);
     const sizes = sizesOf(launch, instance);
@@ -80,21 +87,33 @@ export class KernelRunner implements Disposable {
     for (let index = 0; index < (crew?.size ?? 0); index++) {
       (this.#helperArenas[index] ??= new Arena(this.#memory)).reserve(sizes);
     }
-    const words = { ...sizes, grid, params: launch.params, counter: BigInt(control), fuel };
+    const words = {
+      ...sizes,
+      grid,
+      params: launch.params,
+      counter: BigInt(counter),
+      fuel: Math.min(fuel, GRANT_MAX),
+    };
     const record = this.#arena.write(words);
-    this.#launch = openLaunch(this.#words(), control / 4, this.#launch);
-    const helperRecords = crew === undefined ? [] : this.#helperArenas.map((arena) => arena.write(words));
-    helperRecords.forEach((place, index) =>
-      crew?.invite(index, {
-        context: this.#context,
-        variant: this.#variantOf(instance),
-        module: instance.code.module,
-        memory: this.#memory.memory,
-        imageBase: module.imageBase,
-        controlWord: control / 4,
-        launch: this.#launch,
-      }, place)
-    );
+    this.#memory.bytes.fill(0, counter, counter + COUNTER_BYTES);
+    const helperRecords: number[] = [];
+    if (control !== undefined) {
+      this.#launch = openLaunch(control, this.#launch);
+      for (let index = 0; index < (crew?.size ?? 0); index++) {
+        const place = this.#helperArenas[index]?.write(words);
+        if (place === undefined) continue;
+        helperRecords.push(place);
+        crew?.invite(index, {
+          context: this.#context,
+          variant: this.#variantOf(instance),
+          module: instance.code.module,
+          memory: this.#memory.memory,
+          imageBase: module.imageBase,
+          control,
+          launch: this.#launch,
+        }, place);
+      }
+    }
     const startMs = performance.now();
     let failure: GpuError | undefined;
     try {
@@ -102,19 +121,17 @@ export class KernelRunner implements Disposable {
       this.#charge(record);
     } catch (error) {
       failure = toKernelError(error, this.#memory.bytes, record, kernel.name);
-      Atomics.store(this.#words(), control / 4 + WORD.isStopped, 1);
+      if (control !== undefined) Atomics.store(control, WORD.isStopped, 1);
     }
-    if (crew !== undefined) failure = await this.#await(crew, helperRecords, kernel.name, failure);
+    if (crew !== undefined && control !== undefined) {
+      failure = await this.#await(control, helperRecords, kernel.name, failure);
+    }
     this.#usPerBlock.set(instance, (performance.now() - startMs) * 1000 / blocks);
     return failure;
   }
 
   [Symbol.dispose](): void {
     this.#device.crew?.forget(this.#context);
-  }
-
-  #words(): Int32Array {
-    return new Int32Array(this.#memory.bytes.buffer);
   }
 
   #variantOf(instance: KernelInstance): number {
@@ -134,54 +151,54 @@ export class KernelRunner implements Disposable {
   }
 
   #tick(fuel: number): number | Promise<number> {
-    if (this.#control === undefined || this.#device.crew === undefined) return this.#options.pacer.tick(fuel);
-    const words = this.#words();
+    const control = this.#control;
     // A helper that failed stops everybody.
-    if (Atomics.load(words, this.#control / 4 + WORD.isStopped) !== 0) return -1;
-    return this.#options.pacer.tick(fuel + takeFuel(words, this.#control / 4));
+    if (control !== undefined && Atomics.load(control, WORD.isStopped) !== 0) return -1;
+    const used = control === undefined ? fuel : fuel + takeFuel(control);
+    const granted = this.#options.pacer.tick(used);
+    return typeof granted === "number"
+      ? Math.min(granted, GRANT_MAX)
+      : granted.then((value) => Math.min(value, GRANT_MAX));
   }
 
   /** Waits for those helpers that have joined, and stops them when the pacer says so. */
   async #await(
-    crew: Crew,
+    control: Int32Array,
     records: readonly number[],
     kernel: string,
     own: GpuError | undefined,
   ): Promise<GpuError | undefined> {
     const { pacer } = this.#options;
-    const base = (this.#control ?? 0) / 4;
-    const words = this.#words();
-    const joined = closeLaunch(words, base);
+    const joined = closeLaunch(control);
     for (;;) {
-      const ended = Atomics.load(words, base + WORD.ended);
+      const ended = Atomics.load(control, WORD.ended);
       if (ended >= joined) break;
-      const woken = waitAsync(words, base + WORD.ended, ended, BOOKING_MS);
+      const woken = waitAsync(control, WORD.ended, ended, BOOKING_MS);
       if (woken !== undefined) await pacer.wait(woken);
-      const verdict = await pacer.tick(takeFuel(words, base));
-      if (verdict < 0) Atomics.store(words, base + WORD.isStopped, 1);
+      const verdict = await pacer.tick(takeFuel(control));
+      if (verdict < 0) Atomics.store(control, WORD.isStopped, 1);
     }
-    const fuel = takeFuel(words, base);
+    const fuel = takeFuel(control);
     if (fuel > 0) pacer.charge(fuel);
-    if (Atomics.load(words, base + WORD.isStopped) === 0) return own;
-    const message = crew.takeMessage(this.#launch);
-    return this.#firstFailure(records, kernel, own, message);
+    if (Atomics.load(control, WORD.isStopped) === 0) return own;
+    return this.#firstFailure(control, records, kernel, own);
   }
 
   /** Who failed first made the others stop: their own error is a time-out that is none. */
   #firstFailure(
+    control: Int32Array,
     records: readonly number[],
     kernel: string,
     own: GpuError | undefined,
-    message: string | undefined,
   ): GpuError | undefined {
     if (own !== undefined && own.statusName !== "CUDA_ERROR_LAUNCH_TIMEOUT") return own;
+    const trap = Atomics.load(control, WORD.trap);
+    if (trap !== 0) return ofHelperTrap(trap, kernel);
     for (const record of records) {
       const { bytes } = this.#memory;
-      const code = new DataView(bytes.buffer).getInt32(record + RECORD.fault, true);
-      if (code !== 0) {
-        const error = toKernelError(undefined, bytes, record, kernel);
-        if (error.statusName !== "CUDA_ERROR_LAUNCH_TIMEOUT") return error;
-      } else if (message !== undefined) return toKernelError(new Error(message), bytes, record, kernel);
+      if (new DataView(bytes.buffer).getInt32(record + RECORD.fault, true) === 0) continue;
+      const error = toKernelError(undefined, bytes, record, kernel);
+      if (error.statusName !== "CUDA_ERROR_LAUNCH_TIMEOUT") return error;
     }
     return own ?? new GpuError("launch", "CUDA_ERROR_LAUNCH_TIMEOUT", `${kernel} was stopped`);
   }
@@ -199,7 +216,8 @@ export class KernelRunner implements Disposable {
     const view = new DataView(this.#memory.bytes.buffer);
     const used = view.getInt32(record + RECORD.fuelGranted, true) -
       view.getInt32(record + RECORD.fuelLeft, true);
-    if (used > 0) this.#options.pacer.charge(used);
+    // A kernel can write to the record: what it says is believed within reason.
+    if (used > 0) this.#options.pacer.charge(Math.min(used, GRANT_MAX));
   }
 
   #print(format: bigint, args: bigint): void {

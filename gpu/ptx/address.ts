@@ -22,6 +22,9 @@ export interface Access {
   readonly instruction: Instruction;
 }
 
+/** No variable lies as far behind the start of its space; what is nearer may be counted in 32 bits. */
+const STATIC_MAX = 2n ** 30n;
+
 /** Pushes the place. @returns the offset for the memory instruction */
 export function pushAddress(e: Emitter, access: Access): bigint {
   const { operand, space, instruction } = access;
@@ -32,7 +35,9 @@ export function pushAddress(e: Emitter, access: Access): bigint {
       `${instruction.row.name}: expected an address in brackets`,
     );
   }
-  const { base, offset } = operand;
+  const { base } = operand;
+  // Addresses have 64 bits, and so have sums of them.
+  const offset = BigInt.asIntN(64, operand.offset);
   if (base.kind === "variable") return pushStatic(e, access, base.variable, offset);
   return space === "shared" || space === "local"
     ? pushWindow(e, access, base, offset, space)
@@ -49,9 +54,10 @@ function pushStatic(
   const { space, offset: place } = e.facts.placeOf(variable);
   const { code } = e;
   const at = BigInt(place) + offset;
-  if (at < 0n || (at & BigInt(bytes - 1)) !== 0n) {
+  const isOutside = at < 0n || at > STATIC_MAX;
+  if (isOutside || (at & BigInt(bytes - 1)) !== 0n) {
     // Known to be wrong, and only an error if it is executed.
-    e.fault(at < 0n ? FAULT.illegalAddress : FAULT.misalignedAddress, instruction.line);
+    e.fault(isOutside ? FAULT.illegalAddress : FAULT.misalignedAddress, instruction.line);
   }
   const end = at + BigInt(bytes);
   switch (space) {
@@ -75,7 +81,7 @@ function pushStatic(
       if (end > BigInt(e.facts.kernel.localBytes)) e.fault(FAULT.illegalAddress, instruction.line);
       code.get(e.special("localBase"));
   }
-  return at < 0n ? 0n : at;
+  return isOutside ? 0n : at;
 }
 
 /** Shared and local addresses count from their window's start; they are 32 bits wide and wrap so. */

@@ -123,8 +123,9 @@ export function isQuestion({ row }: Instruction): boolean {
 /** Whether it gathers all threads of the block and does nothing else. */
 export function isPlainBarrier(i: Instruction): boolean {
   if (isQuestion(i)) return false;
-  const { reduction, count } = barrierOperands(i);
-  return reduction === undefined && count === undefined;
+  const { reduction, count, id } = barrierOperands(i);
+  // A number in a register may differ from thread to thread, and need not be one.
+  return id.kind === "integer" && reduction === undefined && count === undefined;
 }
 
 /** Whether all threads of a warp must come to this very instruction. */
