@@ -10,6 +10,7 @@ import type { ValueName } from "../wasm/opcode.ts";
 import { APPROXIMATE_HELPERS } from "./approximate.ts";
 import { EXACT_DOUBLE_HELPERS } from "./exact_double.ts";
 import { BIT_HELPERS } from "./bits.ts";
+import { FP8_HELPERS } from "./fp8.ts";
 import { FUSED_HELPERS } from "./fused.ts";
 import { HALF_HELPERS } from "./half.ts";
 import { INTEGER_HELPERS } from "./integer.ts";
@@ -32,6 +33,7 @@ export const HELPERS = {
   ...FUSED_HELPERS,
   ...EXACT_DOUBLE_HELPERS,
   ...HALF_HELPERS,
+  ...FP8_HELPERS,
   ...APPROXIMATE_HELPERS,
   ...SINE_HELPERS,
 } as const satisfies Record<string, Helper>;

@@ -14,6 +14,7 @@ import { BIT_ROWS } from "./bits.ts";
 import { COMPARE_ROWS } from "./compare.ts";
 import { CONTROL_ROWS } from "./control.ts";
 import { CONVERT_ROWS } from "./convert.ts";
+import { FP8_ROWS, isFp8 } from "./convert_fp8.ts";
 import { FLOAT_ROWS } from "./float_rows.ts";
 import { MATRIX_ROWS } from "./matrix.ts";
 import { MBARRIER_ROWS } from "./mbarrier.ts";
@@ -29,6 +30,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
   ...APPROXIMATE_ROWS,
   ...COMPARE_ROWS,
   ...CONVERT_ROWS,
+  ...FP8_ROWS,
   ...MEMORY_ROWS,
   ...WINDOW_ROWS,
   ...CONTROL_ROWS,
@@ -50,12 +52,13 @@ export function findRow(name: string): OpcodeRow | undefined {
 
 /**
  * The row of an instruction. The barrier opcodes are told apart by a modifier: gathering a block, only
- * announcing oneself, gathering a warp, or asking a barrier object.
+ * announcing oneself, gathering a warp, or asking a barrier object; conversions of eight-bit floats by their names.
  */
 export function rowOf({ opcode, modifiers }: PtxInstruction): OpcodeRow | undefined {
   if (opcode === "mbarrier" && modifiers.some((word) => word === "test_wait" || word === "try_wait")) {
     return findRow("mbarrier.wait");
   }
+  if (opcode === "cvt" && isFp8(modifiers)) return findRow("cvt.fp8");
   if (opcode !== "bar" && opcode !== "barrier") return findRow(opcode);
   if (modifiers.includes("warp")) return findRow("bar.warp");
   return findRow(modifiers.includes("arrive") ? "bar.arrive" : opcode);
