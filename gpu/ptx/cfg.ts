@@ -29,6 +29,8 @@ export type Terminator =
 /** A basic block. */
 export interface Block {
   readonly index: number;
+  /** Where it begins in the kernel's list of instructions. */
+  readonly start: number;
   /** Its instructions without the one that ends it. */
   readonly instructions: readonly Instruction[];
   readonly terminator: Terminator;
@@ -57,7 +59,8 @@ export function buildCfg({ instructions, source }: Kernel): Cfg {
     const raw = raws[old];
     if (raw === undefined) throw new Error("Invariant: the order names blocks that exist");
     const terminator = retarget(raw.terminator, to);
-    return { index, instructions: raw.instructions, terminator, successors: successorsOf(terminator) };
+    const { start, instructions } = raw;
+    return { index, start, instructions, terminator, successors: successorsOf(terminator) };
   });
   return { blocks, predecessors: predecessorsOf(blocks.map(({ successors }) => successors)) };
 }

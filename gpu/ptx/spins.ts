@@ -7,7 +7,7 @@
  * Invariant: other loops stay as they are.
  */
 import { buildCfg } from "./cfg.ts";
-import type { Block, Cfg } from "./cfg.ts";
+import type { Block } from "./cfg.ts";
 import { synthetic } from "./flatten.ts";
 import type { Instruction, Kernel } from "./ir.ts";
 import { YIELD } from "./opcodes/barrier.ts";
@@ -26,20 +26,17 @@ export function yieldInSpins(kernel: Kernel): Kernel {
   if (!kernel.instructions.some(isFresh) || !hasBackwardBranch(kernel.instructions)) return kernel;
   const cfg = buildCfg(kernel);
   const graph = orderGraph({ successors: cfg.blocks.map(({ successors }) => successors) });
-  const starts = startsOf(kernel, cfg);
   const heads = new Map<number, ReadonlySet<number>>();
   for (const [header, places] of loopBodies(graph)) {
-    const blocks = new Set(places.map((place) => graph.order[place] ?? 0));
-    if (!isSpin(cfg, blocks)) continue;
-    const start = starts.get(graph.order[header] ?? 0);
-    if (start === undefined) continue;
+    const blocks = places.flatMap((place) => cfg.blocks[graph.order[place] ?? 0] ?? []);
+    const first = cfg.blocks[graph.order[header] ?? 0];
+    if (first === undefined || !isSpin(blocks)) continue;
     const inside = new Set<number>();
-    for (const block of blocks) {
-      const first = starts.get(block);
-      const count = cfg.blocks[block]?.instructions.length ?? 0;
-      if (first !== undefined) { for (let index = 0; index <= count; index++) inside.add(first + index); }
+    for (const { start, instructions } of blocks) {
+      // What ends a block stands behind its instructions; where nothing does, the next block begins there.
+      for (let index = 0; index <= instructions.length; index++) inside.add(start + index);
     }
-    heads.set(start, inside);
+    heads.set(first.start, inside);
   }
   return heads.size === 0 ? kernel : { ...kernel, instructions: rewrite(kernel.instructions, heads) };
 }
@@ -55,25 +52,9 @@ function hasBackwardBranch(instructions: readonly Instruction[]): boolean {
   );
 }
 
-/** Where blocks begin in the list of instructions. */
-function startsOf({ instructions }: Kernel, { blocks }: Cfg): ReadonlyMap<number, number> {
-  const indexOf = new Map(instructions.map((instruction, index) => [instruction, index] as const));
-  const starts = new Map<number, number>();
-  for (const { index, instructions: [first], terminator } of blocks) {
-    const at = first === undefined ? undefined : indexOf.get(first);
-    // An empty block reads nothing anew, and the header of a spin is not one where it does.
-    if (at !== undefined && terminator.kind !== "cut") starts.set(index, at);
-  }
-  return starts;
-}
-
-function isSpin({ blocks }: Cfg, inside: ReadonlySet<number>): boolean {
-  const body: Block[] = [];
-  for (const index of inside) {
-    const block = blocks[index];
-    if (block === undefined || block.terminator.kind === "cut") return false;
-    body.push(block);
-  }
+function isSpin(body: readonly Block[]): boolean {
+  if (body.some(({ terminator }) => terminator.kind === "cut")) return false;
+  const inside = new Set(body.map(({ index }) => index));
   const instructions = body.flatMap((block) => block.instructions);
   if (
     instructions.some(({ row }) => row.effect !== "pure" && row.effect !== "read" && !WRITES.has(row.name))
