@@ -49,13 +49,8 @@ export interface ArgBounds {
   readonly gpuArgsBytesMax: number;
 }
 
-/** What a list is parsed with. */
-export interface ArgSurroundings {
-  /** Size of the guest's memory now. */
-  readonly memoryBytes: number;
-  /** The address of a place in a device buffer. @throws GpuRefusal */
-  findBuffer(what: string, handle: bigint, offset: bigint): bigint;
-}
+/** The address of a place in a device buffer. @throws GpuRefusal */
+export type FindBuffer = (what: string, handle: bigint, offset: bigint) => bigint;
 
 /** The records of one launch; used again for the next. */
 export class ArgList {
@@ -68,6 +63,8 @@ export class ArgList {
   /** Device addresses of windows and buffers. */
   readonly #pointers: bigint[] = [];
   #count = 0;
+  #length = 0;
+  #version = 0;
 
   constructor(bounds: ArgBounds) {
     this.#bounds = bounds;
@@ -79,6 +76,11 @@ export class ArgList {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Another one whenever the records are others than those parsed before. */
+  get version(): number {
+    return this.#version;
   }
 
   /** The tag of a record. */
@@ -100,19 +102,19 @@ export class ArgList {
   }
 
   /**
-   * Parses the records.
+   * Parses the records that are `length` bytes of a memory from `start` on.
    *
    * @throws GpuRefusal kernelArgsUnsupported for too many, invalidArgs for a tag that is none and for a record
    * that is cut off, invalidPointer for a window outside of the memory, invalidHandle
    */
-  parse(source: Uint8Array, around: ArgSurroundings): void {
+  parse(memory: Uint8Array, start: number, length: number, findBuffer: FindBuffer): void {
     const { gpuArgsBytesMax, gpuArgsCountMax } = this.#bounds;
     this.#count = 0;
-    if (source.length > gpuArgsBytesMax) {
-      throw tooMany("Argument records are too long", "gpuArgsBytesMax", gpuArgsBytesMax, source.length);
+    if (length > gpuArgsBytesMax) {
+      throw tooMany("Argument records are too long", "gpuArgsBytesMax", gpuArgsBytesMax, length);
     }
-    this.#bytes.set(source);
-    for (let at = 0; at < source.length;) {
+    this.#copy(memory, start, length);
+    for (let at = 0; at < length;) {
       const index = this.#count;
       if (index >= gpuArgsCountMax) {
         throw tooMany("Too many arguments", "gpuArgsCountMax", gpuArgsCountMax, index + 1);
@@ -122,8 +124,8 @@ export class ArgList {
       if (row === undefined) {
         throw new GpuRefusal("invalidArgs", `Argument ${index}: unknown tag 0x${hex(tag)}`);
       }
-      if (at + 1 + row.valueBytes > source.length) {
-        const got = source.length - at - 1;
+      if (at + 1 + row.valueBytes > length) {
+        const got = length - at - 1;
         throw new GpuRefusal(
           "invalidArgs",
           `Argument ${index}: ${row.name} needs ${row.valueBytes} bytes, got ${got}`,
@@ -132,26 +134,45 @@ export class ArgList {
       this.#tags[index] = tag;
       this.#places[index] = at + 1;
       this.#count++;
-      if (tag >= TAG.windowInOut) this.#checkPointer(index, tag, at + 1, around);
+      if (tag >= TAG.windowInOut) this.#checkPointer(index, tag, at + 1, memory.length, findBuffer);
       at += 1 + row.valueBytes;
     }
   }
 
-  #checkPointer(index: number, tag: number, place: number, around: ArgSurroundings): void {
+  /** Byte by byte: they are few, and a guest that launches the same again is found out by the way. */
+  #copy(memory: Uint8Array, start: number, length: number): void {
+    let isSame = length === this.#length;
+    for (let at = 0; at < length; at++) {
+      const byte = memory[start + at] ?? 0;
+      if (this.#bytes[at] === byte) continue;
+      this.#bytes[at] = byte;
+      isSame = false;
+    }
+    this.#length = length;
+    if (!isSame) this.#version++;
+  }
+
+  #checkPointer(
+    index: number,
+    tag: number,
+    place: number,
+    memoryBytes: number,
+    findBuffer: FindBuffer,
+  ): void {
     if (tag === TAG.buffer) {
       const [handle, offset] = [
         this.#view.getBigUint64(place, true),
         this.#view.getBigUint64(place + 8, true),
       ];
-      this.#pointers[index] = around.findBuffer(`Argument ${index}`, handle, offset);
+      this.#pointers[index] = findBuffer(`Argument ${index}`, handle, offset);
       return;
     }
     const [offset, length] = [this.#view.getUint32(place, true), this.#view.getUint32(place + 4, true)];
-    if (offset + length <= around.memoryBytes) return;
+    if (offset + length <= memoryBytes) return;
     const range = `${length} bytes at ${offset}`;
     throw new GpuRefusal(
       "invalidPointer",
-      `Argument ${index}: ${range} exceed the memory of ${around.memoryBytes} bytes`,
+      `Argument ${index}: ${range} exceed the memory of ${memoryBytes} bytes`,
     );
   }
 

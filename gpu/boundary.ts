@@ -1,17 +1,14 @@
 /**
  * Boundary: where what goes wrong in a session becomes a code and a text.
  *
- * Owns the last error and the running of steps, for functions that answer i32 and i64. It does not know what
- * the steps do. Invariant: a failure of a guest or a device never leaves as an exception, a bug of ours always
- * does; the last error is that of the last call that failed.
+ * Owns the last error, and the two ways to an answer: at once, or as a promise where something is to be waited
+ * for. It does not know what is run. Invariant: a failure of a guest or a device never leaves as an exception, a
+ * bug of ours always does; the last error is that of the last call that failed.
  */
-import { GpuError } from "./gpu_error.ts";
 import { LastError } from "./last_error.ts";
 import { describeFailure } from "./refusal.ts";
 import type { Failure } from "./refusal.ts";
 import type { OperationRecord } from "./session_parts.ts";
-import { runSteps } from "./steps.ts";
-import type { Steps } from "./steps.ts";
 
 /** A code or a count, at once or later. */
 export type Answer = number | Promise<number>;
@@ -29,14 +26,24 @@ export class Boundary {
     this.#broken = broken;
   }
 
-  /** Runs steps that answer a count, or nothing for success. */
-  answer(steps: Steps<number | void>): Answer {
-    return runSteps(this.#guarded(steps));
+  /** Runs what answers a count, or nothing for success. */
+  answer(run: () => number | void | Promise<number | void>): Answer {
+    try {
+      const value = run();
+      return value instanceof Promise ? value.then(countOf, (error) => this.#fail(error)) : countOf(value);
+    } catch (error) {
+      return this.#fail(error);
+    }
   }
 
-  /** Runs steps that answer a handle. */
-  answerWide(steps: Steps<bigint>): WideAnswer {
-    return runSteps(this.#guardedWide(steps));
+  /** Runs what answers a handle. */
+  answerWide(run: () => WideAnswer): WideAnswer {
+    try {
+      const value = run();
+      return value instanceof Promise ? value.catch((error) => BigInt(this.#fail(error))) : value;
+    } catch (error) {
+      return BigInt(this.#fail(error));
+    }
   }
 
   /** Runs what never waits. */
@@ -58,41 +65,38 @@ export class Boundary {
     }
   }
 
-  *#guarded(steps: Steps<number | void>): Steps<number> {
-    try {
-      return (yield* steps) ?? 0;
-    } catch (error) {
-      return this.#fail(error);
-    }
-  }
-
-  *#guardedWide(steps: Steps<bigint>): Steps<bigint> {
-    try {
-      return yield* steps;
-    } catch (error) {
-      return BigInt(this.#fail(error));
-    }
-  }
-
   #fail(error: unknown): number {
     const failure = describeFailure(error);
     if (failure === undefined) throw error;
-    if (error instanceof GpuError && error.isSticky) this.#broken();
+    if (failure.isSticky) this.#broken();
     this.lastError.set(error instanceof Error ? error.message : "");
     return failure.code;
   }
 }
 
-/** Runs steps and tells how they went, on every way out. */
-export function* observed<T>(steps: Steps<T>, observe: (operation: OperationRecord) => void): Steps<T> {
+function countOf(value: number | void): number {
+  return value ?? 0;
+}
+
+/** Runs something and tells how it went, on every way out. */
+export function observed<T>(
+  run: () => T | Promise<T>,
+  observe: (operation: OperationRecord) => void,
+): T | Promise<T> {
   const startMs = performance.now();
-  let failure: Failure | undefined;
-  try {
-    return yield* steps;
-  } catch (error) {
-    failure = describeFailure(error);
-    throw error;
-  } finally {
+  const ended = (failure: Failure | undefined): void =>
     observe({ startMs, endMs: performance.now(), failure });
+  const failed = (error: unknown): never => {
+    ended(describeFailure(error));
+    throw error;
+  };
+  let value: T | Promise<T>;
+  try {
+    value = run();
+  } catch (error) {
+    return failed(error);
   }
+  if (value instanceof Promise) return value.then((settled) => (ended(undefined), settled), failed);
+  ended(undefined);
+  return value;
 }

@@ -4,10 +4,10 @@
  * Owns their handles and the checks of places in them. Invariant: no address outside of a buffer of this
  * instance comes out of a handle and an offset, though one past the end may, as in C.
  */
+import type { Copied } from "./copier.ts";
 import { HandleTable } from "./handles.ts";
 import { GpuRefusal, overLimit } from "./refusal.ts";
 import type { SessionParts } from "./session_parts.ts";
-import type { Steps } from "./steps.ts";
 
 interface Buffer {
   readonly pointer: bigint;
@@ -51,18 +51,18 @@ export class Buffers {
     return this.#place(what, handle, offset, 0);
   }
 
-  *toDevice(handle: bigint, offset: bigint, source: number, length: number): Steps<void> {
+  toDevice(handle: bigint, offset: bigint, source: number, length: number): Copied {
     const size = length >>> 0;
     const target = this.#place("Target", handle, offset, size);
-    this.#parts.memory.bytes("Source", source, length);
-    yield* this.#parts.copier.toDevice(target, source >>> 0, size, undefined);
+    this.#parts.memory.check("Source", source, length);
+    return this.#parts.copier.toDevice(target, source >>> 0, size, undefined);
   }
 
-  *toGuest(target: number, handle: bigint, offset: bigint, length: number): Steps<void> {
+  toGuest(target: number, handle: bigint, offset: bigint, length: number): Copied {
     const size = length >>> 0;
-    this.#parts.memory.bytes("Target", target, length);
+    this.#parts.memory.check("Target", target, length);
     const source = this.#place("Source", handle, offset, size);
-    yield* this.#parts.copier.toGuest(target >>> 0, source, size, undefined);
+    return this.#parts.copier.toGuest(target >>> 0, source, size, undefined);
   }
 
   #get(what: string, handle: bigint): Buffer {

@@ -2,12 +2,13 @@
  * Copier: bytes between a guest's memory and the device, in pieces that leave room for others.
  *
  * Owns the size of a piece, the fuel that copying costs (as bulk operations of guests: a unit for 16 bytes),
- * and the second look at the guest's memory after every pause. Invariant: a call that must stop copies no
- * further piece.
+ * and the second look at the guest's memory after every pause. What fits in one piece is copied at once, without
+ * a promise where the device needs none. Invariant: a call that must stop copies no further piece.
  */
 import type { GpuContext, GpuStream, Pacer } from "./device.ts";
 import type { GuestMemory } from "./guest_memory.ts";
 import { GpuRefusal } from "./refusal.ts";
+import { runSteps } from "./steps.ts";
 import type { Steps } from "./steps.ts";
 
 /** Bytes between two questions whether the call may go on: some 100 µs. */
@@ -17,6 +18,12 @@ const BYTES_PER_FUEL_SHIFT = 4;
 const FREE_BYTES_MAX = 256;
 /** Zeros to copy where a device cannot fill. */
 const ZEROS_BYTES = 64 * 1024;
+
+/** When a copy is done: at once, or later. */
+export type Copied = void | Promise<void>;
+
+/** Copies one piece of what is asked for: so many bytes from a place in it on. */
+type CopyPiece = (done: number, size: number) => Promise<void> | undefined;
 
 /** Copies for one session. */
 export class Copier {
@@ -32,61 +39,81 @@ export class Copier {
   }
 
   /** Copies `length` bytes of guest memory to the device, after what was launched on the stream. */
-  *toDevice(target: bigint, guestStart: number, length: number, stream: GpuStream | undefined): Steps<void> {
+  toDevice(target: bigint, guestStart: number, length: number, stream: GpuStream | undefined): Copied {
     const context = this.#context();
-    for (let done = 0; done < length;) {
-      const size = Math.min(PIECE_BYTES, length - done);
-      const source = this.#memory.bytes("Source", guestStart + done, size);
-      const place = done === 0 ? target : target + BigInt(done);
-      yield context.copyToDevice(place, source, stream);
-      done += size;
-      yield* this.#account(size, done < length);
+    if (length <= PIECE_BYTES) {
+      const source = this.#memory.bytes("Source", guestStart, length);
+      this.#charge(length);
+      return context.copyToDevice(target, source, stream);
     }
+    return this.#inPieces(length, PIECE_BYTES, (done, size) => {
+      const source = this.#memory.bytes("Source", guestStart + done, size);
+      return context.copyToDevice(target + BigInt(done), source, stream);
+    });
   }
 
   /** Copies device memory to the guest, likewise. */
-  *toGuest(guestStart: number, source: bigint, length: number, stream: GpuStream | undefined): Steps<void> {
+  toGuest(guestStart: number, source: bigint, length: number, stream: GpuStream | undefined): Copied {
     const context = this.#context();
-    for (let done = 0; done < length;) {
-      const size = Math.min(PIECE_BYTES, length - done);
-      const target = this.#memory.bytes("Target", guestStart + done, size);
-      const place = done === 0 ? source : source + BigInt(done);
-      yield context.copyFromDevice(target, place, stream);
-      done += size;
-      yield* this.#account(size, done < length);
+    if (length <= PIECE_BYTES) {
+      const target = this.#memory.bytes("Target", guestStart, length);
+      this.#charge(length);
+      return context.copyFromDevice(target, source, stream);
     }
+    return this.#inPieces(length, PIECE_BYTES, (done, size) => {
+      const target = this.#memory.bytes("Target", guestStart + done, size);
+      return context.copyFromDevice(target, source + BigInt(done), stream);
+    });
   }
 
   /** Zeroes device memory. */
-  *zero(target: bigint, length: number, stream: GpuStream | undefined): Steps<void> {
+  zero(target: bigint, length: number, stream: GpuStream | undefined): Copied {
     const context = this.#context();
-    const pieceBytes = context.fillZero === undefined ? ZEROS_BYTES : PIECE_BYTES;
+    if (context.fillZero === undefined) {
+      const zeros = this.#zeros ??= new Uint8Array(ZEROS_BYTES);
+      return this.#inPieces(
+        length,
+        ZEROS_BYTES,
+        (done, size) => context.copyToDevice(target + BigInt(done), zeros.subarray(0, size), stream),
+      );
+    }
+    if (length <= PIECE_BYTES) {
+      this.#charge(length);
+      return context.fillZero(target, length, stream);
+    }
+    return this.#inPieces(
+      length,
+      PIECE_BYTES,
+      (done, size) => context.fillZero?.(target + BigInt(done), size, stream),
+    );
+  }
+
+  #inPieces(length: number, pieceBytes: number, copy: CopyPiece): Copied {
+    return runSteps(this.#pieces(length, pieceBytes, copy));
+  }
+
+  *#pieces(length: number, pieceBytes: number, copy: CopyPiece): Steps<void> {
     for (let done = 0; done < length;) {
       const size = Math.min(pieceBytes, length - done);
-      const place = done === 0 ? target : target + BigInt(done);
-      if (context.fillZero === undefined) {
-        this.#zeros ??= new Uint8Array(ZEROS_BYTES);
-        yield context.copyToDevice(place, this.#zeros.subarray(0, size), stream);
-      } else {
-        yield context.fillZero(place, size, stream);
-      }
+      yield copy(done, size);
       done += size;
-      yield* this.#account(size, done < length);
+      if (done < length) yield* this.#pause(size);
+      else this.#charge(size);
     }
   }
 
-  *#account(byteLength: number, hasMore: boolean): Steps<void> {
-    const fuel = byteLength <= FREE_BYTES_MAX ? 0 : byteLength >> BYTES_PER_FUEL_SHIFT;
-    if (!hasMore) {
-      if (fuel > 0) this.#pacer.charge(fuel);
-      return;
-    }
-    let granted = this.#pacer.tick(fuel);
+  /** Asks whether the call may go on, and lets others run where it is time. */
+  *#pause(byteLength: number): Steps<void> {
+    let granted = this.#pacer.tick(byteLength >> BYTES_PER_FUEL_SHIFT);
     if (typeof granted !== "number") {
       const parked = granted;
       granted = 0;
       yield parked.then((value) => void (granted = value));
     }
     if (granted < 0) throw new GpuRefusal("launchFailed", "The call was stopped");
+  }
+
+  #charge(byteLength: number): void {
+    if (byteLength > FREE_BYTES_MAX) this.#pacer.charge(byteLength >> BYTES_PER_FUEL_SHIFT);
   }
 }

@@ -25,19 +25,22 @@ export class GuestMemory {
     return this.#whole as Uint8Array<ArrayBuffer>;
   }
 
+  /** As `bytes`, without a view: for what is only looked at. Answers with the whole memory. */
+  check(what: string, pointer: number, length: number): Uint8Array<ArrayBuffer> {
+    const whole = this.whole();
+    const [start, size] = [pointer >>> 0, length >>> 0];
+    if (start + size <= whole.length) return whole;
+    const range = `${size} bytes at ${start}`;
+    throw new GpuRefusal("invalidPointer", `${what}: ${range} exceed the memory of ${whole.length} bytes`);
+  }
+
   /**
    * A range; `pointer` and `length` are i32 as the engine passes them, or already unsigned.
    *
    * @throws GpuRefusal invalidPointer, naming what the range is of
    */
   bytes(what: string, pointer: number, length: number): Uint8Array<ArrayBuffer> {
-    const whole = this.whole();
     const start = pointer >>> 0;
-    const size = length >>> 0;
-    if (start + size > whole.length) {
-      const range = `${size} bytes at ${start}`;
-      throw new GpuRefusal("invalidPointer", `${what}: ${range} exceed the memory of ${whole.length} bytes`);
-    }
-    return whole.subarray(start, start + size);
+    return this.check(what, pointer, length).subarray(start, start + (length >>> 0));
   }
 }

@@ -11,6 +11,7 @@ import { Boundary, observed } from "./boundary.ts";
 import type { Answer, WideAnswer } from "./boundary.ts";
 import { Buffers } from "./buffers.ts";
 import { Copier } from "./copier.ts";
+import type { Copied } from "./copier.ts";
 import { DeviceMemory } from "./device_memory.ts";
 import type { GpuContext, GpuDevice, Pacer } from "./device.ts";
 import { GpuError } from "./gpu_error.ts";
@@ -21,10 +22,12 @@ import { Launcher } from "./launcher.ts";
 import type { LaunchRequest } from "./launcher.ts";
 import type { GpuLimits } from "./limits.ts";
 import { describeFailure, GpuRefusal } from "./refusal.ts";
-import type { GpuObserver, SessionParts, StreamState } from "./session_parts.ts";
+import type { GpuObserver, OperationRecord, SessionParts, StreamState } from "./session_parts.ts";
+import { runSteps, wait } from "./steps.ts";
 import type { Steps } from "./steps.ts";
 import { Streams } from "./streams.ts";
 import { WindowMemory } from "./window_memory.ts";
+import { overlaps } from "./windows.ts";
 
 /** What a session is opened with. */
 export interface SessionOptions {
@@ -53,6 +56,7 @@ export class GpuSession implements Disposable {
   readonly #windows: WindowMemory;
   readonly #launcher: Launcher;
   #context: GpuContext | undefined;
+  readonly #synchronized = (operation: OperationRecord): void => this.#parts.observer.synchronized(operation);
   #isDisposed = false;
 
   constructor(options: SessionOptions) {
@@ -70,7 +74,7 @@ export class GpuSession implements Disposable {
       device: new DeviceMemory(limits, context, options.hasRoom ?? (() => true)),
       copier: new Copier(memory, pacer, context),
     };
-    this.#boundary = new Boundary(limits.gpuErrorBytesMax, () => this.#windows.forget());
+    this.#boundary = new Boundary(limits.gpuErrorBytesMax, () => this.#windows.downloads.forget());
     this.#kernels = new Kernels(this.#parts);
     this.#buffers = new Buffers(this.#parts);
     this.#streams = new Streams(this.#parts);
@@ -93,34 +97,34 @@ export class GpuSession implements Disposable {
   loadPtx(ptxPointer: number, ptxLength: number, entryPointer: number, entryLength: number): WideAnswer {
     const progress: LoadProgress = { cached: false, compileMs: 0 };
     const load = this.#kernels.load(ptxPointer, ptxLength, entryPointer, entryLength, progress);
-    return this.#boundary.answerWide(
-      observed(load, (operation) => {
+    return this.#boundary.answerWide(() =>
+      observed(() => runSteps(load), (operation) => {
         const [ptxBytes, entryBytes] = [ptxLength >>> 0, entryLength >>> 0];
         this.#parts.observer.loaded({ ...operation, ...progress, ptxBytes, entryBytes });
-      }),
+      })
     );
   }
 
   unload(kernel: bigint): Answer {
-    return this.#boundary.answer(this.#unload(kernel));
+    return this.#boundary.answer(() => runSteps(this.#unload(kernel)));
   }
 
   launch(request: LaunchRequest): Answer {
-    return this.#boundary.answer(this.#launcher.launch(request));
+    return this.#boundary.answer(() => this.#launcher.launch(request));
   }
 
   // Waiting.
 
   synchronize(): Answer {
-    return this.#boundary.answer(this.#observedWait(this.#synchronizeAndDownload(0n)));
+    return this.#observedWait(() => this.#synchronizeAndDownload(0n));
   }
 
   synchronizeStream(stream: bigint): Answer {
-    return this.#boundary.answer(this.#observedWait(this.#synchronizeAndDownload(stream)));
+    return this.#observedWait(() => this.#synchronizeAndDownload(stream));
   }
 
   synchronizeEvent(event: bigint): Answer {
-    return this.#boundary.answer(this.#observedWait(this.#synchronizeEvent(event)));
+    return this.#observedWait(() => runSteps(this.#synchronizeEvent(event)));
   }
 
   // Buffers.
@@ -130,15 +134,15 @@ export class GpuSession implements Disposable {
   }
 
   free(buffer: bigint): Answer {
-    return this.#boundary.answer(this.#free(buffer));
+    return this.#boundary.answer(() => runSteps(this.#free(buffer)));
   }
 
   copyToDevice(buffer: bigint, offset: bigint, source: number, length: number): Answer {
-    return this.#boundary.answer(this.#copyToDevice(buffer, offset, source, length));
+    return this.#boundary.answer(() => runSteps(this.#copyToDevice(buffer, offset, source, length)));
   }
 
   copyToGuest(target: number, buffer: bigint, offset: bigint, length: number): Answer {
-    return this.#boundary.answer(this.#copyToGuest(target, buffer, offset, length));
+    return this.#boundary.answer(() => runSteps(this.#copyToGuest(target, buffer, offset, length)));
   }
 
   // Streams and events.
@@ -148,7 +152,7 @@ export class GpuSession implements Disposable {
   }
 
   destroyStream(stream: bigint): Answer {
-    return this.#boundary.answer(this.#destroyStream(stream));
+    return this.#boundary.answer(() => runSteps(this.#destroyStream(stream)));
   }
 
   createEvent(): bigint {
@@ -165,7 +169,7 @@ export class GpuSession implements Disposable {
 
   /** 1 when it is done, 0 when it is not. */
   queryEvent(event: bigint): Answer {
-    return this.#boundary.answer(this.#queryEvent(event));
+    return this.#boundary.answer(() => runSteps(this.#queryEvent(event)));
   }
 
   waitEvent(stream: bigint, event: bigint): number {
@@ -197,7 +201,7 @@ export class GpuSession implements Disposable {
   [Symbol.dispose](): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
-    this.#windows.forget();
+    this.#windows.downloads.forget();
     const context = this.#context;
     if (context === undefined) return;
     this.#streams.dispose();
@@ -212,66 +216,72 @@ export class GpuSession implements Disposable {
     return this.#context;
   }
 
-  #observedWait(steps: Steps<void>): Steps<void> {
-    return observed(steps, (operation) => this.#parts.observer.synchronized(operation));
+  #observedWait(run: () => Copied): Answer {
+    return this.#boundary.answer(() => observed(run, this.#synchronized));
   }
 
   *#unload(kernel: bigint): Steps<void> {
     // A module must not go while a launch of it may be under way.
     this.#kernels.get(kernel);
-    yield* this.#streams.synchronize();
+    yield* wait(this.#streams.synchronize());
     this.#kernels.unload(kernel);
   }
 
   *#free(buffer: bigint): Steps<void> {
     this.#buffers.check(buffer);
-    yield* this.#streams.synchronize();
+    yield* wait(this.#streams.synchronize());
     this.#buffers.free(buffer);
   }
 
-  *#synchronizeAndDownload(handle: bigint): Steps<void> {
+  #synchronizeAndDownload(handle: bigint): Copied {
     const stream = this.#streams.get(handle);
-    yield* this.#streams.synchronize(stream);
-    yield* this.#downloadOf(stream);
+    const waits = this.#streams.synchronize(stream);
+    return waits ? waits.then(() => this.#downloadOf(stream)) : this.#downloadOf(stream);
   }
 
   *#synchronizeEvent(event: bigint): Steps<void> {
     const recorded = this.#streams.recorded(event);
     yield* this.#streams.synchronizeEvent(event);
-    if (recorded !== undefined) yield* this.#windows.download(recorded.stream, recorded.launch);
+    if (recorded !== undefined) yield* wait(this.#windows.downloads.run(recorded.stream, recorded.launch));
   }
 
   *#queryEvent(event: bigint): Steps<number> {
     const recorded = this.#streams.recorded(event);
     if (!this.#streams.queryEvent(event)) return 0;
-    if (recorded !== undefined) yield* this.#windows.download(recorded.stream, recorded.launch);
+    if (recorded !== undefined) yield* wait(this.#windows.downloads.run(recorded.stream, recorded.launch));
     return 1;
   }
 
   *#destroyStream(handle: bigint): Steps<void> {
     const stream = this.#streams.get(handle);
     if (stream.stream !== undefined) {
-      yield* this.#streams.synchronize(stream);
-      yield* this.#windows.download(stream);
+      yield* wait(this.#streams.synchronize(stream));
+      yield* wait(this.#windows.downloads.run(stream));
     }
     this.#streams.destroyStream(handle);
   }
 
   *#copyToDevice(buffer: bigint, offset: bigint, source: number, length: number): Steps<void> {
     // What a launch has written there is the newer.
-    yield* this.#windows.downloadRange(source >>> 0, (source >>> 0) + (length >>> 0));
-    yield* this.#buffers.toDevice(buffer, offset, source, length);
+    yield* wait(this.#downloadRange(source, length));
+    yield* wait(this.#buffers.toDevice(buffer, offset, source, length));
   }
 
   *#copyToGuest(target: number, buffer: bigint, offset: bigint, length: number): Steps<void> {
-    yield* this.#windows.downloadRange(target >>> 0, (target >>> 0) + (length >>> 0));
-    yield* this.#buffers.toGuest(target, buffer, offset, length);
+    yield* wait(this.#downloadRange(target, length));
+    yield* wait(this.#buffers.toGuest(target, buffer, offset, length));
   }
 
   /** The default stream's synchronisation is everyone's. */
-  *#downloadOf(stream: StreamState): Steps<void> {
-    if (stream.stream === undefined) yield* this.#windows.download();
-    else yield* this.#windows.download(stream);
+  #downloadOf(stream: StreamState): Copied {
+    return stream.stream === undefined ? this.#windows.downloads.run() : this.#windows.downloads.run(stream);
+  }
+
+  /** What is due of a part of guest memory that somebody is about to read or write. */
+  #downloadRange(start: number, length: number): Copied {
+    const range = [start >>> 0, (start >>> 0) + (length >>> 0)];
+    if (this.#windows.downloads.count === 0 || length === 0) return;
+    return this.#windows.downloads.runThrough(({ downloads }) => overlaps(downloads, range));
   }
 
   #attribute(attribute: number): bigint {

@@ -9,6 +9,11 @@
 /** Work in steps: yields promises to wait for, or undefined where there was nothing to wait for. */
 export type Steps<T> = Generator<PromiseLike<unknown> | undefined, T, void>;
 
+/** One step: waits for what may have to be waited for. */
+export function* wait(promise: PromiseLike<unknown> | void): Steps<void> {
+  if (promise !== undefined) yield promise;
+}
+
 /** Runs steps to their end: at once, or with a promise if anything was to be waited for. */
 export function runSteps<T>(steps: Steps<T>): T | Promise<T> {
   for (;;) {

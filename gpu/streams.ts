@@ -5,6 +5,7 @@
  * that says which windows may be written back. Invariant: a stream counts a launch as done only after the
  * device has said so, by a synchronisation, an event or a copy on that stream.
  */
+import type { Copied } from "./copier.ts";
 import type { GpuEvent, GpuStream } from "./device.ts";
 import { HandleTable } from "./handles.ts";
 import { GpuRefusal, overLimit } from "./refusal.ts";
@@ -110,11 +111,9 @@ export class Streams {
   }
 
   /** Waits for one stream; for all if it is the default one, or none is named. */
-  *synchronize(stream: StreamState = this.defaultStream): Steps<void> {
-    yield this.#parts.context().synchronize(stream.stream);
-    stream.doneCount = stream.launchCount;
-    if (stream.stream !== undefined) return;
-    for (const state of this.#streams.entries()) state.doneCount = state.launchCount;
+  synchronize(stream: StreamState = this.defaultStream): Copied {
+    const waits = this.#parts.context().synchronize(stream.stream);
+    return waits ? waits.then(() => this.#noteAllDone(stream)) : this.#noteAllDone(stream);
   }
 
   dispose(): void {
@@ -122,6 +121,12 @@ export class Streams {
     for (const { stream } of this.#streams.entries()) stream[Symbol.dispose]();
     this.#events.clear();
     this.#streams.clear();
+  }
+
+  #noteAllDone(stream: StreamState): void {
+    stream.doneCount = stream.launchCount;
+    if (stream.stream !== undefined) return;
+    for (const state of this.#streams.entries()) state.doneCount = state.launchCount;
   }
 
   #created(handle: bigint): CreatedStream {

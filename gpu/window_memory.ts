@@ -1,43 +1,33 @@
 /**
- * WindowMemory: device memory for windows, what it is filled with, and what comes back of it.
+ * WindowMemory: device memory for windows, and what it is filled with.
  *
- * Owns the pieces (kept for the next launch, by size), uploads, and the downloads that are due: done at a
- * synchronisation, or before a launch reads the same bytes of guest memory. Where a launch goes on with what
- * the one before left, nothing is copied at all. It launches nothing (launcher.ts does). Invariants: downloads
- * happen in the order of the launches; a piece is never given to a second launch that could run beside the
- * first; guest memory is written only in ranges of windows that are written.
+ * Owns the placing of a launch's windows: pieces (kept for the next launch, by size), uploads, zeros. Where a
+ * launch goes on with what the one before left, nothing is copied at all. What comes back is downloads.ts; it
+ * launches nothing (launcher.ts does). Invariant: a launch finds in its windows what guest memory would hold if
+ * every launch before had been written back, and zero where no window reads.
  */
 import type { ArgList } from "./args.ts";
 import { GPU_ARG_TAGS as TAG } from "./abi.ts";
+import type { Copied } from "./copier.ts";
+import { addressIn, Downloads } from "./downloads.ts";
+import type { Download } from "./downloads.ts";
 import { GpuError } from "./gpu_error.ts";
 import { PieceCache } from "./piece_cache.ts";
 import type { Piece } from "./piece_cache.ts";
 import { GpuRefusal } from "./refusal.ts";
 import type { SessionParts, StreamState } from "./session_parts.ts";
-import type { Steps } from "./steps.ts";
-import { countBytes, covers, groupWindows, overlaps } from "./windows.ts";
+import { countBytes, groupWindows, overlaps } from "./windows.ts";
 import type { WindowGroup } from "./windows.ts";
 
 /** Most launches' worth of downloads that are put off. */
-const PENDING_MAX = 256;
-
-/** A download that is due. */
-interface Pending {
-  readonly group: WindowGroup;
-  readonly piece: Piece;
-  readonly stream: StreamState;
-  /** Which launch of the stream it waits for. */
-  readonly launch: number;
-  /** A launch is about to go on with it. */
-  isClaimed: boolean;
-}
+const DUE_MAX = 256;
 
 /** A group with its piece. */
 interface Placed {
   readonly group: WindowGroup;
   readonly piece: Piece;
   /** Whose piece it is, if it is one that a launch before left. */
-  readonly from: Pending | undefined;
+  readonly from: Download | undefined;
 }
 
 /** The windows of one launch, on the device. */
@@ -47,18 +37,30 @@ export interface PlacedWindows {
   readonly bytesOut: number;
 }
 
+/** Windows on their way to the device. */
+interface Placing extends PlacedWindows {
+  readonly args: ArgList;
+  readonly groups: readonly WindowGroup[];
+  readonly stream: StreamState;
+  readonly placed: Placed[];
+  bytesIn: number;
+  bytesOut: number;
+}
+
 const NO_WINDOWS: PlacedWindows = Object.freeze({ placed: Object.freeze([]), bytesIn: 0, bytesOut: 0 });
 
 /** Windows of one session. */
 export class WindowMemory {
   readonly #parts: SessionParts;
   readonly #cache: PieceCache;
-  /** In the order of their launches. */
-  #pending: Pending[] = [];
+  readonly downloads: Downloads;
+  #groups: readonly WindowGroup[] = [];
+  #groupsVersion = -1;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
     this.#cache = new PieceCache(parts.device);
+    this.downloads = new Downloads(parts, this.#cache);
   }
 
   /** Bytes that are allocated, but not in use. */
@@ -67,40 +69,22 @@ export class WindowMemory {
   }
 
   /** Puts the windows of a launch on the device, and gives the arguments their addresses. */
-  *place(args: ArgList, stream: StreamState): Steps<PlacedWindows> {
+  place(args: ArgList, stream: StreamState): PlacedWindows | Promise<PlacedWindows> {
+    const groups = this.#groupsOf(args);
     clearAddresses(args);
-    const groups = groupWindows(args);
     if (groups.length === 0) return NO_WINDOWS;
-    yield* this.#downloadBefore(groups, stream);
-    const placed: Placed[] = [];
-    let [bytesIn, bytesOut] = [0, 0];
-    try {
-      for (const group of groups) {
-        const from = this.#findResident(group, stream);
-        if (from !== undefined) from.isClaimed = true;
-        const piece = from?.piece ?? (yield* this.#take(group.end - group.start, stream));
-        placed.push({ group, piece, from });
-        if (from === undefined) bytesIn += yield* this.#fill(group, piece, stream);
-        bytesOut += countBytes(group.downloads);
-        for (const index of group.members) {
-          const offset = args.windowOffset(index) - group.start;
-          args.setPointer(index, offset === 0 ? piece.pointer : piece.pointer + BigInt(offset));
-        }
-      }
-    } catch (error) {
-      this.abandon({ placed, bytesIn, bytesOut }, stream);
-      throw error;
-    }
-    return { placed, bytesIn, bytesOut };
+    const placing: Placing = { args, groups, stream, placed: [], bytesIn: 0, bytesOut: 0 };
+    const waits = this.downloads.count > 0 && this.#downloadBefore(groups, stream);
+    return waits ? waits.then(() => this.#placeRest(placing)) : this.#placeRest(placing);
   }
 
   /** The launch has been made: what its windows write is due. `stream` counts it already. */
   launched({ placed }: PlacedWindows, stream: StreamState): void {
     const launch = stream.launchCount;
     for (const { group, piece, from } of placed) {
-      this.#dropSuperseded(group, stream, from);
+      this.downloads.dropSuperseded(group, stream, from);
       if (group.downloads.length === 0) this.#cache.release(piece, stream, launch);
-      else this.#pending.push({ group, piece, stream, launch, isClaimed: false });
+      else this.downloads.add(group, piece, stream, launch);
     }
   }
 
@@ -112,120 +96,122 @@ export class WindowMemory {
     }
   }
 
-  /** Writes back what is due of one stream up to a launch of it, or all of it. */
-  *download(stream?: StreamState, launchMax = Infinity): Steps<void> {
-    for (let index = 0; index < this.#pending.length;) {
-      const pending = this.#pending[index];
-      const isDue = pending !== undefined && !pending.isClaimed &&
-        (stream === undefined || pending.stream === stream) && pending.launch <= launchMax;
-      if (!isDue) index++;
-      else {
-        this.#pending.splice(index, 1);
-        yield* this.#writeBack(pending);
-      }
+  /** A guest that launches the same again has the same groups. */
+  #groupsOf(args: ArgList): readonly WindowGroup[] {
+    if (args.version !== this.#groupsVersion) {
+      this.#groups = groupWindows(args);
+      this.#groupsVersion = args.version;
     }
-  }
-
-  /** Writes back what is due of the bytes start…end, before somebody else reads or writes them. */
-  *downloadRange(start: number, end: number): Steps<void> {
-    if (this.#pending.length === 0 || start === end) return;
-    yield* this.#downloadThrough(({ group }) => overlaps(group.downloads, [start, end]));
-  }
-
-  /** After an error of the device nothing comes back any more. */
-  forget(): void {
-    this.#pending = [];
+    return this.#groups;
   }
 
   /** Whatever a launch is to read must be in guest memory, unless it goes on with the same piece. */
-  *#downloadBefore(groups: readonly WindowGroup[], stream: StreamState): Steps<void> {
-    if (this.#pending.length === 0) return;
-    if (this.#pending.length + groups.length > PENDING_MAX) return yield* this.download();
+  #downloadBefore(groups: readonly WindowGroup[], stream: StreamState): Copied {
+    const { downloads } = this;
+    if (downloads.count + groups.length > DUE_MAX) return downloads.run();
     const readers = groups.filter((group) =>
-      group.uploads.length > 0 && this.#findResident(group, stream) === undefined
+      group.uploads.length > 0 && downloads.findResident(group, stream) === undefined
     );
     if (readers.length === 0) return;
-    yield* this.#downloadThrough((pending) =>
-      readers.some(({ uploads }) => overlaps(uploads, pending.group.downloads))
-    );
+    return downloads.runThrough((due) => readers.some(({ uploads }) => overlaps(uploads, due.downloads)));
   }
 
-  /** The last one that matches, and all before it: in the order of their launches. */
-  *#downloadThrough(matches: (pending: Pending) => boolean): Steps<void> {
-    for (let left = this.#pending.findLastIndex(matches) + 1; left > 0; left--) {
-      const pending = this.#pending.shift();
-      if (pending !== undefined) yield* this.#writeBack(pending);
+  /** Places the groups that are not placed yet. */
+  #placeRest(placing: Placing): PlacedWindows | Promise<PlacedWindows> {
+    try {
+      while (placing.placed.length < placing.groups.length) {
+        const waits = this.#placeNext(placing);
+        if (waits) return this.#placeLater(placing, waits);
+      }
+      return placing;
+    } catch (error) {
+      this.abandon(placing, placing.stream);
+      throw error;
     }
   }
 
-  *#writeBack({ group, piece, stream, launch }: Pending): Steps<void> {
-    const { downloads } = group;
-    for (let at = 0; at < downloads.length; at += 2) {
-      const [start = 0, end = 0] = [downloads[at], downloads[at + 1]];
-      const source = start === group.start ? piece.pointer : piece.pointer + BigInt(start - group.start);
-      yield* this.#parts.copier.toGuest(start, source, end - start, stream.stream);
+  async #placeLater(placing: Placing, waits: Promise<void>): Promise<PlacedWindows> {
+    try {
+      await waits;
+    } catch (error) {
+      this.abandon(placing, placing.stream);
+      throw error;
     }
-    // A copy from the device is there only when everything before it is done.
-    stream.doneCount = Math.max(stream.doneCount, launch);
-    this.#cache.release(piece, stream, launch);
+    return await this.#placeRest(placing);
   }
 
-  /**
-   * A piece that a launch before left and that holds what this group would upload: the bytes that are due are
-   * those that a download and an upload would put there. Only the newest of that place will do.
-   */
-  #findResident(group: WindowGroup, stream: StreamState): Pending | undefined {
-    if (group.uploads.length === 0) return undefined;
-    const newest = this.#pending.findLast((pending) =>
-      overlaps(pending.group.downloads, [group.start, group.end])
-    );
-    if (newest === undefined || newest.stream !== stream || newest.isClaimed) return undefined;
-    const { group: old } = newest;
-    const isSame = old.start === group.start && old.end === group.end && group.zeros.length === 0;
-    return isSame && covers(old.downloads, group.uploads) && covers(group.downloads, old.downloads)
-      ? newest
-      : undefined;
+  #placeNext(placing: Placing): Copied {
+    const { groups, placed, stream } = placing;
+    const group = groups[placed.length];
+    if (group === undefined) return;
+    const from = this.downloads.findResident(group, stream);
+    if (from !== undefined) {
+      from.isClaimed = true;
+      return this.#settle(placing, group, from.piece, from);
+    }
+    const piece = this.#take(group.end - group.start, stream);
+    return piece instanceof Promise
+      ? piece.then((taken) => this.#settle(placing, group, taken, undefined))
+      : this.#settle(placing, group, piece, undefined);
   }
 
-  /** What a later launch of the same stream writes as a whole need not come back before. */
-  #dropSuperseded(group: WindowGroup, stream: StreamState, from: Pending | undefined): void {
-    if (this.#pending.length === 0) return;
-    this.#pending = this.#pending.filter((pending) => {
-      if (pending === from) return false;
-      if (pending.stream !== stream || pending.isClaimed) return true;
-      if (!covers(group.downloads, pending.group.downloads)) return true;
-      this.#cache.release(pending.piece, stream, pending.launch);
-      return false;
-    });
-  }
-
-  *#fill(group: WindowGroup, piece: Piece, { stream }: StreamState): Steps<number> {
-    const { uploads, zeros, start: base } = group;
-    for (let at = 0; at < uploads.length; at += 2) {
-      const [start = 0, end = 0] = [uploads[at], uploads[at + 1]];
-      const target = start === base ? piece.pointer : piece.pointer + BigInt(start - base);
-      yield* this.#parts.copier.toDevice(target, start, end - start, stream);
+  /** The group has its piece; it is filled unless it holds what is wanted already. */
+  #settle(placing: Placing, group: WindowGroup, piece: Piece, from: Download | undefined): Copied {
+    const { args, placed, stream } = placing;
+    placed.push({ group, piece, from });
+    placing.bytesOut += countBytes(group.downloads);
+    for (const index of group.members) {
+      args.setPointer(index, addressIn(piece, group, args.windowOffset(index)));
     }
-    for (let at = 0; at < zeros.length && !piece.isZero; at += 2) {
-      const [start = 0, end = 0] = [zeros[at], zeros[at + 1]];
-      const target = start === base ? piece.pointer : piece.pointer + BigInt(start - base);
-      yield* this.#parts.copier.zero(target, end - start, stream);
-    }
+    if (from !== undefined) return;
+    placing.bytesIn += countBytes(group.uploads);
+    const { isZero } = piece;
     piece.isZero = false;
-    return countBytes(uploads);
+    const waits = this.#upload(group, piece, stream, 0);
+    if (isZero || group.zeros.length === 0) return waits;
+    return waits
+      ? waits.then(() => this.#zero(group, piece, stream, 0))
+      : this.#zero(group, piece, stream, 0);
+  }
+
+  /** Uploads the ranges from one on. */
+  #upload(group: WindowGroup, piece: Piece, state: StreamState, from: number): Copied {
+    const { uploads } = group;
+    for (let at = from; at < uploads.length; at += 2) {
+      const [start = 0, end = 0] = [uploads[at], uploads[at + 1]];
+      const target = addressIn(piece, group, start);
+      const waits = this.#parts.copier.toDevice(target, start, end - start, state.stream);
+      if (waits) return waits.then(() => this.#upload(group, piece, state, at + 2));
+    }
+  }
+
+  #zero(group: WindowGroup, piece: Piece, state: StreamState, from: number): Copied {
+    const { zeros } = group;
+    for (let at = from; at < zeros.length; at += 2) {
+      const [start = 0, end = 0] = [zeros[at], zeros[at + 1]];
+      const waits = this.#parts.copier.zero(addressIn(piece, group, start), end - start, state.stream);
+      if (waits) return waits.then(() => this.#zero(group, piece, state, at + 2));
+    }
   }
 
   /** A piece; if there is no memory for it, what is put by is given up, and what is due is written back. */
-  *#take(byteLength: number, stream: StreamState): Steps<Piece> {
-    for (let attempt = 0;; attempt++) {
-      try {
-        return this.#cache.take(byteLength, stream);
-      } catch (error) {
-        if (attempt === 2 || !isShortage(error)) throw error;
-        if (attempt === 1) yield* this.download();
-        this.#cache.trim();
-      }
+  #take(byteLength: number, stream: StreamState): Piece | Promise<Piece> {
+    try {
+      return this.#cache.take(byteLength, stream);
+    } catch (error) {
+      if (!isShortage(error)) throw error;
     }
+    const again = (): Piece => {
+      this.#cache.trim();
+      return this.#cache.take(byteLength, stream);
+    };
+    try {
+      return again();
+    } catch (error) {
+      if (!isShortage(error)) throw error;
+    }
+    const waits = this.downloads.run();
+    return waits ? waits.then(again) : again();
   }
 }
 

@@ -8,18 +8,23 @@ import { GpuRefusal } from "../../gpu/refusal.ts";
 import { ARG, encodeArgs } from "../support/gpu_args.ts";
 
 const MEMORY_BYTES = 65_536;
-const AROUND = {
-  memoryBytes: MEMORY_BYTES,
-  findBuffer: (_what: string, handle: bigint, offset: bigint): bigint => {
-    if (handle !== 7n) throw new GpuRefusal("invalidHandle", "no such buffer");
-    return 0x7000n + offset;
-  },
-};
+function findBuffer(_what: string, handle: bigint, offset: bigint): bigint {
+  if (handle !== 7n) throw new GpuRefusal("invalidHandle", "no such buffer");
+  return 0x7000n + offset;
+}
+
+/** Where the records are in the memory that they are parsed from. */
+const AT = 333;
+
+function parseInto(list: ArgList, bytes: Uint8Array): ArgList {
+  const memory = new Uint8Array(MEMORY_BYTES);
+  memory.set(bytes, AT);
+  list.parse(memory, AT, bytes.length, findBuffer);
+  return list;
+}
 
 function parse(bytes: Uint8Array): ArgList {
-  const list = new ArgList(DEFAULT_GPU_LIMITS);
-  list.parse(bytes, AROUND);
-  return list;
+  return parseInto(new ArgList(DEFAULT_GPU_LIMITS), bytes);
 }
 
 /** The code and text of a refusal. */
@@ -107,10 +112,21 @@ Deno.test("an empty list is a kernel without parameters", () => {
 
 Deno.test("a list is used again without a trace of the one before", () => {
   const list = new ArgList(DEFAULT_GPU_LIMITS);
-  list.parse(encodeArgs(ARG.i64(-1n), ARG.i64(-1n)), AROUND);
-  list.parse(encodeArgs(ARG.i32(3)), AROUND);
+  parseInto(list, encodeArgs(ARG.i64(-1n), ARG.i64(-1n)));
+  parseInto(list, encodeArgs(ARG.i32(3)));
   assert.equal(list.count, 1);
   assert.equal(blockOf(list, kernelOf("s32")).getInt32(0, true), 3);
+});
+
+Deno.test("a list has another version whenever its records are others", () => {
+  const list = new ArgList(DEFAULT_GPU_LIMITS);
+  const version = (bytes: Uint8Array): number => parseInto(list, bytes).version;
+  const first = version(encodeArgs(ARG.in(0, 4)));
+  assert.equal(version(encodeArgs(ARG.in(0, 4))), first);
+  const second = version(encodeArgs(ARG.in(0, 5)));
+  assert.notEqual(second, first);
+  assert.notEqual(version(encodeArgs(ARG.in(0, 5), ARG.i32(0))), second);
+  assert.notEqual(version(encodeArgs(ARG.in(0, 5))), second);
 });
 
 const TRUNCATED: readonly (readonly [name: string, record: readonly number[], bytes: number])[] = [

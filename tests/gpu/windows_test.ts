@@ -30,7 +30,10 @@ function recordsOf(windows: readonly Window[]): ArgRecord[] {
 function group(...windows: readonly (readonly [Access, number, number])[]): WindowGroup[] {
   const list = new ArgList(DEFAULT_GPU_LIMITS);
   const records = windows.map(([access, offset, length]) => ARG[access](offset, length));
-  list.parse(encodeArgs(...records), { memoryBytes: 2 ** 32, findBuffer: () => 0n });
+  const bytes = encodeArgs(...records);
+  const memory = new Uint8Array(4096);
+  memory.set(bytes, 1024);
+  list.parse(memory, 1024, bytes.length, () => 0n);
   return groupWindows(list);
 }
 
