@@ -106,7 +106,7 @@ const RACES: readonly Race[] = [
   {
     name: "halves",
     body:
-      "rem.u32 %r1, %r0, 2; setp.eq.u32 %p1, %r1, 0; selp.b32 %r2, 0x3c003c00, 0xbc00bc00, %p1; red.global.add.noftz.f16x2 [%memory], %r2;",
+      "and.b32 %r1, %r10, 1; setp.eq.u32 %p1, %r1, 0; selp.b32 %r2, 0x3c003c00, 0xbc00bc00, %p1; red.global.add.noftz.f16x2 [%memory], %r2;",
     start: 0n,
     end: 0n,
   },
