@@ -12,8 +12,10 @@ import { QUADS } from "../whole_warp.ts";
 import type { WholeWarp } from "../whole_warp.ts";
 
 /** Scratch memory up to here is for the functions that work on fragments; rows for what is no register follow. */
-const ROWS_OFFSET = 5120;
+const ROWS_OFFSET = 4096;
 const ROW_BYTES = 128;
+/** The row of all results that are not wanted; those before it are for constants, which are 24 at most. */
+const SINK_ROW = 31;
 
 /** The registers of an operand. */
 export function fragment(operand: PtxOperand): readonly PtxOperand[] {
@@ -51,7 +53,8 @@ export class PlacePusher {
       throw unsupported(this.#instruction, "a register that is not 32 bits wide");
     }
     const { code } = this.#x;
-    const offset = this.#x.scratchOffset(ROWS_OFFSET + ROW_BYTES * (this.#rows++ % 24));
+    const row = operand.kind === "sink" ? SINK_ROW : this.#rows++;
+    const offset = this.#x.scratchOffset(ROWS_OFFSET + ROW_BYTES * row);
     if (operand.kind !== "sink") {
       const value = code.temp("v128");
       this.#x.emitter.push(operand, "b32");
