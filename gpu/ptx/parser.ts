@@ -25,8 +25,8 @@ import {
 import { PtxError } from "./ptx_error.ts";
 import { CHAR, TOKEN } from "./tokens.ts";
 
-/** Characters of a module's text. */
-export const TEXT_LENGTH_MAX = 8 * 1024 * 1024;
+/** Characters of a module's text; a file of many template instances has more than ten million. */
+export const TEXT_LENGTH_MAX = 32 * 1024 * 1024;
 
 /**
  * Parses PTX as nvcc, clang, Triton and Numba emit it. The text ends at the first NUL, as it does for a driver.

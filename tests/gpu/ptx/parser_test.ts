@@ -148,6 +148,6 @@ Deno.test("parsePtx() refuses modules with the line of the fault", () => {
 });
 
 Deno.test("parsePtx() refuses a text that is too long before it reads it", () => {
-  refuses("x".repeat(TEXT_LENGTH_MAX + 1), 0, /above the limit of 8388608/, "limit");
+  refuses("x".repeat(TEXT_LENGTH_MAX + 1), 0, /above the limit of 33554432/, "limit");
   refuses("x".repeat(TEXT_LENGTH_MAX), 1, /expected a directive/);
 });
