@@ -1,16 +1,19 @@
 /**
  * Rows of asynchronous copies to shared memory, done at once, and of cache policies (PTX ISA 9.7.9.25).
  *
- * Owns cp.async with its zero fill, and the waiting for it, which has nothing to wait for. Bulk copies
- * are not here. Invariant: source bytes that are not asked for are not touched, so that their address
+ * Owns cp.async with its zero fill, cp.async.bulk of plain bytes, and the waiting for them, which has
+ * nothing to wait for. Copies of tensors are not here. Invariant: source bytes that are not asked for are not touched, so that their address
  * may be wrong.
  */
 import type { PtxOperand } from "../ast.ts";
 import { bytesOf } from "../ast.ts";
 import type { Emitter } from "../emitter.ts";
+import { Formula } from "../helpers/formula.ts";
+import type { Value } from "../helpers/formula.ts";
 import type { Instruction } from "../ir.ts";
+import { FAULT } from "../launch_record.ts";
 import { operandAt } from "./integer.ts";
-import { emitCopyArrival } from "./mbarrier.ts";
+import { emitBytesCame, emitCopyArrival } from "./mbarrier.ts";
 import type { OpcodeRow } from "./row.ts";
 import { unsupported } from "./row.ts";
 
@@ -45,6 +48,7 @@ function checkCopy(i: Instruction): void {
     if (i.operands.length > 1) throw unsupported(i, "too many operands");
     return;
   }
+  if (i.modifiers.includes("bulk")) return checkBulk(i);
   if (!i.modifiers.includes("ca") && !i.modifiers.includes("cg")) throw unsupported(i, "expected .ca or .cg");
   if (![4, 8, 16].includes(sizeOf(i))) throw unsupported(i, `a size of ${sizeOf(i)}`);
 }
@@ -52,6 +56,7 @@ function checkCopy(i: Instruction): void {
 function emitCopy(e: Emitter, i: Instruction): void {
   if (isWait(i)) return;
   if (isArrival(i)) return emitCopyArrival(e, i);
+  if (i.modifiers.includes("bulk")) return emitBulkCopy(e, i);
   const { code } = e;
   const size = sizeOf(i);
   const to = code.temp("i64");
@@ -134,13 +139,61 @@ function copySome(
   code.end();
 }
 
+const BYTES_COME = "mbarrier::complete_tx::bytes";
+
+/** Whether a bulk copy goes to shared memory: the space that is named first is the destination's. */
+function isToShared(i: Instruction): boolean {
+  return i.modifiers.find((word) => word === "global" || word.startsWith("shared")) !== "global";
+}
+
+/** Between global and shared memory; the other block of a cluster is this one. */
+function checkBulk(i: Instruction): void {
+  const isComplete = i.modifiers.includes(BYTES_COME);
+  const spaces = i.modifiers.filter((word) => word === "global" || word.startsWith("shared"));
+  if (spaces.length !== 2 || !spaces.includes("global") || isComplete !== isToShared(i)) {
+    throw unsupported(i, "between these spaces");
+  }
+  if (isComplete === i.modifiers.includes("bulk_group")) throw unsupported(i, "expected one way to wait");
+  const least = isComplete ? 4 : 3;
+  if (i.operands.length < least || i.operands.length > least + 1) {
+    throw unsupported(i, "the count of operands");
+  }
+}
+
+function emitBulkCopy(e: Emitter, i: Instruction): void {
+  const f = new Formula(e.code, e.parts);
+  const place = (index: number, space: string): Value =>
+    f.value("i64", () => {
+      const offset = e.pushAddress(operandAt(i, index), space, 16, i);
+      e.code.i64(offset);
+      e.code.op("i64Add");
+    });
+  const size = f.let(f.value("i32", () => e.push(operandAt(i, 2), "u32")));
+  f.if(size, () => {
+    const isIn = isToShared(i);
+    const shared = f.let(place(isIn ? 0 : 1, "shared"));
+    const [base, end] = [e.special("sharedBase"), e.special("sharedEnd")];
+    const room = f.param(base, "i64").add(f.param(end, "i32").extendU()).sub(shared);
+    f.if(size.extendU().gtU(room), () => e.fault(FAULT.illegalAddress, i.line));
+    const outside = f.let(place(isIn ? 1 : 0, "global"));
+    for (const operand of isIn ? [shared, outside] : [outside, shared]) operand.push();
+    size.extendU().push();
+    e.code.memoryCopy();
+  });
+  if (i.modifiers.includes(BYTES_COME)) emitBytesCame(e, i, operandAt(i, 3), size);
+  f.release();
+}
+
 export const ASYNC_COPY_ROWS: readonly OpcodeRow[] = [
   {
     name: "cp",
     types: [["b64"]],
     optionalTypes: 1,
-    modifiers: ["async", "ca", "cg", ...WAITS, "mbarrier", "arrive", "noinc", "shared", "shared::cta"],
-    ignored: ["global"],
+    modifiers: [
+      ...["async", "ca", "cg", ...WAITS, "mbarrier", "arrive", "noinc", "bulk", "bulk_group", BYTES_COME],
+      ...["shared", "shared::cta", "shared::cluster", "global"],
+    ],
+    ignored: ["read"],
     operands: [0, 5],
     results: 0,
     effect: "write",

@@ -159,6 +159,19 @@ export function emitCopyArrival(e: Emitter, i: Instruction): void {
   f.release();
 }
 
+/** Bytes have come that an object waits for. */
+export function emitBytesCame(e: Emitter, i: Instruction, address: PtxOperand, bytes: Value): void {
+  const f = new Formula(e.code, e.parts);
+  // The object is shared whatever else the instruction names.
+  const place = f.let(f.value("i64", () => {
+    const offset = e.pushAddress(address, "shared", 8, i);
+    e.code.i64(offset);
+    e.code.op("i64Add");
+  }));
+  storeCompleted(f, place, f.let(withBytes(load(f, place), f.i32(0).sub(bytes))));
+  f.release();
+}
+
 const IGNORED = ["release", "acquire", "relaxed", "cta"] as const;
 const SPACES = ["shared", "shared::cta"] as const;
 

@@ -347,7 +347,45 @@ Deno.test("cp.async copies at once and fills up with zeros", () => {
   }
   const policy = compileInstruction("createpolicy.fractional.L2::evict_last.b64 %l0, 1.0");
   assert.deepEqual(policy.run(), [0n]);
-  for (const text of ["cp.async.bulk.commit_group", "cp.async.ca.shared.global [%r0], [%l0], 5"]) {
+  for (
+    const text of [
+      "cp.async.bulk.tensor.1d.shared::cluster.global.bulk_group [%r0], [%l0], 16",
+      "cp.async.ca.shared.global [%r0], [%l0], 5",
+    ]
+  ) {
     assert.throws(() => compileInstruction(text), { name: "PtxError" }, text);
+  }
+});
+
+Deno.test("cp.async.bulk copies bytes, and tells the barrier object that they came", () => {
+  const into = compile(
+    "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%r1], [%l2], %r3, [%r4], %l5",
+    "global",
+    false,
+  );
+  const bytes = new Uint8Array(into.memory.buffer);
+  const OBJECT = 0xf0;
+  for (const size of [0, 16, 64]) {
+    bytes.fill(0xee, 0x100, 0x100 + 0x80);
+    // One arrival and 64 bytes are expected; the layout is mbarrier.ts's own.
+    into.memory.setBigUint64(0x100 + OBJECT, 1n | 1n << 20n | 64n << 40n, true);
+    const source = ADDRESS + 0x400n;
+    bytes.set(Array.from({ length: 64 }, () => Number(next() & 255n)), AT + 0x400);
+    into.run(0x20n, source, BigInt(size), BigInt(OBJECT), 0n);
+    assert.deepEqual(bytes.slice(0x120, 0x120 + size), bytes.slice(AT + 0x400, AT + 0x400 + size));
+    const left = into.memory.getBigUint64(0x100 + OBJECT, true) >> 40n;
+    assert.equal(left, BigInt(64 - size));
+  }
+  // Past the window's end, and not aligned.
+  for (const [to, size] of [[0xf0n, 32n], [0n, 0xffff_fff0n], [8n, 16n]] as const) {
+    assert.throws(() => into.run(to, ADDRESS, size, BigInt(OBJECT), 0n), WebAssembly.RuntimeError);
+  }
+  const out = compile("cp.async.bulk.global.shared::cta.bulk_group [%l1], [%r2], 32", "global", false);
+  const memory = new Uint8Array(out.memory.buffer);
+  memory.set(Array.from({ length: 32 }, () => Number(next() & 255n)), 0x130);
+  out.run(ADDRESS + 0x1000n, 0x30n);
+  assert.deepEqual(memory.slice(AT + 0x1000, AT + 0x1020), memory.slice(0x130, 0x150));
+  for (const text of ["cp.async.bulk.commit_group", "cp.async.bulk.wait_group.read 0"]) {
+    assert.deepEqual(compileInstruction(text).run(), []);
   }
 });
