@@ -10,7 +10,7 @@ import { LARGE_KERNELS } from "./large_kernels.ts";
 
 /** Processor time that one may take, in a part of its full size. */
 const CPU_MS_MAX = 2_000;
-const SCALE = 0.04;
+const SCALE = 0.02;
 
 const device = createCpuDevice({ programsMax: 1 });
 
