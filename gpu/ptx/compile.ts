@@ -9,6 +9,7 @@ import { buildCfg } from "./cfg.ts";
 import type { Cfg } from "./cfg.ts";
 import { findThreadConstants } from "./thread_constants.ts";
 import type { ThreadConstant } from "./thread_constants.ts";
+import { isConvergent } from "./convergence.ts";
 import { emitDriver } from "./driver.ts";
 import { KernelFacts } from "./facts.ts";
 import type { BlockShape } from "./facts.ts";
@@ -111,7 +112,8 @@ function emitKernel(prepared: PreparedKernel, options: CompileOptions): Compiled
     registerBounds(ssa, lattice, kernel.registers.length),
   );
   const saved = new SavedLayout(kernel, facts.threads);
-  const context = { cfg, facts, parts, saved, plan, liveness, constants };
+  const together = isConvergent(cfg, plan, ssa, lattice);
+  const context = { cfg, facts, parts, saved, plan, liveness, constants, isConvergent: together };
   const params = ["i32", "i32"] as const;
   const results = ["i32"] as const;
   const regionFunctions = plan.regions.map(() => writer.declare(params, results));

@@ -7,6 +7,7 @@
  */
 import { BarrierResolver } from "./barriers.ts";
 import { emitBlockLoop } from "./block.ts";
+import { emitConvergentBlock } from "./convergent_block.ts";
 import { Exchange } from "./exchange.ts";
 import { Gatherer } from "./gather.ts";
 import { RECORD } from "./launch_record.ts";
@@ -166,6 +167,7 @@ function emitBlock(parts: DriverParts): number {
     cut.instruction.row.exchange?.(exchange, cut.instruction);
     return index;
   });
+  if (context.isConvergent) return emitConvergentBlock(parts, runRegion, exchanges);
   const gatherWarp = plan.warpCutCount > 0
     ? new Gatherer(parts, runRegion, exchanges).gatherWarp()
     : undefined;

@@ -26,4 +26,6 @@ export interface RegionContext {
   readonly plan: RegionPlan;
   readonly liveness: Liveness;
   readonly constants: ReadonlyMap<number, ThreadConstant>;
+  /** Whether all threads of a block always go together: then no thread's state is kept. */
+  readonly isConvergent: boolean;
 }

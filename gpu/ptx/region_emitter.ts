@@ -14,14 +14,13 @@ import { concatBytes } from "./wasm/byte_sink.ts";
 import { EXITED, MIXED } from "./region_context.ts";
 import type { RegionContext } from "./region_context.ts";
 import { RegionFrame } from "./region_frame.ts";
+import { RegionFuel } from "./region_fuel.ts";
 import { RegionRegisters } from "./region_registers.ts";
 import type { Cut, Region } from "./regions.ts";
-import { emitStructured, loopBodies } from "./structure.ts";
+import { emitStructured } from "./structure.ts";
 import type { Code, Label } from "./wasm/code.ts";
 import type { MemoryOpName } from "./wasm/opcode.ts";
 
-/** Fuel that one call may use before it asks; more is charged thread by thread. */
-const CHARGE_AT_ONCE_MAX = 200_000;
 /** Of the bits that say which cuts were come to, the one that all further cuts share. */
 const LAST_CUT_BIT = 30;
 
@@ -40,11 +39,12 @@ class RegionEmitter {
   /** By place in the graph. */
   readonly #blocks: readonly Block[];
   readonly #places: ReadonlyMap<number, number>;
-  readonly #loopCosts = new Map<number, number>();
-  readonly #fuel: number;
+  readonly #fuel: RegionFuel;
   /** Cuts that a thread came to, a bit each; and lanes that came to a warp-wide one. */
   #seen: number | undefined;
   #arrived: number | undefined;
+  /** The state that all threads come to, in kernels that keep none for each. */
+  #outcome: number | undefined;
   #save: { readonly base: number; readonly place4: number; readonly place8: number } | undefined;
   #threadEnd: Label | undefined;
 
@@ -61,7 +61,7 @@ class RegionEmitter {
     );
     this.#registers = new RegionRegisters(region, context);
     this.#frame = new RegionFrame(code, context, this.#registers);
-    this.#fuel = code.local("i32");
+    this.#fuel = new RegionFuel(code, region, context, this.#blocks);
     this.#emitter = new Emitter(code, context.facts, context.parts, this.#frame);
   }
 
@@ -73,16 +73,16 @@ class RegionEmitter {
     const functionHead = code.mark();
     code.get(0);
     code.set(thread);
-    const chargePerThread = this.#chargeAtOnce();
+    const chargePerThread = this.#fuel.chargeAtOnce();
     const loop = code.loop();
     const threadEnd = code.block();
     this.#threadEnd = threadEnd;
-    if (chargePerThread !== undefined) this.#charge(chargePerThread);
+    if (chargePerThread !== undefined) this.#fuel.charge(chargePerThread);
     if (hasCuts) this.#skipOthers(threadEnd);
     const threadHead = code.mark();
     emitStructured(code, this.#region.graph, {
       node: (place, go) => this.#block(place, go),
-      loopHead: (header) => this.#charge(this.#loopCosts.get(header) ?? 1),
+      loopHead: (header) => this.#fuel.chargeLoop(header),
     });
     code.end();
     code.get(thread);
@@ -93,48 +93,11 @@ class RegionEmitter {
     code.op("i32LtU");
     code.brIf(loop);
     code.end();
-    code.get(this.#fuel);
-    code.globalSet(this.#context.parts.globals.fuel);
+    this.#fuel.leave();
     this.#answer();
     const heads = this.#heads();
     code.insert(threadHead, heads.thread);
     code.insert(functionHead, heads.function);
-  }
-
-  /** Charges all threads before they run if that is little. @returns what each must be charged otherwise */
-  #chargeAtOnce(): number | undefined {
-    const { plan, facts } = this.#context;
-    const cost = Math.max(1, this.#threadCost());
-    const all = cost * (plan.warpCutCount > 0 ? 32 : facts.threads);
-    if (this.#region.graph.headers.size > 0 || all > CHARGE_AT_ONCE_MAX) return cost;
-    this.#charge(all);
-    return undefined;
-  }
-
-  /** Instructions outside of loops; notes those of each loop. */
-  #threadCost(): number {
-    const inLoop = new Set<number>();
-    const costOf = (place: number): number => (this.#blocks[place]?.instructions.length ?? 0) + 1;
-    for (const [header, places] of loopBodies(this.#region.graph)) {
-      for (const place of places) inLoop.add(place);
-      this.#loopCosts.set(header, places.reduce((sum, place) => sum + costOf(place), 0));
-    }
-    return this.#blocks.reduce((sum, _, place) => inLoop.has(place) ? sum : sum + costOf(place), 0);
-  }
-
-  #charge(cost: number): void {
-    const code = this.#code;
-    code.get(this.#fuel);
-    code.i32(cost);
-    code.op("i32Sub");
-    code.tee(this.#fuel);
-    code.i32(0);
-    code.op("i32LtS");
-    code.if();
-    code.get(this.#fuel);
-    code.call(this.#context.parts.functions.refuel);
-    code.set(this.#fuel);
-    code.end();
   }
 
   #block(place: number, go: (to: number) => void): void {
@@ -227,7 +190,8 @@ class RegionEmitter {
 
   /** The thread has ended. */
   #exit(): void {
-    if (this.#save !== undefined) this.#storeState(EXITED);
+    if (this.#outcome !== undefined) this.#setOutcome(EXITED);
+    else if (this.#save !== undefined) this.#storeState(EXITED);
     this.#leave();
   }
 
@@ -258,9 +222,19 @@ class RegionEmitter {
       this.#frame.read(register);
       code.memory(`${saved.storageOf(register)}Store` as MemoryOpName, saved.offsetOf(register));
     }
-    this.#storeState(cut.id + 1);
-    this.#noteArrival(cut);
+    if (this.#outcome !== undefined) this.#setOutcome(cut.id + 1);
+    else {
+      this.#storeState(cut.id + 1);
+      this.#noteArrival(cut);
+    }
     this.#leave();
+  }
+
+  /** Where this thread goes, all go. */
+  #setOutcome(state: number): void {
+    if (this.#outcome === undefined) return;
+    this.#code.i32(state);
+    this.#code.set(this.#outcome);
   }
 
   #noteArrival(cut: Cut): void {
@@ -284,6 +258,10 @@ class RegionEmitter {
   #prepareSaving(): void {
     const code = this.#code;
     this.#save = { base: code.local("i64"), place4: code.local("i64"), place8: code.local("i64") };
+    if (this.#context.isConvergent) {
+      this.#outcome = code.local("i32");
+      return;
+    }
     if (this.#region.cuts.length > 0) this.#seen = code.local("i32");
     if (this.#region.cuts.some((cut) => cut.isWarp)) this.#arrived = code.local("i32");
   }
@@ -301,7 +279,7 @@ class RegionEmitter {
     code.op("i64Shl", "i64Add");
     code.tee(save.place4);
     // All threads of a block begin with region 0, and no thread comes back to it.
-    if (this.#region.index === 0) code.op("drop");
+    if (this.#region.index === 0 || this.#context.isConvergent) code.op("drop");
     else {
       code.memory("i32Load", this.#context.saved.states);
       code.i32(this.#region.index);
@@ -333,8 +311,7 @@ class RegionEmitter {
         code.globalGet(parts.globals.saveBase);
         code.set(this.#save.base);
       }
-      code.globalGet(parts.globals.fuel);
-      code.set(this.#fuel);
+      this.#fuel.enter();
       this.#frame.computeSpecials("function");
     });
     return { function: concatBytes(before, hoisted), thread: concatBytes(ofThread, loads, recomputed) };
@@ -357,6 +334,7 @@ class RegionEmitter {
       code.get(this.#arrived);
       code.globalSet(parts.globals.arrived);
     }
+    if (this.#outcome !== undefined) return code.get(this.#outcome);
     const seen = this.#seen;
     if (seen === undefined) return code.i32(EXITED);
     // Nobody waits; or all at one cut, whose bit says which; the last bit is shared by all beyond.
