@@ -60,7 +60,7 @@ function emitPointerSum(
   b: PtxOperand,
   type: PtxType,
 ): boolean {
-  if (target.kind !== "register" || !e.facts.pointers.has(target.register)) return false;
+  if (storageOf(type) !== "i64" || target.kind !== "register" || !isPointer(e, target)) return false;
   const [pointer, other] = isPointer(e, a) ? [a, b] : [b, a];
   if (pointer.kind !== "register" || !isPointer(e, pointer)) return false;
   e.pushRelative(pointer.register);
@@ -77,7 +77,7 @@ function emitPointerDifference(
   b: PtxOperand,
   type: PtxType,
 ): boolean {
-  if (target.kind !== "register" || !e.facts.pointers.has(target.register)) return false;
+  if (storageOf(type) !== "i64" || target.kind !== "register" || !isPointer(e, target)) return false;
   if (a.kind !== "register" || !isPointer(e, a)) return false;
   e.pushRelative(a.register);
   e.push(b, type);
@@ -229,13 +229,13 @@ export function emitMad(e: Emitter, i: Instruction): void {
   const [target, c] = [operandAt(i, 0), operandAt(i, 3)];
   if (i.modifiers.includes("sat")) return emitSaturatingMad(e, i);
   if (target.kind !== "pair" && i.operands[4] === undefined) {
-    if (isPointer(e, target) && target.kind === "register" && isPointer(e, c) && c.kind === "register") {
-      pushProduct(e, i, operandAt(i, 1), operandAt(i, 2));
+    const type = pushProduct(e, i, operandAt(i, 1), operandAt(i, 2));
+    const isRelative = storageOf(type) === "i64" && isPointer(e, target) && isPointer(e, c);
+    if (isRelative && target.kind === "register" && c.kind === "register") {
       e.pushRelative(c.register);
       code.op("i64Add");
       return e.setRelative(target.register);
     }
-    const type = pushProduct(e, i, operandAt(i, 1), operandAt(i, 2));
     e.push(c, type);
     code.op(widthOp(type, "Add"));
     return e.set(target, type);

@@ -157,9 +157,8 @@ function emitMov(e: Emitter, i: Instruction): void {
   const [target, source] = [operandAt(i, 0), operandAt(i, 1)];
   if (source.kind === "vector") return emitPack(e, i, target, source.elements);
   if (target.kind === "vector") return emitUnpack(e, i, target.elements, source);
-  if (
-    target.kind === "register" && isPointer(e, target) && source.kind === "register" && isPointer(e, source)
-  ) {
+  const isRelative = storageOf(type) === "i64" && isPointer(e, target) && isPointer(e, source);
+  if (isRelative && target.kind === "register" && source.kind === "register") {
     e.pushRelative(source.register);
     return e.setRelative(target.register);
   }

@@ -6,6 +6,7 @@
  */
 import { DEVICE_BASE } from "../kernel_interface.ts";
 import type { Emitter } from "../emitter.ts";
+import { storageOf } from "../ir.ts";
 import type { Instruction } from "../ir.ts";
 import { isPointer, operandAt, typeAt } from "./integer.ts";
 import { spaceOf, SPACES } from "./memory.ts";
@@ -18,9 +19,8 @@ function emitCvta(e: Emitter, i: Instruction): void {
   const space = spaceOf(i);
   const [target, source] = [operandAt(i, 0), operandAt(i, 1)];
   if (space !== "shared" && space !== "local") {
-    if (
-      target.kind === "register" && isPointer(e, target) && source.kind === "register" && isPointer(e, source)
-    ) {
+    const isRelative = storageOf(type) === "i64" && isPointer(e, target) && isPointer(e, source);
+    if (isRelative && target.kind === "register" && source.kind === "register") {
       e.pushRelative(source.register);
       return e.setRelative(target.register);
     }
