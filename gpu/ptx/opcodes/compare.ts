@@ -123,7 +123,8 @@ function emitSet(e: Emitter, i: Instruction): void {
       code.i32(halfName(target) === "f16" ? 0x3c00 : 0x3f80);
       code.op("i32Mul");
     } else {
-      code.i32(-1);
+      // Of a pair, each half of the integer is a mask.
+      code.i32(results.length === 1 ? -1 : 0xffff);
       code.op("i32Mul");
     }
     if (part === 0) return;
@@ -134,9 +135,13 @@ function emitSet(e: Emitter, i: Instruction): void {
   e.set(operandAt(i, 0), target);
 }
 
-/** A pair is compared to a pair. */
+/** What is compared in pairs gives a pair, or an integer of two masks. */
 function checkSet(i: Instruction): void {
-  if (isPair(typeAt(i, 0)) !== isPair(typeAt(i, 1))) throw unsupported(i, "types do not match");
+  const [target, source] = [typeAt(i, 0), typeAt(i, 1)];
+  const isMask = target === "u32" || target === "s32";
+  if (isPair(target) !== isPair(source) && !(isMask && isPair(source))) {
+    throw unsupported(i, "types do not match");
+  }
   operatorOf(i);
 }
 

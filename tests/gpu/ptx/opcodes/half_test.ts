@@ -230,6 +230,10 @@ Deno.test("setp and set compare halves, and pairs half by half", () => {
         text: `set.${operator}.${type}x2.${type}x2 %r2, %r0, %r1`,
         inputs: double,
         expected: (a = 0n, b = 0n) => (low(a, b) ? one(format) : 0n) | (high(a, b) ? one(format) << 16n : 0n),
+      }, {
+        text: `set.${operator}.u32.${type}x2 %r2, %r0, %r1`,
+        inputs: double,
+        expected: (a = 0n, b = 0n) => (low(a, b) ? 0xffffn : 0n) | (high(a, b) ? 0xffff_0000n : 0n),
       }];
     });
   });
