@@ -14,6 +14,7 @@ import { emitDriver } from "./driver.ts";
 import { KernelFacts } from "./facts.ts";
 import type { BlockShape } from "./facts.ts";
 import { Flattener } from "./flatten.ts";
+import { foldConstants } from "./fold_constants.ts";
 import type { Kernel } from "./ir.ts";
 import type { LinkedModule } from "./link.ts";
 import { analyzeLattice, registerAlignments, registerBounds } from "./lattice.ts";
@@ -70,7 +71,7 @@ export interface CompiledKernel {
 
 /** @throws PtxError naming what is not supported, and the line */
 export function prepareKernel(linked: LinkedModule, source: PtxFunction): PreparedKernel {
-  const kernel = yieldInSpins(new Flattener(linked, source).flatten());
+  const kernel = foldConstants(yieldInSpins(new Flattener(linked, source).flatten()));
   const cfg = buildCfg(kernel);
   const liveness = analyzeLiveness(cfg, kernel.registers.length, source.line);
   const plan = planRegions(cfg, source.line);
