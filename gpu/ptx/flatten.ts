@@ -181,6 +181,9 @@ export class Flattener {
       if (row === undefined) {
         throw new PtxError(source.line, "unsupported", `Opcode ${source.opcode} is not supported`);
       }
+      if (guard !== undefined && this.registers[guard.register] !== "pred") {
+        throw new PtxError(source.line, "syntax", `${source.opcode}: a guard is a predicate`);
+      }
       const placed = this.#withCarry(source, operands.map((operand) => resolveLabels(operand, scope)));
       for (const operand of placed) this.#placeOperand(operand, source.line);
       return accept(row, { ...source, guard }, placed);
