@@ -71,6 +71,7 @@ export class GpuSession implements Disposable {
       pacer,
       observer,
       context,
+      madeContext: () => this.#context,
       device: new DeviceMemory(limits, context, options.hasRoom ?? (() => true)),
       copier: new Copier(memory, pacer, context),
     };

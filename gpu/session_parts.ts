@@ -22,6 +22,8 @@ export interface SessionParts {
   readonly observer: GpuObserver;
   /** Made by the first call that needs one. */
   context(): GpuContext;
+  /** The context, if one was made: without it there is nothing to wait for. */
+  madeContext(): GpuContext | undefined;
 }
 
 /** A stream as the session sees it: how far it was filled, and how far it is known to be done. */

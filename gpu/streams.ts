@@ -112,7 +112,7 @@ export class Streams {
 
   /** Waits for one stream; for all if it is the default one, or none is named. */
   synchronize(stream: StreamState = this.defaultStream): Copied {
-    const waits = this.#parts.context().synchronize(stream.stream);
+    const waits = this.#parts.madeContext()?.synchronize(stream.stream);
     return waits ? waits.then(() => this.#noteAllDone(stream)) : this.#noteAllDone(stream);
   }
 

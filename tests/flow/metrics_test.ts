@@ -58,8 +58,12 @@ Deno.test("promtool agrees, where it is installed", async () => {
 /** Kills the cell that was started last, and waits until the gateway has seen it. */
 async function killCell(): Promise<void> {
   await add();
+  const ended = new Set(
+    gateway.lines.filter((line) => line.message === "cell.ended").map((line) => line["pid"]),
+  );
+  // The one that took the place of one killed before may not have started yet.
   const started = gateway.lines.findLast((line) =>
-    line.message === "cell.started" && line["pool"] === "calls"
+    line.message === "cell.started" && line["pool"] === "calls" && !ended.has(line["pid"])
   );
   const pid = started?.["pid"];
   Deno.kill(Number(pid), "SIGKILL");

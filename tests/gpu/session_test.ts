@@ -612,12 +612,14 @@ Deno.test("a session that is over has left nothing, also in the middle of things
   assert.equal(guest.session.allocate(1n), BigInt(GPU_CODES.launchFailed));
 });
 
-Deno.test("a session that was only asked about its device has no context", () => {
+Deno.test("a session that was only asked about its device, or to wait for nothing, has no context", async () => {
   const device = new FakeGpu({ kernels: KERNELS });
   using guest = guestOn({}, device);
   guest.session.queryDevice(0);
   guest.session.copyDeviceName(0, 1);
   assert.equal(guest.session.lastErrorLength(), 0);
+  assert.equal(await guest.sync(), 0);
+  assert.equal(await guest.session.unload(1n), GPU_CODES.invalidKernel);
   assert.equal(device.contexts.size, 0);
 });
 
