@@ -17,6 +17,7 @@ import { CONVERT_ROWS } from "./convert.ts";
 import { FP8_ROWS, isFp8 } from "./convert_fp8.ts";
 import { FLOAT_ROWS } from "./float_rows.ts";
 import { MATRIX_ROWS } from "./matrix.ts";
+import { LOCKSTEP_ROWS, lockstepRow } from "./lockstep.ts";
 import { MBARRIER_ROWS } from "./mbarrier.ts";
 import { MEMORY_ROWS } from "./memory.ts";
 import type { OpcodeRow } from "./row.ts";
@@ -32,6 +33,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
   ...CONVERT_ROWS,
   ...FP8_ROWS,
   ...MEMORY_ROWS,
+  ...LOCKSTEP_ROWS,
   ...WINDOW_ROWS,
   ...CONTROL_ROWS,
   ...WARP_ROWS,
@@ -58,6 +60,8 @@ export function rowOf({ opcode, modifiers }: PtxInstruction): OpcodeRow | undefi
   if (opcode === "mbarrier" && modifiers.some((word) => word === "test_wait" || word === "try_wait")) {
     return findRow("mbarrier.wait");
   }
+  const together = lockstepRow(opcode, modifiers);
+  if (together !== undefined) return findRow(together);
   if (opcode === "cvt" && isFp8(modifiers)) return findRow("cvt.fp8");
   if (opcode !== "bar" && opcode !== "barrier") return findRow(opcode);
   if (modifiers.includes("warp")) return findRow("bar.warp");

@@ -4,10 +4,12 @@
  * Owns branches, returns, traps and the two kinds of waiting; calls are in calls.ts. Invariant: an end either
  * answers the next block, or leaves the thread in a state other than "ready".
  */
+import { accessSpace } from "./address.ts";
 import { barrierAction } from "./barrier.ts";
 import { callEnd, returnFrom } from "./calls.ts";
 import { GuestFault } from "./fault.ts";
 import { loadMatrix, moveMatrix, storeMatrix } from "./matrix_moves.ts";
+import { storeStep } from "./memory.ts";
 import { matrixMultiply } from "./mma.ts";
 import type { End, Program } from "./program.ts";
 import type { Site } from "./site.ts";
@@ -51,6 +53,9 @@ export function controlEnd(
   }
   const action = WARP_ACTIONS[opcode];
   if (action !== undefined) return warpEnd(site, action(site), next());
+  if (opcode === "st" && site.has("volatile") && accessSpace(site) === "shared") {
+    return warpEnd(site, lockstepStore(site), next());
+  }
   switch (opcode) {
     case "bra": {
       const target = site.operand(0);
@@ -107,6 +112,12 @@ function warpEnd(site: Site, action: WarpAction, next: Block): End {
     t.memberMask = u32[(t.base + mask) << 1] as number;
     return undefined;
   };
+}
+
+/** Lanes store to volatile shared memory together, as programs without `.sync` count on; none is waited for. */
+function lockstepStore(site: Site): WarpAction {
+  const step = storeStep(site);
+  return { mask: site.scope.constant(0n), execute: (lanes) => lanes.forEach((t) => step(t)) };
 }
 
 function barrierEnd(program: Program, site: Site, next: Block): End {
