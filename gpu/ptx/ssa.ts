@@ -15,7 +15,7 @@ import { terminatorDefs } from "./liveness.ts";
 import { PtxError } from "./ptx_error.ts";
 
 /** Most places where values may meet, and values that meet there. */
-const FRONTIERS_MAX = 2_000_000;
+const FRONTIERS_MAX = 1_000_000;
 const PHIS_MAX = 1_000_000;
 
 /** One value of a register. */
