@@ -7,6 +7,8 @@
  * most TEXT_MAX characters.
  */
 
+import { exponentDigits, fixedDigits, generalDigits, hexadecimalDigits } from "./printf_float.ts";
+
 /** Reads bytes at a device address as far as they are the context's; fewer, or none, where they are not. */
 export type ReadBytes = (pointer: bigint, byteLength: number) => Uint8Array;
 
@@ -28,8 +30,9 @@ export function formatPrintf(read: ReadBytes, formatPointer: bigint, argumentsPo
       const wide = width === "*" ? args.int(false) : width === undefined ? undefined : BigInt(width);
       const precise = precision === "*" ? args.int(false) : hasPoint ? BigInt(precision ?? "0") : undefined;
       const field = {
-        flags: flags ?? "",
-        width: Math.min(Number(wide ?? 0n), FIELD_MAX),
+        // A negative width is one that is filled from the left.
+        flags: (flags ?? "") + (wide !== undefined && wide < 0n ? "-" : ""),
+        width: Math.min(Math.abs(Number(wide ?? 0n)), FIELD_MAX),
         precision: precise === undefined || precise < 0n ? undefined : Math.min(Number(precise), 100),
       };
       return convert(args, read, conversion ?? "d", size ?? "", field);
@@ -152,49 +155,18 @@ function float(value: number, conversion: string, field: Field): string {
   return isUpper ? padded.toUpperCase() : padded;
 }
 
-function floatDigits(value: number, conversion: string, { flags, precision = 6 }: Field): string {
+function floatDigits(value: number, conversion: string, { flags, precision }: Field): string {
+  const keepsPoint = flags.includes("#");
   switch (conversion.toLowerCase()) {
     case "f":
-      return fixed(value, precision);
+      return fixedDigits(value, precision ?? 6, keepsPoint);
     case "e":
-      return exponent(value.toExponential(precision));
+      return exponentDigits(value, precision ?? 6, keepsPoint);
     case "a":
-      return hexadecimal(value);
-    default: {
-      const significant = Math.max(1, precision);
-      const power = value === 0 ? 0 : Number(value.toExponential(significant - 1).split("e")[1]);
-      const isPlain = power >= -4 && power < significant;
-      const text = isPlain ? fixed(value, significant - 1 - power) : value.toExponential(significant - 1);
-      const [mantissa = "", exponentPart] = text.split("e");
-      const short = flags.includes("#") || !mantissa.includes(".")
-        ? mantissa
-        : mantissa.replace(/\.?0+$/, "");
-      return exponentPart === undefined ? short : exponent(`${short}e${exponentPart}`);
-    }
+      return hexadecimalDigits(value, precision, keepsPoint);
+    default:
+      return generalDigits(value, precision ?? 6, keepsPoint);
   }
-}
-
-/** toFixed turns to exponents from 1e21 on, where every double is an integer. */
-function fixed(value: number, precision: number): string {
-  if (value < 1e21) return value.toFixed(Math.min(100, precision));
-  return BigInt(value).toString() + (precision > 0 ? `.${"0".repeat(precision)}` : "");
-}
-
-/** C writes at least two digits of an exponent. */
-function exponent(text: string): string {
-  return text.replace(/e([+-])(\d)$/, "e$10$2");
-}
-
-function hexadecimal(value: number): string {
-  if (value === 0) return "0x0p+0";
-  const view = new DataView(new ArrayBuffer(8));
-  view.setFloat64(0, value);
-  const bits = view.getBigUint64(0);
-  const biased = Number(bits >> 52n & 0x7ffn);
-  const fraction = (bits & 0xf_ffff_ffff_ffffn).toString(16).padStart(13, "0").replace(/0+$/, "");
-  const power = biased === 0 ? -1022 : biased - 1023;
-  const point = fraction === "" ? "" : `.${fraction}`;
-  return `0x${biased === 0 ? 0 : 1}${point}p${power < 0 ? "-" : "+"}${Math.abs(power)}`;
 }
 
 function readString(read: ReadBytes, pointer: bigint): string {
