@@ -49,7 +49,7 @@ Deno.test("README: every curl of the tour answers as printed", async () => {
     assert.ok(code === 0 || (code === 23 && text.includes("| head")), `${text}\nended with ${code}`);
     for (const line of promised) assert.match(answer, toPattern(line), text);
   }
-  await Deno.remove(`${GUESTS}edges.ppm`);
+  for (const made of ["edges.ppm", "mandelbrot.png"]) await Deno.remove(GUESTS + made);
 });
 
 Deno.test("README: both of its first commands name the version of Deno that CI runs", async () => {
