@@ -101,7 +101,7 @@ export class CpuModule implements GpuModule {
 
   findGlobal(name: string): { readonly pointer: bigint; readonly byteLength: number } | undefined {
     const symbol = this.program.linked.image.symbols.get(name);
-    if (symbol === undefined || this.#imageOffset === undefined) return undefined;
+    if (symbol === undefined || this.#imageOffset === undefined || this.isDisposed) return undefined;
     return {
       pointer: DEVICE_BASE + BigInt(this.#imageOffset + symbol.offset),
       byteLength: symbol.byteLength,
