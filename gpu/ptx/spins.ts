@@ -3,7 +3,7 @@
  *
  * Owns finding them and the pseudo instruction on their way back, at which the threads of the block go on in
  * turns: a thread runs until it waits, and one that spins would keep the one that it waits for from running. A
- * spin writes nothing but by atomics, and every way out of it depends on what it reads anew each time.
+ * spin writes nothing but by atomics, the same each time, and every way out of it depends on what it reads anew.
  * Invariant: other loops stay as they are.
  */
 import { buildCfg } from "./cfg.ts";
@@ -61,20 +61,35 @@ function isSpin(body: readonly Block[]): boolean {
   ) {
     return false;
   }
-  const fresh = new Set<number>();
-  for (let size = -1; size !== fresh.size;) {
-    size = fresh.size;
-    for (const instruction of instructions) {
-      if (!isFresh(instruction) && !instruction.uses.some((use) => fresh.has(use))) continue;
-      for (const def of instruction.defs) fresh.add(def);
-    }
+  // Who tries to exchange what he has just read, until nobody came between, needs nobody else to go on.
+  const isRead = ({ row }: Instruction): boolean => row.effect === "read" || row.name === "atom";
+  const read = closure(instructions, isRead);
+  if (instructions.some(({ row, uses }) => row.name === "atom" && uses.some((use) => read.has(use)))) {
+    return false;
   }
+  const fresh = closure(instructions, isFresh);
   const exits = body.filter(({ successors, terminator }) =>
     terminator.kind === "exit" || successors.some((to) => !inside.has(to)) ||
     (terminator.kind === "branch" && successors.length < 2)
   );
   return exits.length > 0 &&
     exits.every(({ terminator }) => [...terminatorUses(terminator)].some((use) => fresh.has(use)));
+}
+
+/** Registers that depend on what some of the instructions give. */
+function closure(
+  instructions: readonly Instruction[],
+  isSource: (instruction: Instruction) => boolean,
+): ReadonlySet<number> {
+  const found = new Set<number>();
+  for (let size = -1; size !== found.size;) {
+    size = found.size;
+    for (const instruction of instructions) {
+      if (!isSource(instruction) && !instruction.uses.some((use) => found.has(use))) continue;
+      for (const def of instruction.defs) found.add(def);
+    }
+  }
+  return found;
 }
 
 /** Puts a yield before each head, which only ways from inside of its loop come through. */

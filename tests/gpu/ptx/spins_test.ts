@@ -1,5 +1,8 @@
 /** Loops that wait for other threads of the block. */
 import assert from "node:assert/strict";
+import { prepareKernel } from "../../../gpu/ptx/compile.ts";
+import { linkModule } from "../../../gpu/ptx/link.ts";
+import { parsePtx } from "../../../gpu/ptx/parser.ts";
 import { kernelOf, runText } from "./run_text.ts";
 
 const lanes = (count: number): number[] => Array.from({ length: count }, (_, lane) => lane);
@@ -77,4 +80,38 @@ Deno.test("a spin in the layout of a rotated loop, and one that nobody ends", as
   const words = await runText(ptx, { block: { x: 40 }, words: lanes(40) });
   assert.deepEqual(words, lanes(40).map((lane) => lane === 0 ? 3 : 9));
   assert.equal(await runText(ptx, { words: [0], fuelMax: 100_000 }), 702);
+});
+
+/** Places at which threads of the kernel let others run. */
+function yieldsOf(body: string): number {
+  const module = parsePtx(kernelOf(body));
+  const [kernel] = module.functions;
+  assert.ok(kernel !== undefined);
+  return prepareKernel(linkModule(module), kernel).plan.questionCount;
+}
+
+Deno.test("loops that need nobody else stay as they are", () => {
+  const lock = `TRY:
+  atom.global.cas.b32 %r1, [%rd0], 0, 1;
+  setp.ne.u32 %p0, %r1, 0;
+  @%p0 bra TRY;
+  ret;`;
+  assert.equal(yieldsOf(lock), 1);
+  const update = `ld.global.u32 %r1, [%rd0];
+  TRY:
+  mov.u32 %r2, %r1;
+  add.u32 %r3, %r2, 5;
+  atom.global.cas.b32 %r1, [%rd0], %r2, %r3;
+  setp.ne.u32 %p0, %r1, %r2;
+  @%p0 bra TRY;
+  ret;`;
+  assert.equal(yieldsOf(update), 0);
+  const counted = `NEXT:
+  ld.volatile.global.u32 %r1, [%rd0];
+  add.u32 %r2, %r2, %r1;
+  add.u32 %r3, %r3, 1;
+  setp.lt.u32 %p0, %r3, 9;
+  @%p0 bra NEXT;
+  ret;`;
+  assert.equal(yieldsOf(counted), 0);
 });
