@@ -66,9 +66,12 @@ export class Flattener {
     new CallExpander(this).body(this.kernel, new Map(), end);
     promoteParams(this);
     const instructions = this.#accept();
+    // Dynamic shared memory begins behind what is static; every name of it is the same place.
+    let alignment = 16;
+    for (const variable of this.#dynamicShared) alignment = Math.max(alignment, variable.alignment);
+    const sharedBytes = alignUp(this.#sharedBytes, alignment);
     for (const variable of this.#dynamicShared) {
-      // Dynamic shared memory begins behind what is static; every name of it is the same place.
-      this.#placements.set(variable, { space: "shared", offset: alignUp(this.#sharedBytes, 16) });
+      this.#placements.set(variable, { space: "shared", offset: sharedBytes });
     }
     return {
       name: this.kernel.name,
@@ -77,7 +80,7 @@ export class Flattener {
       instructions,
       placements: this.#placements,
       paramBytes,
-      sharedBytes: alignUp(this.#sharedBytes, 16),
+      sharedBytes,
       localBytes: alignUp(this.#localBytes, 16),
       usesDynamicShared: this.#dynamicShared.size > 0,
       reservedShared: this.#reservedShared,

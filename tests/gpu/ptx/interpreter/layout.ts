@@ -61,7 +61,7 @@ export class Layout {
       }
     }
     this.staticSharedBytes = next.shared;
-    this.dynamicSharedStart = alignUp(next.shared, 16);
+    this.dynamicSharedStart = alignUp(next.shared, Math.max(16, ...dynamic.map((each) => each.alignment)));
     for (const variable of dynamic) this.#addresses.set(variable, BigInt(this.dynamicSharedStart));
     this.globals = new Uint8Array(alignUp(next.global, 8));
     this.constants = new Uint8Array(alignUp(next.const, 8));
