@@ -144,6 +144,10 @@ export class CallContext implements GuestContext {
     return undefined;
   }
 
+  rest(): Promise<void> | undefined {
+    return this.#scheduler.isLookDue ? this.checkpoint(false) : undefined;
+  }
+
   async sleep(durationMs: number): Promise<void> {
     await this.#scheduler.sleep(durationMs);
     this.#throwIfStopped();

@@ -60,6 +60,8 @@ export interface GuestContext {
    * promise while others run. Throws GuestStop, or rejects with it, when the call is over.
    */
   checkpoint(isOffered: boolean): Promise<void> | undefined;
+  /** As `checkpoint(false)`, for a function that is called often and is quick: it looks only now and then. */
+  rest(): Promise<void> | undefined;
   /** Suspends the guest for a time; rejects with GuestStop when the call is over before. */
   sleep(durationMs: number): Promise<void>;
   /** Time that the call has had the thread. */

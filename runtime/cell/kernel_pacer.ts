@@ -25,6 +25,8 @@ export class KernelPacer implements Pacer {
   }
 
   tick(fuel: number): number | Promise<number> {
+    // A kernel begins: one of many small ones, likely.
+    if (fuel === 0 && this.#fiber.limits.fuelMax === 0 && !this.#scheduler.isLookDue) return this.#answer();
     const isFirst = !this.#hasAsked;
     this.charge(fuel);
     this.#hasAsked = true;

@@ -46,6 +46,9 @@ interface Entry {
 /** Of so many choices within a tenant one goes to the fiber that waits longest, the others to the youngest. */
 const FAIR_TURN = 4;
 
+/** How long a look holds for work that asks after every little piece: as long as guests run without asking. */
+const LOOK_MS = 0.2;
+
 /** Runs the fibers of one cell. */
 export class Scheduler {
   readonly #host: SchedulerHost;
@@ -61,6 +64,8 @@ export class Scheduler {
   /** When the running fiber came on, and when the event loop had its last turn. */
   #cameOnAtMs = 0;
   #turnAtMs = 0;
+  /** When it was last looked whether the running fiber may go on. */
+  #lookedAtMs = 0;
   #isScheduled = false;
   #choices = 0;
   #readyCount = 0;
@@ -147,6 +152,14 @@ export class Scheduler {
     });
   }
 
+  /**
+   * Whether the running fiber should ask again, `checkpoint` or otherwise: it is over, or has not asked for a while.
+   * For host functions that guests call in quick succession.
+   */
+  get isLookDue(): boolean {
+    return this.#running().fiber.stopped !== undefined || this.#host.nowMs() - this.#lookedAtMs >= LOOK_MS;
+  }
+
   /** Whether a call must not go on, or begin; then `fiber.stopped` says why. */
   isOver(fiber: Fiber): boolean {
     return this.#isOver(fiber, this.#host.nowMs());
@@ -200,6 +213,7 @@ export class Scheduler {
 
   /** The one place that decides whether a call may go on. */
   #isOver(fiber: Fiber, nowMs: number): boolean {
+    this.#lookedAtMs = nowMs;
     if (fiber.stopped !== undefined) return true;
     const { deadlineAtMs, deadlineMs, fuelMax } = fiber.limits;
     if (nowMs >= deadlineAtMs) {
@@ -286,6 +300,7 @@ export class Scheduler {
     entry.state = "running";
     this.#current = entry;
     this.#cameOnAtMs = nowMs;
+    this.#lookedAtMs = -Infinity;
     entry.fiber.resumed(nowMs);
     if (entry.fiber.cpuMs > 0) this.#guard.comeOn(entry.fiber);
     entry.resume();

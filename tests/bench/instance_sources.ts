@@ -276,6 +276,9 @@ class Slot implements GuestContext {
   checkpoint(isOffered: boolean): Promise<void> | undefined {
     return this.#context.checkpoint(isOffered);
   }
+  rest(): Promise<void> | undefined {
+    return this.#context.rest();
+  }
   sleep(durationMs: number): Promise<void> {
     return this.#context.sleep(durationMs);
   }

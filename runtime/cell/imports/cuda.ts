@@ -45,7 +45,7 @@ function open(context: GuestContext, mayHaveArgs: boolean): HostFunctions {
 
 function bind(session: GpuSession, context: GuestContext, mayHaveArgs: boolean): CudaFunctions {
   // What ran may have taken long, or the call may be over: the guest is parked or ended before it goes on.
-  const rest = <T>(value: T): T | Promise<T> => context.checkpoint(false)?.then(() => value) ?? value;
+  const rest = <T>(value: T): T | Promise<T> => context.rest()?.then(() => value) ?? value;
   const settle = (answer: Answer): Answer => typeof answer === "number" ? rest(answer) : answer.then(rest);
   const settleWide = (answer: WideAnswer): WideAnswer =>
     typeof answer === "bigint" ? rest(answer) : answer.then(rest);

@@ -534,3 +534,24 @@ Deno.test("Scheduler.cancelAll() ends those that run, wait, sleep and have not b
   // The one that had not begun works until its first check.
   assert.ok(stage.host.timeMs - atMs <= 1, `${stage.host.timeMs - atMs}`);
 });
+
+Deno.test("Scheduler.isLookDue is true when a fiber comes on, 0.2 ms after a look, and once it is over", async () => {
+  const host = new ManualHost();
+  const scheduler = new Scheduler(host, 1);
+  const fiber = new Fiber({ tenant: "0", deadlineMs: 10, deadlineAtMs: 10, fuelMax: 0 });
+  const seen: boolean[] = [];
+  scheduler.submit(fiber, () => {
+    seen.push(scheduler.isLookDue);
+    scheduler.checkpoint(false);
+    seen.push(scheduler.isLookDue);
+    host.pass(0.21);
+    seen.push(scheduler.isLookDue);
+    scheduler.checkpoint(false);
+    seen.push(scheduler.isLookDue);
+    scheduler.cancel(fiber, { type: "cancelled", by: "client" });
+    seen.push(scheduler.isLookDue);
+    return Promise.resolve();
+  });
+  await host.runUntil(() => scheduler.size === 0);
+  assert.deepEqual(seen, [true, false, true, false, true]);
+});

@@ -92,6 +92,7 @@ export class WasiGuest {
       },
       addSpanEvent: () => {},
       checkpoint: options.checkpoint ?? (() => undefined),
+      rest: () => undefined,
       sleep: async (durationMs) => {
         const remainingMs = context.deadlineRemainingMs();
         const sleptMs = Math.max(0, Math.min(durationMs, remainingMs));
