@@ -14,6 +14,8 @@ import { PtxError } from "./ptx_error.ts";
 /** Most calls within calls. */
 const DEPTH_MAX = 200;
 
+const NO_REGISTERS: ReadonlyMap<string, PtxOperand> = new Map();
+
 type Bindings = Map<PtxVariable, PtxVariable>;
 
 /** External functions and the pseudo instruction of each, with the number of arguments. */
@@ -123,13 +125,26 @@ export class CallExpander {
       throw new PtxError(source.line, "unsupported", `call: recursion of ${fn.name} is not supported`);
     }
     const bindings: Bindings = new Map();
-    this.#bind(source, fn.params, args, bindings, true);
-    const after = this.#bind(source, fn.returns, returns, bindings, false);
+    const registers = this.#registersOf(fn);
+    this.#bind(source, fn.params, args, bindings, registers);
+    const after = this.#bind(source, fn.returns, returns, bindings, registers, false);
     const ends: Draft[] = [];
     this.body(fn, bindings, ends);
     const end = here(this.#flattener);
     for (const draft of ends) draft.operands = [end];
     for (const emit of after) emit();
+  }
+
+  /** What the registers of a function will be, by name, if its body is what comes next. */
+  #registersOf({ body, params, returns }: PtxFunction): ReadonlyMap<string, PtxOperand> {
+    if (![...params, ...returns].some(({ space }) => space === "reg")) return NO_REGISTERS;
+    const base = this.#flattener.registers.length;
+    // A name that is declared once more inside is not the parameter, which comes first.
+    return new Map(
+      (body?.registers ?? []).map(({ name }, index) =>
+        [name, { kind: "register", register: base + index }] as [string, PtxOperand]
+      ).reverse(),
+    );
   }
 
   /** Formal parameters become the caller's variables; a register or constant gets a variable of its own. */
@@ -138,7 +153,8 @@ export class CallExpander {
     formals: readonly PtxVariable[],
     actuals: readonly PtxOperand[],
     bindings: Bindings,
-    isInput: boolean,
+    registers: ReadonlyMap<string, PtxOperand>,
+    isInput = true,
   ): (() => void)[] {
     if (formals.length !== actuals.length) {
       const text = `call: expected ${formals.length} ${
@@ -149,6 +165,14 @@ export class CallExpander {
     const after: (() => void)[] = [];
     formals.forEach((formal, index) => {
       const actual = actuals[index];
+      if (formal.space === "reg") {
+        const register = registers.get(formal.name);
+        if (actual === undefined || register === undefined) return;
+        const move = (): void => this.#move(source, formal, register, actual, isInput);
+        if (isInput) move();
+        else after.push(move);
+        return;
+      }
       if (actual?.kind === "variable" && actual.offset === 0n) {
         bindings.set(formal, actual.variable);
         return;
@@ -170,6 +194,27 @@ export class CallExpander {
       else after.push(() => emit("ld", [actual, address]));
     });
     return after;
+  }
+
+  /** Between the register of a formal parameter and what stands for it in the call. */
+  #move(
+    { line }: PtxInstruction,
+    { type }: PtxVariable,
+    register: PtxOperand,
+    actual: PtxOperand,
+    isInput: boolean,
+  ): void {
+    const isVariable = actual.kind === "variable";
+    const other: PtxOperand = isVariable
+      ? { kind: "address", base: { kind: "variable", variable: actual.variable }, offset: actual.offset }
+      : actual;
+    const [opcode, ...modifiers] = isVariable ? [isInput ? "ld" : "st", "param", type] : ["mov", type];
+    this.#flattener.emit(
+      synthetic(line, opcode ?? "mov", modifiers),
+      isInput ? [register, other] : [other, register],
+      undefined,
+      undefined,
+    );
   }
 
   #external(

@@ -26,11 +26,15 @@ Deno.test("a function with parameters in .param gives its result", async () => {
   assert.equal(await resultOf(DOUBLE, body), 42);
 });
 
-Deno.test("a function with parameters in registers is refused with their names", async () => {
+Deno.test("a function with parameters in registers gives its result, and takes constants", async () => {
   const module = `.func (.reg .b32 out) sum(.reg .b32 a, .reg .b32 b) { add.u32 out, a, b; ret; }`;
-  const { status, text } = await runBody(device, "call (%r1), sum, (%r2, 5);", { module });
-  assert.equal(status, 218);
-  assert.match(text, /parameter a cannot be passed/);
+  assert.equal(await resultOf(module, "mov.u32 %r2, 8; call (%r1), sum, (%r2, 5);"), 13);
+  const twiceIn =
+    `.func (.reg .f64 out) half(.reg .f64 a, .reg .pred p) { mov.f64 out, a; @p mul.f64 out, a, 0.5; ret; }`;
+  const body =
+    `mov.f64 %g1, 7.0; setp.eq.u32 %p1, %me, 0; call (%g2), half, (%g1, %p1); call (%g2), half, (%g2, %p1);
+    mul.f64 %g2, %g2, 4.0; cvt.rzi.u32.f64 %r1, %g2;`;
+  assert.equal(await resultOf(twiceIn, body), 7);
 });
 
 Deno.test("a register or a constant stands where a .param is expected", async () => {
