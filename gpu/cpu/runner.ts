@@ -53,6 +53,8 @@ export class KernelRunner implements Disposable {
   readonly #context = ++contextCount;
   readonly #control: Int32Array<SharedArrayBuffer> | undefined;
   #counter: number | undefined;
+  /** Settles when the launch that runs has ended. */
+  #running: Promise<void> | undefined;
   #launch = 0;
 
   constructor(memory: DeviceMemory, options: ContextOptions, device: RunnerDevice) {
@@ -68,10 +70,23 @@ export class KernelRunner implements Disposable {
     };
   }
 
-  /** @returns what the kernel did wrong */
+  /** One launch after the other: they share the arenas. @returns what the kernel did wrong */
   async run(module: CpuModule, launch: KernelLaunch): Promise<GpuError | undefined> {
+    const own = { ...launch, params: launch.params.slice() };
+    while (this.#running !== undefined) await this.#running;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#running = promise;
+    try {
+      return await this.#runAlone(module, own);
+    } finally {
+      this.#running = undefined;
+      resolve();
+    }
+  }
+
+  async #runAlone(module: CpuModule, launch: KernelLaunch): Promise<GpuError | undefined> {
     const { kernel, block, grid } = launch;
-    const instance = module.instance(kernel.name, {
+    const instance = await module.instance(kernel.name, {
       block,
       areParamsAligned: arePointersAligned(launch),
     }, this.#imports);

@@ -221,3 +221,38 @@ Deno.test("the context keeps the first error, also of a launch that nobody waite
     assert.equal((await outcomeOf(() => context.synchronize())).name, "CUDA_ERROR_LAUNCH_FAILED");
   }
 });
+
+Deno.test("launches that are not waited for run one after the other, with the parameters that they had", async () => {
+  using context = device.createContext({
+    memoryBytesMax: 2 ** 20,
+    pacer: { tick: () => Promise.resolve(500), charge: () => {}, wait: async () => {} },
+    print: () => {},
+  });
+  const module = load(
+    context,
+    `${HEADER}.visible .entry k(.param .u64 m, .param .u64 n) { .reg .b32 %r<5>; .reg .b64 %d<4>; .reg .pred %p<2>;
+     ld.param.u64 %d1, [m]; ld.param.u64 %d2, [n]; mov.u32 %r1, 0;
+     L: add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 2000; @%p1 bra L;
+     ld.global.u64 %d3, [%d1]; mad.lo.u64 %d3, %d3, 10, %d2; st.global.u64 [%d1], %d3; ret; }`,
+  );
+  const kernel = module.kernels.get("k");
+  assert.ok(kernel !== undefined);
+  const pointer = context.allocate(8);
+  const one = { x: 1, y: 1, z: 1 };
+  const params = new BigUint64Array([pointer, 0n]);
+  await Promise.all([1n, 2n, 3n, 4n].map((digit) => {
+    params[1] = digit;
+    const launch = {
+      module,
+      kernel,
+      grid: one,
+      block: one,
+      sharedBytes: 0,
+      params: new Uint8Array(params.buffer),
+    };
+    return context.launch(launch);
+  }));
+  const bytes = new Uint8Array(8);
+  context.copyFromDevice(bytes, pointer);
+  assert.equal(new DataView(bytes.buffer).getBigUint64(0, true), 1234n);
+});
