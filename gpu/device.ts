@@ -51,6 +51,8 @@ export interface KernelInfo {
 /** A loaded module. Its kernels are of no use once it is disposed. */
 export interface GpuModule extends Disposable {
   readonly kernels: ReadonlyMap<string, KernelInfo>;
+  /** As `kernels.get`, for a device that lets others run while it compiles; used in its place where it is there. */
+  findInTurns?(name: string): KernelInfo | undefined | Promise<KernelInfo | undefined>;
   /** Address and size of a module-scope variable, if there is one of this name (cuModuleGetGlobal). */
   findGlobal(name: string): { readonly pointer: bigint; readonly byteLength: number } | undefined;
 }
@@ -76,6 +78,11 @@ export interface KernelLaunch {
   /** The parameter block: `kernel.paramBytes` bytes, each parameter at its offset. Copied. */
   readonly params: Uint8Array;
   readonly stream?: GpuStream;
+  /**
+   * Called once by a later synchronisation with how long the device was busy, for a device that launches answer
+   * before they are done. Others tell it in the launch's answer, and do not call. Not for a launch that fails.
+   */
+  readonly timed?: (deviceTimeUs: number) => void;
 }
 
 /** How long the device itself was busy with a launch. */

@@ -85,7 +85,7 @@ export class Kernels {
     }
     const entry = decodeEntry(guestEntry);
     const loaded = yield* this.#module(guestPtx, progress);
-    const info = loaded.module.kernels.get(entry);
+    const info = yield* this.#find(loaded, entry, progress);
     if (info === undefined) {
       this.#release(loaded);
       throw new GpuError(
@@ -97,6 +97,19 @@ export class Kernels {
     loaded.kernelCount++;
     const params = new Uint8Array(info.paramBytes);
     return this.#kernels.add({ info, loaded, params, block: new DataView(params.buffer) });
+  }
+
+  *#find({ module }: LoadedModule, entry: string, progress: LoadProgress): Steps<KernelInfo | undefined> {
+    const startMs = performance.now();
+    try {
+      const answer = module.findInTurns === undefined ? module.kernels.get(entry) : module.findInTurns(entry);
+      if (!(answer instanceof Promise)) return answer;
+      let info: KernelInfo | undefined;
+      yield answer.then((value) => void (info = value));
+      return info;
+    } finally {
+      progress.compileMs = (progress.compileMs ?? 0) + performance.now() - startMs;
+    }
   }
 
   /** @throws GpuRefusal invalidKernel */

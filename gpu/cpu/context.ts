@@ -8,25 +8,20 @@
 import { DEVICE_BASE, SHARED_BYTES_MAX } from "../ptx/kernel_interface.ts";
 import type {
   ContextOptions,
-  Dim3,
   GpuContext,
   GpuEvent,
   GpuModule,
   GpuStream,
-  KernelInfo,
   KernelLaunch,
   LaunchTiming,
 } from "../device.ts";
 import { GpuError } from "../gpu_error.ts";
+import { checkLaunchShape } from "../launch_shape.ts";
 import type { CpuDevice } from "./device.ts";
 import { DeviceMemory } from "./memory.ts";
 import { CpuModule } from "./module.ts";
 import { KernelRunner } from "./runner.ts";
 
-/** Largest grid (CUDA C++ Programming Guide, "Technical Specifications per Compute Capability"). */
-const GRID_MAX: Dim3 = { x: 2 ** 31 - 1, y: 65_535, z: 65_535 };
-const BLOCK_MAX: Dim3 = { x: 1024, y: 1024, z: 64 };
-const THREADS_MAX = 1024;
 /** What the device needs for itself beside what a tenant allocates: arenas and module variables. */
 const OVERHEAD_BYTES = 256 * 1024 * 1024;
 
@@ -119,17 +114,19 @@ export class CpuContext implements GpuContext {
 
   loadModule(ptx: Uint8Array): GpuModule {
     this.#check("loadModule");
-    return new CpuModule(this.#device.programs.load(ptx), this.#memory);
+    return new CpuModule(this.#device.programs.load(ptx), this.#memory, this.#options.pacer);
   }
 
   loadModuleInTurns(ptx: Uint8Array): GpuModule | Promise<GpuModule> {
     const ready = this.#device.programs.ready();
-    return ready === undefined ? this.loadModule(ptx) : ready.then(() => this.loadModule(ptx));
+    if (ready === undefined) return this.loadModule(ptx);
+    // Others run while the compiler is fetched; what became of that is seen by loading.
+    return this.#options.pacer.wait(ready).then(() => ready).then(() => this.loadModule(ptx));
   }
 
   launch(launch: KernelLaunch): Promise<LaunchTiming> {
     this.#check("launch");
-    checkLaunch(launch);
+    checkLaunchShape(launch, SHARED_BYTES_MAX);
     const { module } = launch;
     if (!(module instanceof CpuModule) || module.isDisposed) {
       throw new GpuError("launch", "CUDA_ERROR_INVALID_HANDLE", "the module is not loaded in this context");
@@ -205,41 +202,4 @@ export class CpuContext implements GpuContext {
 function ownEvent(call: string, event: GpuEvent): CpuEvent {
   if (event instanceof CpuEvent && !event.isDisposed) return event;
   throw new GpuError(call, "CUDA_ERROR_INVALID_HANDLE", "the event is not this context's, or was destroyed");
-}
-
-function checkLaunch({ kernel, grid, block, sharedBytes, params }: KernelLaunch): void {
-  const refuse = (text: string): never => {
-    throw new GpuError("launch", "CUDA_ERROR_INVALID_VALUE", `${kernel.name}: ${text}`);
-  };
-  for (const axis of ["x", "y", "z"] as const) {
-    if (!isExtent(grid[axis], GRID_MAX[axis])) {
-      refuse(`grid.${axis} is 1 to ${GRID_MAX[axis]}, got ${grid[axis]}`);
-    }
-    if (!isExtent(block[axis], BLOCK_MAX[axis])) {
-      refuse(`block.${axis} is 1 to ${BLOCK_MAX[axis]}, got ${block[axis]}`);
-    }
-  }
-  const threads = block.x * block.y * block.z;
-  const threadsMax = Math.min(THREADS_MAX, kernel.threadsPerBlockMax);
-  if (threads > threadsMax) refuse(`threadsPerBlockMax is ${threadsMax}, got ${threads}`);
-  checkRequired(kernel, block, refuse);
-  const shared = kernel.sharedBytes + sharedBytes;
-  if (!(sharedBytes >= 0) || shared > SHARED_BYTES_MAX) {
-    refuse(`sharedBytesMax is ${SHARED_BYTES_MAX}, got ${shared}`);
-  }
-  if (params.length !== kernel.paramBytes) {
-    refuse(`expected ${kernel.paramBytes} bytes of parameters, got ${params.length}`);
-  }
-}
-
-function checkRequired({ requiredBlock }: KernelInfo, block: Dim3, refuse: (text: string) => never): void {
-  if (requiredBlock === undefined) return;
-  const { x, y, z } = requiredBlock;
-  if (block.x !== x || block.y !== y || block.z !== z) {
-    refuse(`the block must be ${x} x ${y} x ${z}, got ${block.x} x ${block.y} x ${block.z}`);
-  }
-}
-
-function isExtent(value: number, max: number): boolean {
-  return Number.isInteger(value) && value >= 1 && value <= max;
 }

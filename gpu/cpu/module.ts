@@ -5,7 +5,8 @@
  * once disposed it holds no memory of the context.
  */
 import { DEVICE_BASE, IMPORT, RUN_EXPORT } from "../ptx/kernel_interface.ts";
-import type { GpuModule, KernelInfo } from "../device.ts";
+import type { GpuModule, KernelInfo, Pacer } from "../device.ts";
+import { inTurns } from "./in_turns.ts";
 import type { DeviceMemory } from "./memory.ts";
 import type { CodeShape, KernelCode, Program } from "./program.ts";
 
@@ -76,10 +77,12 @@ export class CpuModule implements GpuModule {
   readonly kernels: ReadonlyMap<string, KernelInfo>;
   readonly program: Program;
   readonly #memory: DeviceMemory;
+  readonly #pacer: Pacer;
   readonly #instances = new Map<KernelCode, KernelInstance>();
   #imageOffset: number | undefined;
 
-  constructor(program: Program, memory: DeviceMemory) {
+  constructor(program: Program, memory: DeviceMemory, pacer: Pacer) {
+    this.#pacer = pacer;
     this.program = program;
     this.kernels = new KernelTable(program);
     this.#memory = memory;
@@ -108,9 +111,13 @@ export class CpuModule implements GpuModule {
     };
   }
 
+  findInTurns(name: string): KernelInfo | undefined | Promise<KernelInfo | undefined> {
+    return inTurns(this.program.infoInTurns(name), this.#pacer);
+  }
+
   /** The kernel for a shape, ready to run. */
-  instance(name: string, shape: CodeShape, imports: KernelImports): KernelInstance {
-    const code = this.program.code(name, shape);
+  async instance(name: string, shape: CodeShape, imports: KernelImports): Promise<KernelInstance> {
+    const code = await inTurns(this.program.codeInTurns(name, shape), this.#pacer);
     const known = this.#instances.get(code);
     if (known !== undefined) return known;
     const { exports } = new WebAssembly.Instance(code.module, { k: this.importsOf(imports) });

@@ -7,7 +7,7 @@
  */
 import type { KernelInfo } from "../device.ts";
 import { GpuError } from "../gpu_error.ts";
-import { compileKernel, prepareKernel } from "../ptx/compile.ts";
+import { compileInTurns, prepareInTurns } from "../ptx/compile.ts";
 import type { CompiledKernel, PreparedKernel } from "../ptx/compile.ts";
 import { isMultiplyAddFused } from "./fused.ts";
 import type { BlockShape } from "../ptx/facts.ts";
@@ -15,6 +15,8 @@ import { linkModule } from "../ptx/link.ts";
 import type { LinkedModule } from "../ptx/link.ts";
 import { parsePtx } from "../ptx/parser.ts";
 import { PtxError } from "../ptx/ptx_error.ts";
+import { finish } from "../ptx/turns.ts";
+import type { Turns } from "../ptx/turns.ts";
 
 /** A kernel compiled for one shape, ready to be instantiated. */
 export interface KernelCode extends CompiledKernel {
@@ -68,27 +70,37 @@ export class Program {
     }
   }
 
-  /** @throws GpuError INVALID_PTX if this kernel cannot be compiled */
+  /** What a kernel is, or undefined if there is none of this name. @throws GpuError INVALID_PTX if it cannot be compiled */
   info(name: string): KernelInfo | undefined {
+    return finish(this.infoInTurns(name));
+  }
+
+  /** As info. */
+  *infoInTurns(name: string): Turns<KernelInfo | undefined> {
     const known = this.#infos.get(name);
     if (known !== undefined) return known;
     if (!this.names.includes(name)) return undefined;
-    const info = describe(this.#prepare(name));
+    const info = describe(yield* this.#prepare(name));
     const block = info.requiredBlock ?? { x: Math.min(TRIAL_THREADS, info.threadsPerBlockMax), y: 1, z: 1 };
-    this.code(name, { block, areParamsAligned: true });
+    yield* this.codeInTurns(name, { block, areParamsAligned: true });
     this.#infos.set(name, info);
     return info;
   }
 
   /** The code of a kernel for a shape. @throws GpuError INVALID_PTX if it is too large for this shape */
   code(name: string, shape: CodeShape): KernelCode {
+    return finish(this.codeInTurns(name, shape));
+  }
+
+  /** As code. */
+  *codeInTurns(name: string, shape: CodeShape): Turns<KernelCode> {
     const { x, y, z } = shape.block;
     const key = `${name} ${x} ${y} ${z} ${shape.areParamsAligned}`;
     const known = this.#variants.get(key);
     if (known !== undefined) return known;
-    const compiled = refusing(() =>
-      compileKernel(this.#prepare(name), { ...shape, ...this.#traits, isFused: isMultiplyAddFused() })
-    );
+    const prepared = yield* this.#prepare(name);
+    const options = { ...shape, ...this.#traits, isFused: isMultiplyAddFused() };
+    const compiled = yield* refusingInTurns(compileInTurns(prepared, options));
     const code = { ...compiled, module: new WebAssembly.Module(compiled.bytes) };
     const [oldest] = this.#variants.keys();
     if (this.#variants.size >= VARIANTS_MAX && oldest !== undefined) this.#variants.delete(oldest);
@@ -96,15 +108,29 @@ export class Program {
     return code;
   }
 
-  #prepare(name: string): PreparedKernel {
+  *#prepare(name: string): Turns<PreparedKernel> {
     const known = this.#prepared.get(name);
     if (known !== undefined) return known;
     const source = this.linked.source.functions.find((fn) => fn.name === name && fn.body !== undefined);
     if (source === undefined) throw new GpuError("loadModule", "CUDA_ERROR_NOT_FOUND", `no entry ${name}`);
-    const prepared = refusing(() => prepareKernel(this.linked, source));
+    const prepared = yield* refusingInTurns(prepareInTurns(this.linked, source));
     this.#prepared.set(name, prepared);
     return prepared;
   }
+}
+
+function* refusingInTurns<T>(work: Turns<T>): Turns<T> {
+  try {
+    return yield* work;
+  } catch (error) {
+    throw toRefusal(error);
+  }
+}
+
+function toRefusal(error: unknown): unknown {
+  return error instanceof PtxError
+    ? new GpuError("loadModule", "CUDA_ERROR_INVALID_PTX", error.message)
+    : error;
 }
 
 /** What the compiler refuses is an error of the device, with its log. */
@@ -112,8 +138,7 @@ function refusing<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof PtxError) throw new GpuError("loadModule", "CUDA_ERROR_INVALID_PTX", error.message);
-    throw error;
+    throw toRefusal(error);
   }
 }
 

@@ -31,6 +31,8 @@ import { SavedLayout } from "./saved.ts";
 import { yieldInSpins } from "./spins.ts";
 import { buildSsa } from "./ssa.ts";
 import type { Ssa } from "./ssa.ts";
+import { finish } from "./turns.ts";
+import type { Turns } from "./turns.ts";
 import { Code } from "./wasm/code.ts";
 import { WasmLimitError } from "./wasm/limit_error.ts";
 import { ModuleWriter } from "./wasm/module_writer.ts";
@@ -70,27 +72,31 @@ export interface CompiledKernel {
 }
 
 /** @throws PtxError naming what is not supported, and the line */
-export function prepareKernel(linked: LinkedModule, source: PtxFunction): PreparedKernel {
+export function* prepareInTurns(linked: LinkedModule, source: PtxFunction): Turns<PreparedKernel> {
   const kernel = foldConstants(yieldInSpins(new Flattener(linked, source).flatten()));
+  yield;
   const cfg = buildCfg(kernel);
+  yield;
   const liveness = analyzeLiveness(cfg, kernel.registers.length, source.line);
+  yield;
   const plan = planRegions(cfg, source.line);
-  return {
-    kernel,
-    cfg,
-    liveness,
-    plan,
-    constants: findThreadConstants(kernel, cfg),
-    ssa: buildSsa(cfg, liveness, kernel.registers.length),
-    pointers: choosePointers(kernel, cfg),
-    linked,
-  };
+  yield;
+  const constants = findThreadConstants(kernel, cfg);
+  yield;
+  const ssa = buildSsa(cfg, liveness, kernel.registers.length);
+  yield;
+  return { kernel, cfg, liveness, plan, constants, ssa, pointers: choosePointers(kernel, cfg), linked };
+}
+
+/** As prepareInTurns, at once. */
+export function prepareKernel(linked: LinkedModule, source: PtxFunction): PreparedKernel {
+  return finish(prepareInTurns(linked, source));
 }
 
 /** Emits the module. @throws PtxError for what is supported in some shapes or sizes only */
-export function compileKernel(prepared: PreparedKernel, options: CompileOptions): CompiledKernel {
+export function* compileInTurns(prepared: PreparedKernel, options: CompileOptions): Turns<CompiledKernel> {
   try {
-    return emitKernel(prepared, options);
+    return yield* emitKernel(prepared, options);
   } catch (error) {
     if (!(error instanceof WasmLimitError)) throw error;
     const { name, source } = prepared.kernel;
@@ -98,10 +104,16 @@ export function compileKernel(prepared: PreparedKernel, options: CompileOptions)
   }
 }
 
-function emitKernel(prepared: PreparedKernel, options: CompileOptions): CompiledKernel {
+/** As compileInTurns, at once. */
+export function compileKernel(prepared: PreparedKernel, options: CompileOptions): CompiledKernel {
+  return finish(compileInTurns(prepared, options));
+}
+
+function* emitKernel(prepared: PreparedKernel, options: CompileOptions): Turns<CompiledKernel> {
   const { kernel, cfg, liveness, plan, constants, linked, ssa, pointers } = prepared;
   const { block, areParamsAligned } = options;
   const lattice = analyzeLattice({ kernel, cfg, ssa, block, areParamsAligned });
+  yield;
   const writer = new ModuleWriter();
   const parts = new ModuleParts(writer, options);
   const facts = new KernelFacts(
@@ -118,11 +130,12 @@ function emitKernel(prepared: PreparedKernel, options: CompileOptions): Compiled
   const params = ["i32", "i32"] as const;
   const results = ["i32"] as const;
   const regionFunctions = plan.regions.map(() => writer.declare(params, results));
-  plan.regions.forEach((region, index) => {
+  for (const [index, region] of plan.regions.entries()) {
     const code = new Code(params, results);
     emitRegion(code, region, context);
     writer.define(regionFunctions[index] ?? 0, code);
-  });
+    yield;
+  }
   writer.export(RUN_EXPORT, "function", emitDriver({ writer, context, regionFunctions }));
   return {
     bytes: writer.finish(),

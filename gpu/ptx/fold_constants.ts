@@ -9,6 +9,7 @@
 import type { PtxOperand } from "./ast.ts";
 import { bytesOf } from "./ast.ts";
 import type { Instruction, Kernel } from "./ir.ts";
+import { PtxError } from "./ptx_error.ts";
 
 /** The kernel with such operands as constants. */
 export function foldConstants(kernel: Kernel): Kernel {
@@ -49,5 +50,17 @@ function withConstants(instruction: Instruction, constants: ReadonlyMap<number, 
     return { kind: "integer", value };
   });
   if (replaced.size === 0) return instruction;
-  return { ...instruction, operands, uses: instruction.uses.filter((use) => !replaced.has(use)) };
+  const folded = { ...instruction, operands, uses: instruction.uses.filter((use) => !replaced.has(use)) };
+  return isAccepted(folded) ? folded : instruction;
+}
+
+/** A number that the row does not take, such as a barrier that does not exist, is an error where it is executed. */
+function isAccepted(instruction: Instruction): boolean {
+  try {
+    instruction.row.check?.(instruction);
+    return true;
+  } catch (error) {
+    if (error instanceof PtxError) return false;
+    throw error;
+  }
 }

@@ -38,6 +38,8 @@ export function stoppingPacer(ticksMax: number, fuel = 10_000): Pacer & { readon
   return {
     tick: (amount) => {
       used += amount;
+      // Compiling asks as well, as often as its time makes it: only what used something counts.
+      if (amount === 0 && ticksMax > 0) return fuel;
       return ticks++ < ticksMax ? fuel : -1;
     },
     charge: (amount) => void (used += amount),
