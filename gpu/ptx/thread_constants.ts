@@ -58,9 +58,7 @@ function constantOf(
   const { row, guard, operands } = instruction;
   if (guard !== undefined || !(row.effect === "pure" || isParameterLoad(instruction))) return undefined;
   if (row.name === "$set") return undefined;
-  let isUniform = !((row.name === "cvta" || row.name === "isspacep") && spaceOf(instruction) !== "shared" &&
-    spaceOf(instruction) !== "global" && spaceOf(instruction) !== "const" &&
-    spaceOf(instruction) !== "param");
+  let isUniform = !isOfFrame(instruction);
   let cost = 1;
   for (const operand of operands.slice(1)) {
     const part = partOf(operand, found);
@@ -70,6 +68,14 @@ function constantOf(
   }
   if (cost > (isUniform ? BLOCK_COST_MAX : THREAD_COST_MAX)) return undefined;
   return { instruction, isUniform, cost };
+}
+
+/** Whether it asks where the thread's own local memory lies. */
+function isOfFrame(instruction: Instruction): boolean {
+  const { name } = instruction.row;
+  const space = spaceOf(instruction);
+  if (name === "cvta") return space === "local";
+  return name === "isspacep" && space !== "shared" && space !== "const" && space !== "param";
 }
 
 /** A parameter of the kernel at a fixed place. */
