@@ -190,14 +190,15 @@ class LatticeAnalysis {
   #ofInstruction(instruction: Instruction, register: number): ValueFacts {
     const { row, operands, types } = instruction;
     if (row.effect === "read") return this.#ofLoad(instruction);
-    if (row.effect !== "pure") return BOTTOM;
+    if (row.effect !== "pure" || row.lattice === "varying") return BOTTOM;
     const parts = operands.slice(1).map((operand) => this.#ofOperand(operand, instruction));
     const [a = BOTTOM, b = BOTTOM, c = BOTTOM] = parts;
     const isUniform = parts.every(({ stride }) => stride === 0n);
     const max = resultBound(instruction, parts.map((part) => part.max));
     const joined: ValueFacts = { stride: isUniform ? 0n : undefined, alignment: 0, max };
     // What saturates loses its low zeros.
-    const isOpaque = types.some((type) => /^(f|bf|tf)|x2$/.test(type)) || instruction.modifiers.includes("sat");
+    const isOpaque = types.some((type) => /^(f|bf|tf)|x2$/.test(type)) ||
+      instruction.modifiers.includes("sat");
     if (isOpaque || instruction.defs.length !== 1 || instruction.defs[0] !== register) {
       return { ...joined, max: Infinity };
     }

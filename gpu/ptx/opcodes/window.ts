@@ -88,6 +88,7 @@ export const WINDOW_ROWS: readonly OpcodeRow[] = [
     modifiers: [...SPACES],
     operands: [2, 2],
     effect: "pure",
+    lattice: "varying",
     scalar: emitIsSpace,
   },
   {
