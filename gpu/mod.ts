@@ -43,3 +43,5 @@ export type { Failure } from "./refusal.ts";
 export type { GpuObserver, LaunchRecord, LoadRecord, OperationRecord } from "./session_parts.ts";
 export { openCpuDevice } from "./cpu/device.ts";
 export type { CpuDeviceOptions } from "./cpu/device.ts";
+export type { CudaDevice, CudaDeviceOptions, CudaHealth } from "./cuda/device.ts";
+export { CudaUnavailable, driverPaths } from "./cuda/library.ts";

@@ -29,6 +29,9 @@ export function overLimit(what: string, limit: string, max: number, actual: numb
 /** Statuses with a code of their own; the others are launchFailed. */
 const CODE_OF_STATUS: Partial<Readonly<Record<CudaStatusName, GpuCodeName>>> = {
   CUDA_ERROR_INVALID_PTX: "malformedPtx",
+  CUDA_ERROR_INVALID_IMAGE: "malformedPtx",
+  CUDA_ERROR_NO_BINARY_FOR_GPU: "malformedPtx",
+  CUDA_ERROR_UNSUPPORTED_PTX_VERSION: "malformedPtx",
   CUDA_ERROR_OUT_OF_MEMORY: "quotaExceeded",
   CUDA_ERROR_INVALID_HANDLE: "invalidHandle",
   CUDA_ERROR_NOT_READY: "notReady",

@@ -152,13 +152,27 @@ function range(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
 }
 
+/** What a stand-in for a device cannot do, and why: a device has none of these. */
+export type ContractSkip = readonly [what: RegExp, reason: string];
+
 /** Registers the tests of one implementation. */
-export function testGpuDevice(name: string, openDevice: () => GpuDevice): void {
-  const test = (what: string, run: (device: GpuDevice) => Promise<void>): void =>
-    Deno.test(`${name}: ${what}`, async () => {
-      using device = openDevice();
-      await run(device);
+export function testGpuDevice(
+  name: string,
+  openDevice: () => GpuDevice,
+  skips: readonly ContractSkip[] = [],
+): void {
+  const test = (what: string, run: (device: GpuDevice) => Promise<void>): void => {
+    const [, reason] = skips.find(([pattern]) => pattern.test(what)) ?? [];
+    const skipped = reason === undefined ? "" : ` (skipped: ${reason})`;
+    Deno.test({
+      name: `${name}: ${what}${skipped}`,
+      ignore: reason !== undefined,
+      fn: async () => {
+        using device = openDevice();
+        await run(device);
+      },
     });
+  };
 
   test("the device says what it is", ({ info }) => {
     assert.ok(info.name.length > 0);
