@@ -32,9 +32,9 @@ export class LaunchWindow implements Disposable {
   mark(stream: CudaStream): void {
     if (this.#count % STEP !== 0) return;
     const event = this.#older ?? CudaEvent.open(this.#context, false);
-    event.record(stream);
     this.#older = this.#newer;
     this.#newer = event;
+    event.record(stream);
   }
 
   [Symbol.dispose](): void {

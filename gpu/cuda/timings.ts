@@ -29,7 +29,7 @@ const PENDING_MAX = 64;
 export class Timings implements Disposable {
   readonly #context: DriverContext;
   readonly #free: Pair[] = [];
-  #pending: Pending[] = [];
+  readonly #pending: Pending[] = [];
 
   constructor(context: DriverContext) {
     this.#context = context;
@@ -39,25 +39,32 @@ export class Timings implements Disposable {
   around(stream: CudaStream, timed: Timed | undefined, launch: () => void): void {
     const pair = timed === undefined || this.#pending.length >= PENDING_MAX ? undefined : this.#take();
     if (timed === undefined || pair === undefined) return launch();
-    const isTimed = tryRecord(pair.start, stream);
-    launch();
-    if (isTimed && tryRecord(pair.end, stream)) this.#pending.push({ ...pair, timed });
-    else this.#free.push(pair);
+    let isTimed = false;
+    try {
+      isTimed = tryRecord(pair.start, stream);
+      launch();
+      isTimed &&= tryRecord(pair.end, stream);
+    } catch (error) {
+      isTimed = false;
+      throw error;
+    } finally {
+      if (isTimed) this.#pending.push({ ...pair, timed });
+      else this.#free.push(pair);
+    }
   }
 
   /** Tells of those that are done. @throws GpuError what a launch did wrong */
   collect(): void {
-    if (this.#pending.length === 0) return;
-    const waiting: Pending[] = [];
-    for (const pending of this.#pending) {
-      if (!pending.end.isDone()) {
-        waiting.push(pending);
+    for (let index = 0; index < this.#pending.length;) {
+      const pending = this.#pending[index];
+      if (pending === undefined || !pending.end.isDone()) {
+        index++;
         continue;
       }
+      this.#pending.splice(index, 1);
       this.#free.push(pending);
       pending.timed(Math.round(pending.start.millisecondsTo(pending.end) * 1000));
     }
-    this.#pending = waiting;
   }
 
   [Symbol.dispose](): void {
@@ -66,7 +73,7 @@ export class Timings implements Disposable {
       end[Symbol.dispose]();
     }
     this.#free.length = 0;
-    this.#pending = [];
+    this.#pending.length = 0;
   }
 
   #take(): Pair | undefined {

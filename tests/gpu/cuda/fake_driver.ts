@@ -59,12 +59,13 @@ export class FakeDriver {
     this.#control = Deno.dlopen(path, CONTROL);
   }
 
-  /** Forgets everything, and opens a device. */
+  /** Forgets everything unless told not to, and opens a device. */
   open(
     options: CudaDeviceOptions = {},
     settings: Partial<Record<typeof OPTIONS[number], number>> = {},
+    isFresh = true,
   ): CudaDevice {
-    this.reset();
+    if (isFresh) this.reset();
     for (const [name, value] of Object.entries(settings)) this.set(name as typeof OPTIONS[number], value);
     return openCudaDevice({ driverPath: this.path, ...options });
   }
