@@ -81,9 +81,13 @@ export class Emitter {
         const storage = storageOf(this.typeOf(operand.register));
         this.#frame.read(operand.register);
         if (this.facts.pointers.has(operand.register)) this.#addBase();
-        this.#convert(storage, want);
-        if (operand.isNegated === true) this.code.op("i32Eqz");
-        return;
+        if (operand.isNegated === true) {
+          if (this.typeOf(operand.register) !== "pred") {
+            throw new PtxError(0, "syntax", "Only a predicate can be negated with `!`");
+          }
+          this.code.op("i32Eqz");
+        }
+        return this.#convert(storage, want);
       }
       case "integer":
         // Compilers write true as -1; a predicate is one bit.
