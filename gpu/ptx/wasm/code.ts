@@ -15,6 +15,11 @@ export interface Label {
   readonly depth: number;
 }
 
+/** A label with the number of branches to it. */
+interface OpenLabel extends Label {
+  branches: number;
+}
+
 /** Opcode of the instruction by name. */
 export type OpName = keyof typeof OP;
 
@@ -25,7 +30,7 @@ export class Code {
   readonly #results: readonly ValueName[];
   readonly #locals: ValueName[] = [];
   readonly #free = new Map<ValueName, number[]>();
-  readonly #open: Label[] = [];
+  readonly #open: OpenLabel[] = [];
 
   constructor(params: readonly ValueName[], results: readonly ValueName[]) {
     this.#params = params;
@@ -220,7 +225,7 @@ export class Code {
   #enter(opcode: number, result: ValueName | undefined): Label {
     this.#sink.byte(opcode);
     this.#sink.byte(result === undefined ? 0x40 : VALUE[result]);
-    const label = { depth: this.#open.length };
+    const label = { depth: this.#open.length, branches: 0 };
     this.#open.push(label);
     return label;
   }
@@ -245,7 +250,9 @@ export class Code {
   }
 
   #relative(label: Label): number {
-    if (this.#open[label.depth] !== label) throw new Error("Invariant: a branch goes to an open block");
+    const open = this.#open[label.depth];
+    if (open !== label) throw new Error("Invariant: a branch goes to an open block");
+    checkLimit("labelBranchesMax", ++open.branches);
     return this.#open.length - 1 - label.depth;
   }
 

@@ -5,11 +5,16 @@
  * Invariant: whatever the writer finishes is within them.
  */
 
-/** Most locals of a function, parameters included; bytes of its body; targets of one br_table; functions. */
+/**
+ * Most locals of a function, parameters included; bytes of its body; targets of one br_table; functions.
+ * Branches to one label are bounded because V8 ends the process where a value has more than 65,535 of them
+ * ("Too many phi inputs"), and takes half a minute for fewer.
+ */
 export const WASM_LIMITS = {
   functionLocalsMax: 50_000,
   functionBytesMax: 7_654_321,
   branchTargetsMax: 65_520,
+  labelBranchesMax: 16_384,
   moduleFunctionsMax: 1_000_000,
 } as const;
 

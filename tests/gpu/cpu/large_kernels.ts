@@ -122,6 +122,7 @@ export const LARGE_KERNELS: Readonly<Record<string, (scale: number) => string>> 
     const count = Math.round(50_000 * scale);
     return kernelText(`.reg .b32 %q<${count}>;` + lines(count, (i) => `st.global.u32 [%memory], %q${i};`));
   },
+  "guarded exits": (scale) => kernelText(lines(100_000 * scale, (i) => `${guardedBy(i)} exit;`)),
   "barriers": (scale) => kernelText(lines(5_000 * scale, (i) => `bar.sync ${i % 16}; add.u32 %r1, %r1, 1;`)),
   "barriers in a loop": (scale) =>
     kernelText(
