@@ -33,6 +33,7 @@ const PARAMETER_ALIGNMENT = 4;
 /** How often a value's bound may grow before it is given up: around a loop it would grow for ever. */
 const GROWTHS_MAX = 3;
 
+/** Of a value that nothing has reached yet: it is known by being this very object. */
 const TOP: ValueFacts = { stride: 0n, alignment: ALIGNMENT_MAX, max: -1 };
 const BOTTOM: ValueFacts = { stride: undefined, alignment: 0, max: Infinity };
 
@@ -83,7 +84,9 @@ class LatticeAnalysis {
       for (const [block, value] of conditions) {
         if (this.#facts[value]?.stride !== 0n || round > ROUNDS_MAX) divergent.add(block);
       }
-      if (divergent.size === this.#divergent.size) return this.#facts;
+      if (divergent.size === this.#divergent.size) {
+        return this.#facts.map((facts) => facts === TOP ? BOTTOM : facts);
+      }
       this.#divergent = divergent;
       this.#joins = undefined;
     }
@@ -135,15 +138,15 @@ class LatticeAnalysis {
       ? TOP
       : this.#ofInstruction(value.instruction, value.register);
     for (const input of value.inputs) facts = meet(facts, this.#facts[input] ?? BOTTOM);
+    if (facts === TOP) return TOP;
     if (value.kind === "phi" && this.#isDivergentJoin(value.block)) return { ...facts, stride: undefined };
     // Under a guard some threads may keep what they had.
     const guard = value.instruction?.guard;
     if (guard !== undefined && value.instruction !== undefined) {
       const uses = this.#input.ssa.uses.get(value.instruction) ?? [];
       const condition = uses.at(-1);
-      if (condition === undefined || this.#facts[condition]?.stride !== 0n) {
-        return { ...facts, stride: undefined };
-      }
+      const decides = condition === undefined ? BOTTOM : this.#facts[condition] ?? BOTTOM;
+      if (decides !== TOP && decides.stride !== 0n) return { ...facts, stride: undefined };
     }
     return facts;
   }
@@ -192,6 +195,7 @@ class LatticeAnalysis {
     if (row.effect === "read") return this.#ofLoad(instruction);
     if (row.effect !== "pure" || row.lattice === "varying") return BOTTOM;
     const parts = operands.slice(1).map((operand) => this.#ofOperand(operand, instruction));
+    if (parts.includes(TOP)) return TOP;
     const [a = BOTTOM, b = BOTTOM, c = BOTTOM] = parts;
     const isUniform = parts.every(({ stride }) => stride === 0n);
     const max = resultBound(instruction, parts.map((part) => part.max));
@@ -304,11 +308,10 @@ class LatticeAnalysis {
       case "special":
         return this.#ofSpecial(operand.name);
       case "vector": {
-        let facts: ValueFacts = { stride: 0n, alignment: 0, max: Infinity };
-        for (const element of operand.elements) {
-          if (this.#ofOperand(element, instruction).stride !== 0n) facts = BOTTOM;
-        }
-        return facts;
+        const parts = operand.elements.map((element) => this.#ofOperand(element, instruction));
+        if (parts.includes(TOP)) return TOP;
+        const isUniform = parts.every(({ stride }) => stride === 0n);
+        return { stride: isUniform ? 0n : undefined, alignment: 0, max: Infinity };
       }
       case "float":
       case "function":
@@ -333,6 +336,8 @@ class LatticeAnalysis {
 }
 
 function meet(a: ValueFacts, b: ValueFacts): ValueFacts {
+  if (a === TOP) return b;
+  if (b === TOP) return a;
   return {
     stride: a.stride === b.stride ? a.stride : undefined,
     alignment: Math.min(a.alignment, b.alignment),
