@@ -29,11 +29,15 @@ interface Placed {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** Told of a result and of what was wanted in its place. */
+export type OnResult = (want: Expected, got: ArrayLike<number | bigint>) => void;
+
 /** Launches a case. @returns what is wrong, empty if nothing is. @throws GpuError what the device reports */
 export async function runCase(
   context: GpuContext,
   module: GpuModule,
   kernelCase: KernelCase,
+  onResult?: OnResult,
 ): Promise<string[]> {
   const kernel = module.kernels.get(kernelCase.kernel);
   if (kernel === undefined) throw new RangeError(`No kernel ${kernelCase.kernel} in ${kernelCase.ptx}`);
@@ -58,7 +62,7 @@ export async function runCase(
       });
       await context.synchronize();
     }
-    return await compare(context, module, kernelCase, buffers);
+    return await compare(context, module, kernelCase, buffers, onResult);
   } finally {
     for (const { allocation } of buffers.values()) freeQuietly(context, allocation);
   }
@@ -207,6 +211,7 @@ async function compare(
   module: GpuModule,
   kernelCase: KernelCase,
   buffers: ReadonlyMap<NumericArray, Placed>,
+  onResult: OnResult | undefined,
 ): Promise<string[]> {
   const expected = kernelCase.expected();
   const problems: string[] = [];
@@ -222,7 +227,9 @@ async function compare(
     }
     const want = expected.find(({ of }) => of === data);
     if (want !== undefined) {
-      problems.push(...differences(labelOf(data, kernelCase), viewAs(want.values, contents), want));
+      const result = viewAs(want.values, contents);
+      onResult?.(want, result);
+      problems.push(...differences(labelOf(data, kernelCase), result, want));
     } else if (!equalBytes(contents, bytes.subarray(front, bytes.length - GUARD_BYTES))) {
       problems.push(`${labelOf(data, kernelCase)}: changed, but is only read`);
     }
@@ -236,7 +243,9 @@ async function compare(
     }
     const got = new Uint8Array(variable.byteLength);
     await context.copyFromDevice(got, variable.pointer);
-    problems.push(...differences(want.of, viewAs(want.values, got), want));
+    const result = viewAs(want.values, got);
+    onResult?.(want, result);
+    problems.push(...differences(want.of, result, want));
   }
   return problems.length === 0 ? [] : [`seed ${new Random(kernelCase.name).seed}`, ...problems];
 }
@@ -284,7 +293,7 @@ function viewAs(like: NumericArray, bytes: Uint8Array<ArrayBuffer>): ArrayLike<n
 }
 
 /** The first elements that differ, by index. */
-function differences(label: string, got: ArrayLike<number | bigint>, want: Expected): string[] {
+export function differences(label: string, got: ArrayLike<number | bigint>, want: Expected): string[] {
   const { values, tolerance } = want;
   if (got.length !== values.length) return [`${label}: ${got.length} elements, not ${values.length}`];
   const [ours, theirs] = tolerance.kind === "multiset" ? [sorted(got), sorted(values)] : [got, values];

@@ -1,0 +1,115 @@
+/**
+ * Makes one folder that tests and measures the CUDA device on a host without a network.
+ *
+ * Owns what is in it: this repository's files as git has them, the built guests among them, Deno itself
+ * compressed by xz, the module cache, the C program of the bench where it can be built, and `run.sh`. Argument:
+ * the folder, which must not exist. Invariant: it is at most BYTES_MAX, or an error.
+ */
+const BYTES_MAX = 50 * 1000 * 1000;
+const ROOT = new URL("../../", import.meta.url).pathname;
+/** Not needed there: pages, recordings, data of benches. */
+const LEFT_OUT = [/^docs\//, /^\.ci\//, /^tests\/(golden|corpus|demo|chaos)\//];
+/** What is to start without a network. */
+const ENTRIES = [
+  "main.ts",
+  "runtime/cell/main.ts",
+  "tests/tools/test_gpu.ts",
+  "tests/bench/gpu_hardware.ts",
+  ...["contract", "kernels", "failing_kernels", "differential"].map((name) =>
+    `tests/gpu/hardware/${name}_test.ts`
+  ),
+];
+
+const SCRIPT = `#!/bin/sh
+# Runs the tests and the bench of the CUDA device from this folder; no network is needed.
+# Arguments, if any, are what Deno is to run instead: sh run.sh task demo
+set -e
+here=$(cd "$(dirname "$0")" && pwd)
+if [ ! -x "$here/deno" ]; then
+  if command -v xz >/dev/null; then xz -dc "$here/deno.xz" > "$here/deno.part"
+  else python3 -c 'import lzma, shutil, sys
+with lzma.open(sys.argv[1]) as source, open(sys.argv[2], "wb") as target: shutil.copyfileobj(source, target)' \\
+    "$here/deno.xz" "$here/deno.part"
+  fi
+  chmod +x "$here/deno.part"
+  mv "$here/deno.part" "$here/deno"
+fi
+export DENO_DIR="$here/deno_dir" DENO_NO_UPDATE_CHECK=1 NO_COLOR=1 PATH="$here:$PATH"
+cd "$here/repository"
+if [ $# -gt 0 ]; then exec deno "$@"; fi
+status=0
+deno run --quiet --cached-only --allow-all tests/tools/test_gpu.ts || status=$?
+deno run --quiet --cached-only --allow-all tests/bench/gpu_hardware.ts || status=$?
+exit $status
+`;
+
+const print = (text: string): number => Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+
+async function run(path: string, args: string[], options: Deno.CommandOptions = {}): Promise<Uint8Array> {
+  const { success, stdout, stderr } = await new Deno.Command(path, { args, cwd: ROOT, ...options }).output();
+  if (!success) throw new Error(`${path} ${args[0]}: ${new TextDecoder().decode(stderr)}`);
+  return stdout;
+}
+
+async function copyRepository(target: string): Promise<void> {
+  const listed = new TextDecoder().decode(await run("git", ["ls-files", "-z"])).split("\0");
+  for (
+    const file of listed.filter((name) => name !== "" && !LEFT_OUT.some((pattern) => pattern.test(name)))
+  ) {
+    const to = `${target}/${file}`;
+    await Deno.mkdir(to.slice(0, to.lastIndexOf("/")), { recursive: true });
+    await Deno.copyFile(`${ROOT}${file}`, to);
+  }
+}
+
+async function buildDriverBench(target: string): Promise<void> {
+  const source = `${ROOT}tests/bench/gpu_driver.c`;
+  const args = ["-O2", "-I/usr/local/cuda/include", "-o", `${target}/tests/bench/gpu_driver`, source, "-ldl"];
+  try {
+    await run("gcc", args);
+  } catch (error) {
+    print(`the C program of the bench is not in the pack: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+async function compressDeno(target: string): Promise<void> {
+  const file = await Deno.open(target, { write: true, createNew: true });
+  const args = ["-6", "-c", "--threads=1", Deno.execPath()];
+  const child = new Deno.Command("xz", { args, stdout: "piped" }).spawn();
+  await child.stdout.pipeTo(file.writable);
+  const { success } = await child.status;
+  if (!success) throw new Error("xz failed");
+}
+
+async function bytesIn(path: string): Promise<number> {
+  const { isDirectory, size } = await Deno.lstat(path);
+  if (!isDirectory) return size;
+  let sum = 0;
+  for await (const { name } of Deno.readDir(path)) sum += await bytesIn(`${path}/${name}`);
+  return sum;
+}
+
+async function main(): Promise<void> {
+  const folder = await absolute(Deno.args[0] ?? "gpu_pack");
+  await Deno.mkdir(folder);
+  await copyRepository(`${folder}/repository`);
+  await buildDriverBench(`${folder}/repository`);
+  const env = { DENO_DIR: `${folder}/deno_dir` };
+  // From here the cache is filled; there nothing is fetched.
+  await run(Deno.execPath(), ["cache", "--quiet", ...ENTRIES], { cwd: `${folder}/repository`, env });
+  await compressDeno(`${folder}/deno.xz`);
+  await Deno.writeTextFile(`${folder}/run.sh`, SCRIPT, { mode: 0o755 });
+  for (const name of ["deno.xz", "deno_dir", "repository"]) {
+    print(`${name.padEnd(12)} ${((await bytesIn(`${folder}/${name}`)) / 1e6).toFixed(1)} MB`);
+  }
+  const bytes = await bytesIn(folder);
+  if (bytes > BYTES_MAX) throw new Error(`The pack has ${bytes} bytes, at most ${BYTES_MAX} are allowed`);
+  print(`${folder}: ${(bytes / 1e6).toFixed(1)} MB; start it with sh run.sh`);
+}
+
+/** Where a path leads from the folder that the command was given in. */
+async function absolute(path: string): Promise<string> {
+  return path.startsWith("/") ? path : `${await Deno.realPath(".")}/${path}`;
+}
+
+await main();
