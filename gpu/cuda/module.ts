@@ -7,7 +7,7 @@
 import type { GpuModule, KernelInfo } from "../device.ts";
 import { GpuError } from "../gpu_error.ts";
 import type { PtxModule } from "../ptx/ast.ts";
-import { parsePtx } from "../ptx/parser.ts";
+import { parsePtx } from "../ptx/syntax/parser.ts";
 import { PtxError } from "../ptx/ptx_error.ts";
 import { CUDA_STATUS } from "../gpu_error.ts";
 import type { ModuleHandle } from "./handles.ts";

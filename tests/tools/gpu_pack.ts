@@ -2,7 +2,7 @@
  * Makes one folder that tests and measures the CUDA device on a host without a network.
  *
  * Owns what is in it: this repository's files as git has them, the built guests among them, Deno itself
- * compressed by xz, the module cache, the C program of the bench where it can be built, and `run.sh`. Argument:
+ * compressed, the module cache, the C program of the bench where it can be built, and `run.sh`. Argument:
  * the folder, which must not exist. Invariant: it is at most BYTES_MAX, or an error.
  */
 const BYTES_MAX = 50 * 1000 * 1000;
@@ -25,12 +25,15 @@ const SCRIPT = `#!/bin/sh
 # Arguments, if any, are what Deno is to run instead: sh run.sh task demo
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
-if [ ! -x "$here/deno" ]; then
-  if command -v xz >/dev/null; then xz -dc "$here/deno.xz" > "$here/deno.part"
+unpack() {
+  if command -v xz >/dev/null; then xz -dc "$1"
   else python3 -c 'import lzma, shutil, sys
-with lzma.open(sys.argv[1]) as source, open(sys.argv[2], "wb") as target: shutil.copyfileobj(source, target)' \\
-    "$here/deno.xz" "$here/deno.part"
+shutil.copyfileobj(lzma.open(sys.argv[1]), sys.stdout.buffer)' "$1"
   fi
+}
+if [ ! -x "$here/deno" ]; then
+  unpack "$here/files.tar.xz" | tar -C "$here" -xf -
+  unpack "$here/deno.xz" > "$here/deno.part"
   chmod +x "$here/deno.part"
   mv "$here/deno.part" "$here/deno"
 fi
@@ -72,13 +75,78 @@ async function buildDriverBench(target: string): Promise<void> {
   }
 }
 
-async function compressDeno(target: string): Promise<void> {
+interface ModuleGraph {
+  readonly modules: readonly { readonly npmPackage?: string }[];
+  readonly npmPackages: Readonly<
+    Record<string, { name: string; version: string; dependencies: readonly string[] }>
+  >;
+}
+
+/** Folders of the packages that the entries import, and of those that these need, in the cache. */
+async function neededPackages(cwd: string, env: Record<string, string>): Promise<Set<string>> {
+  const needed = new Set<string>();
+  for (const entry of ENTRIES) {
+    const text = new TextDecoder().decode(
+      await run(Deno.execPath(), ["info", "--json", entry], { cwd, env }),
+    );
+    const { modules, npmPackages } = JSON.parse(text) as ModuleGraph;
+    const add = (id: string): void => {
+      const known = npmPackages[id];
+      if (known === undefined || needed.has(`${known.name}/${known.version}`)) return;
+      needed.add(`${known.name}/${known.version}`);
+      known.dependencies.forEach(add);
+    };
+    for (const { npmPackage } of modules) if (npmPackage !== undefined) add(npmPackage);
+  }
+  return needed;
+}
+
+/** Takes out of the cache what no entry needs: other packages of the lock, maps, texts, compiled code. */
+async function trimCache(cache: string, needed: ReadonlySet<string>): Promise<void> {
+  for (const { name } of [...Deno.readDirSync(cache)]) {
+    if (name !== "npm") await Deno.remove(`${cache}/${name}`, { recursive: true });
+  }
+  const registry = `${cache}/npm/registry.npmjs.org`;
+  for (const { name: first } of [...Deno.readDirSync(registry)]) {
+    const names = first.startsWith("@")
+      ? [...Deno.readDirSync(`${registry}/${first}`)].map(({ name }) => `${first}/${name}`)
+      : [first];
+    for (const name of names) {
+      for (const { name: version, isDirectory } of [...Deno.readDirSync(`${registry}/${name}`)]) {
+        if (isDirectory && !needed.has(`${name}/${version}`)) {
+          await Deno.remove(`${registry}/${name}/${version}`, { recursive: true });
+        }
+      }
+    }
+  }
+  await removeFiles(registry, /\.(map|md|d\.[cm]?ts)$/);
+}
+
+async function removeFiles(folder: string, pattern: RegExp): Promise<void> {
+  for (const { name, isDirectory } of [...Deno.readDirSync(folder)]) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) await removeFiles(path, pattern);
+    else if (pattern.test(name)) await Deno.remove(path);
+  }
+}
+
+/** Compresses a file, or what a command writes. */
+async function compress(from: string | Deno.ChildProcess, target: string): Promise<void> {
   const file = await Deno.open(target, { write: true, createNew: true });
-  const args = ["-6", "-c", "--threads=1", Deno.execPath()];
-  const child = new Deno.Command("xz", { args, stdout: "piped" }).spawn();
-  await child.stdout.pipeTo(file.writable);
-  const { success } = await child.status;
-  if (!success) throw new Error("xz failed");
+  const source = typeof from === "string" ? (await Deno.open(from)).readable : from.stdout;
+  const args = ["-6", "-c", "--threads=1"];
+  const xz = new Deno.Command("xz", { args, stdin: "piped", stdout: "piped" }).spawn();
+  await Promise.all([source.pipeTo(xz.stdin), xz.stdout.pipeTo(file.writable)]);
+  if (!(await xz.status).success) throw new Error(`${target} could not be compressed`);
+}
+
+async function compressFiles(folder: string): Promise<void> {
+  const parts = ["deno_dir", "repository"];
+  const tar = new Deno.Command("tar", { args: ["-C", folder, "-cf", "-", ...parts], stdout: "piped" })
+    .spawn();
+  await compress(tar, `${folder}/files.tar.xz`);
+  if (!(await tar.status).success) throw new Error("tar failed");
+  for (const part of parts) await Deno.remove(`${folder}/${part}`, { recursive: true });
 }
 
 async function bytesIn(path: string): Promise<number> {
@@ -97,9 +165,11 @@ async function main(): Promise<void> {
   const env = { DENO_DIR: `${folder}/deno_dir` };
   // From here the cache is filled; there nothing is fetched.
   await run(Deno.execPath(), ["cache", "--quiet", ...ENTRIES], { cwd: `${folder}/repository`, env });
-  await compressDeno(`${folder}/deno.xz`);
+  await trimCache(env.DENO_DIR, await neededPackages(`${folder}/repository`, env));
+  await compressFiles(folder);
+  await compress(Deno.execPath(), `${folder}/deno.xz`);
   await Deno.writeTextFile(`${folder}/run.sh`, SCRIPT, { mode: 0o755 });
-  for (const name of ["deno.xz", "deno_dir", "repository"]) {
+  for (const name of ["deno.xz", "files.tar.xz"]) {
     print(`${name.padEnd(12)} ${((await bytesIn(`${folder}/${name}`)) / 1e6).toFixed(1)} MB`);
   }
   const bytes = await bytesIn(folder);

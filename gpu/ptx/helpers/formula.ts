@@ -8,7 +8,7 @@
 import { OP } from "../wasm/opcode.ts";
 import type { ValueName } from "../wasm/opcode.ts";
 import type { Code, OpName } from "../wasm/code.ts";
-import type { ModuleParts } from "../module_parts.ts";
+import type { ModuleParts } from "../emit/module_parts.ts";
 import type { Helper, HelperName } from "./mod.ts";
 
 /** A value, or a constant of the type that its place asks for. */

@@ -4,7 +4,7 @@
  * Owns the list; each topic's functions are in a file of their own. A helper may call others by name. Invariant:
  * helpers are pure functions of their parameters: no memory, no globals.
  */
-import type { ModuleParts } from "../module_parts.ts";
+import type { ModuleParts } from "../emit/module_parts.ts";
 import type { Code } from "../wasm/code.ts";
 import type { ValueName } from "../wasm/opcode.ts";
 import { APPROXIMATE_HELPERS } from "./approximate.ts";

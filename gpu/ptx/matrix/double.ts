@@ -5,10 +5,10 @@
  * element a register. Invariant: products are fused into the sum, in rising order of k.
  */
 import type { PtxOperand } from "../ast.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../emit/exchange.ts";
 import { Formula } from "../helpers/formula.ts";
 import type { Value } from "../helpers/formula.ts";
-import type { Instruction } from "../ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { fused } from "../opcodes/float.ts";
 import { operandAt } from "../opcodes/integer.ts";
 import { spaceOf } from "../opcodes/memory.ts";

@@ -5,11 +5,11 @@
  * constant or a result that is not wanted. Invariant: a place has 32 lanes of four bytes each.
  */
 import type { PtxOperand } from "../ast.ts";
-import type { Exchange } from "../exchange.ts";
-import type { Instruction } from "../ir.ts";
+import type { Exchange } from "../emit/exchange.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { unsupported } from "../opcodes/row.ts";
-import { QUADS } from "../whole_warp.ts";
-import type { WholeWarp } from "../whole_warp.ts";
+import { QUADS } from "../emit/whole_warp.ts";
+import type { WholeWarp } from "../emit/whole_warp.ts";
 
 /** Scratch memory up to here is for the functions that work on fragments; rows for what is no register follow. */
 const ROWS_OFFSET = 4096;

@@ -5,8 +5,8 @@
  * mma, block by block, and twice where they have room for it; the second copy is written but not read.
  * Invariant: a form that `formOf` returns can be computed; every other is refused with its reason.
  */
-import type { Exchange } from "../exchange.ts";
-import type { Instruction } from "../ir.ts";
+import type { Exchange } from "../emit/exchange.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { FAULT } from "../launch_record.ts";
 import { operandAt } from "../opcodes/integer.ts";
 import { unsupported } from "../opcodes/row.ts";

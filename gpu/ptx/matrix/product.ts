@@ -7,7 +7,7 @@
  * 16 bytes of one row or column. Invariant: a result starts with its element of C and adds products in rising
  * order of k, one rounding an addition; a result in f16 is rounded once more, at the end.
  */
-import type { ModuleParts } from "../module_parts.ts";
+import type { ModuleParts } from "../emit/module_parts.ts";
 import type { Code } from "../wasm/code.ts";
 import { accumulate, addSaturating, transpose } from "./accumulate.ts";
 import type { Element } from "./element.ts";

@@ -4,7 +4,7 @@
  * Owns the functions by key, each written when it is first asked for. Unlike helpers they may read and write
  * memory, at places that are their parameters. Invariant: a key stands for one body.
  */
-import type { ModuleParts } from "../module_parts.ts";
+import type { ModuleParts } from "../emit/module_parts.ts";
 import { Code } from "../wasm/code.ts";
 import type { ValueName } from "../wasm/opcode.ts";
 

@@ -6,13 +6,13 @@
  * 16 bytes of memory. Invariant: every address is checked, and every row read, before a register is written.
  */
 import type { PtxOperand } from "../ast.ts";
-import type { Exchange } from "../exchange.ts";
-import type { Instruction } from "../ir.ts";
+import type { Exchange } from "../emit/exchange.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { operandAt } from "../opcodes/integer.ts";
 import { spaceOf } from "../opcodes/memory.ts";
 import { unsupported } from "../opcodes/row.ts";
 import type { Code } from "../wasm/code.ts";
-import { QUADS } from "../whole_warp.ts";
+import { QUADS } from "../emit/whole_warp.ts";
 import { checkFragment, fragment, PlacePusher } from "./fragment.ts";
 import { forWholeWarp } from "./multiply.ts";
 import { sharedFunction } from "./shared_function.ts";

@@ -5,8 +5,8 @@
  * time where memory has them whole; where memory has the other layout the matrix is turned around in scratch
  * memory. Invariant: nothing outside the matrix is read or written, and one in a shared window lies in it.
  */
-import type { Exchange } from "../exchange.ts";
-import type { Instruction } from "../ir.ts";
+import type { Exchange } from "../emit/exchange.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { FAULT } from "../launch_record.ts";
 import { spaceOf } from "../opcodes/memory.ts";
 import { operandAt } from "../opcodes/integer.ts";

@@ -5,10 +5,10 @@
  * are computed as singles. Invariant: errors are far below what the ISA states, and results do not depend on
  * the host.
  */
-import type { Emitter } from "../emitter.ts";
+import type { Emitter } from "../emit/emitter.ts";
 import { Formula } from "../helpers/formula.ts";
 import type { Value } from "../helpers/formula.ts";
-import type { Instruction } from "../ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { finish, floatOperand } from "./float.ts";
 import { emitByHalves, flushSubnormal, isHalf, narrow, widen } from "./half.ts";
 import { operandAt, typeAt } from "./integer.ts";

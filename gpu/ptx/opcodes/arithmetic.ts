@@ -6,8 +6,8 @@
  * listed is refused.
  */
 import type { PtxType } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
-import type { Instruction } from "../ir.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { emitFloatAbsNeg, emitFloatBinary, emitFloatFma, emitFloatMinMax, isFloat } from "./float.ts";
 import { emitHalfAbsNeg, emitHalfBinary, emitHalfFma, emitHalfMinMax, isHalf } from "./half.ts";
 import {

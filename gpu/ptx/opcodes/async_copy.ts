@@ -7,10 +7,10 @@
  */
 import type { PtxOperand } from "../ast.ts";
 import { bytesOf } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
+import type { Emitter } from "../emit/emitter.ts";
 import { Formula } from "../helpers/formula.ts";
 import type { Value } from "../helpers/formula.ts";
-import type { Instruction } from "../ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { FAULT } from "../launch_record.ts";
 import { operandAt } from "./integer.ts";
 import { emitBytesCame, emitCopyArrival } from "./mbarrier.ts";

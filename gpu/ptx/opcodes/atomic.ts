@@ -8,8 +8,8 @@
  */
 import { bytesOf } from "../ast.ts";
 import type { PtxOperand, PtxType } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
-import type { Instruction } from "../ir.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import type { MemoryOpName } from "../wasm/opcode.ts";
 import { ATOMIC_OPERATIONS, ATOMIC_TYPES, checkUpdate, operationOf, pushUpdated } from "./atomic_value.ts";
 import type { Update } from "./atomic_value.ts";

@@ -6,10 +6,10 @@
  * but the three values, so that it may be computed again.
  */
 import type { PtxType } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
+import type { Emitter } from "../emit/emitter.ts";
 import { Formula } from "../helpers/formula.ts";
 import type { Value } from "../helpers/formula.ts";
-import type { Instruction } from "../ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import type { OpName } from "../wasm/code.ts";
 import { extremum } from "./float.ts";
 import { halfName, isPair, narrow, widen } from "./half.ts";

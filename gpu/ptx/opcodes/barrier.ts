@@ -6,10 +6,10 @@
  * barrier's number is below BARRIER_COUNT where it is used.
  */
 import type { PtxOperand } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
-import type { Instruction } from "../ir.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { FAULT } from "../launch_record.ts";
-import { BARRIER_COUNT, SavedLayout } from "../saved.ts";
+import { BARRIER_COUNT, SavedLayout } from "../emit/saved.ts";
 import { operandAt } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";
 import { unsupported } from "./row.ts";

@@ -6,10 +6,10 @@
  */
 import { bytesOf } from "../ast.ts";
 import type { PtxOperand, PtxType } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
+import type { Emitter } from "../emit/emitter.ts";
 import type { HelperName } from "../helpers/mod.ts";
-import { storageOf } from "../ir.ts";
-import type { Instruction } from "../ir.ts";
+import { storageOf } from "../kernel/ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { operandAt, typeAt, widthOp } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";
 import { unsupported } from "./row.ts";

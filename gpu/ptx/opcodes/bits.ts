@@ -6,9 +6,9 @@
  * and positions are 32 bits wide whatever the type.
  */
 import { bytesOf } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
-import type { Instruction } from "../ir.ts";
-import { storageOf } from "../ir.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import type { Instruction } from "../kernel/ir.ts";
+import { storageOf } from "../kernel/ir.ts";
 import { BIT_FIELD_ROWS } from "./bit_fields.ts";
 import { DOT_ROWS } from "./dot.ts";
 import { operandAt, typeAt, widthOp } from "./integer.ts";

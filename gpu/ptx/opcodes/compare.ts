@@ -5,8 +5,8 @@
  * floats are float_compare.ts's. Invariant: a register that is read and written by one instruction is read first.
  */
 import type { PtxOperand, PtxType } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
-import type { Instruction } from "../ir.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { NORMAL_MIN_F32 } from "./float.ts";
 import { compareFloats } from "./float_compare.ts";
 import { halfName, isHalf, isPair } from "./half.ts";

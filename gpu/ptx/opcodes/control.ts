@@ -4,8 +4,8 @@
  * Owns what the passes need to know of them; the shape of the control flow itself is made by structure.ts, and
  * gathering by the driver. Invariant: rows with effect `control` end a basic block and are emitted by nobody here.
  */
-import type { Emitter } from "../emitter.ts";
-import type { Instruction } from "../ir.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { FAULT } from "../launch_record.ts";
 import { operandAt } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";

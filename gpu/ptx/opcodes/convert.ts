@@ -7,11 +7,11 @@
  */
 import type { PtxType } from "../ast.ts";
 import { bytesOf } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
+import type { Emitter } from "../emit/emitter.ts";
 import { Formula } from "../helpers/formula.ts";
 import type { Value } from "../helpers/formula.ts";
-import { storageOf } from "../ir.ts";
-import type { Instruction } from "../ir.ts";
+import { storageOf } from "../kernel/ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { emitFromFloat, emitToFloat, emitToPair, emitToTf32 } from "./convert_float.ts";
 import { isHalf, isPair } from "./half.ts";
 import { isInteger, operandAt, typeAt } from "./integer.ts";

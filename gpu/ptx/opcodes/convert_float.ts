@@ -7,12 +7,12 @@
  */
 import type { PtxOperand, PtxType } from "../ast.ts";
 import { bytesOf } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
+import type { Emitter } from "../emit/emitter.ts";
 import { TOWARD } from "../helpers/half.ts";
 import { Formula } from "../helpers/formula.ts";
 import type { Value } from "../helpers/formula.ts";
-import { storageOf } from "../ir.ts";
-import type { Instruction } from "../ir.ts";
+import { storageOf } from "../kernel/ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { directed, directedDouble, finish, floatOperand, isFloat, roundingOf, saturate } from "./float.ts";
 import { halfName, isHalf, narrow, widen } from "./half.ts";
 import type { HalfName } from "./half.ts";

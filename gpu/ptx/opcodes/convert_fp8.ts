@@ -4,10 +4,10 @@
  * Owns the row, which is told apart from the other conversions by those two words: they are no types of
  * registers. A pair is 16 bits, the first operand in the upper byte. Invariant: each half is on its own.
  */
-import type { Emitter } from "../emitter.ts";
+import type { Emitter } from "../emit/emitter.ts";
 import { Formula } from "../helpers/formula.ts";
 import type { Value } from "../helpers/formula.ts";
-import type { Instruction } from "../ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { floatOperand } from "./float.ts";
 import { halvesOf, widen } from "./half.ts";
 import { operandAt, typeAt } from "./integer.ts";

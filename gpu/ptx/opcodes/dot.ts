@@ -5,8 +5,8 @@
  * instruction multiplies and adds them. Invariant: sums wrap in 32 bits.
  */
 import type { PtxOperand, PtxType } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
-import type { Instruction } from "../ir.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { operandAt, typeAt } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";
 import { TYPES, unsupported } from "./row.ts";

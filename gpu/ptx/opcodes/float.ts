@@ -6,11 +6,11 @@
  * Invariant: add, sub, mul, fma, div and sqrt are correctly rounded in every rounding mode.
  */
 import type { PtxOperand } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
+import type { Emitter } from "../emit/emitter.ts";
 import { MODE } from "../helpers/exact_double.ts";
 import { Formula } from "../helpers/formula.ts";
 import type { Value } from "../helpers/formula.ts";
-import type { Instruction } from "../ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { operandAt, typeAt } from "./integer.ts";
 
 /** Float widths as WebAssembly names them. */

@@ -6,10 +6,10 @@
  * is NaN, an ordered one false.
  */
 import type { PtxOperand, PtxType } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
+import type { Emitter } from "../emit/emitter.ts";
 import { Formula } from "../helpers/formula.ts";
 import type { Value } from "../helpers/formula.ts";
-import type { Instruction } from "../ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { floatOperand, isFloat } from "./float.ts";
 import { halfName, halvesOf, widen } from "./half.ts";
 import { unsupported } from "./row.ts";

@@ -5,10 +5,10 @@
  * computed as the exact ones, which are within every bound that the ISA states for them. Invariant: a form
  * without `.approx` or `.full` is correctly rounded.
  */
-import type { Emitter } from "../emitter.ts";
+import type { Emitter } from "../emit/emitter.ts";
 import { Formula } from "../helpers/formula.ts";
 import type { Value } from "../helpers/formula.ts";
-import type { Instruction } from "../ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { directed, directedDouble, finish, floatName, floatOperand, isFloat, roundingOf } from "./float.ts";
 import { emitDivRem, isInteger, operandAt, typeAt } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";

@@ -7,10 +7,10 @@
  * more than twice the bits of a half and two (Figueroa, "When is double rounding innocuous?", 1995).
  */
 import type { PtxOperand, PtxType } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
+import type { Emitter } from "../emit/emitter.ts";
 import { Formula } from "../helpers/formula.ts";
 import type { Value } from "../helpers/formula.ts";
-import type { Instruction } from "../ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { extremum, saturate } from "./float.ts";
 import { operandAt, typeAt } from "./integer.ts";
 

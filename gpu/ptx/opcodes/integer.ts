@@ -6,9 +6,9 @@
  */
 import type { PtxOperand, PtxType } from "../ast.ts";
 import { bytesOf } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
-import { storageOf } from "../ir.ts";
-import type { Instruction } from "../ir.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import { storageOf } from "../kernel/ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import type { OpName } from "../wasm/code.ts";
 import { unsupported } from "./row.ts";
 

@@ -5,9 +5,9 @@
  * cut when they are written. Invariant: nothing here traps.
  */
 import { bytesOf } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
-import { storageOf } from "../ir.ts";
-import type { Instruction } from "../ir.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import { storageOf } from "../kernel/ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { operandAt, typeAt, widthOp } from "./integer.ts";
 
 export function emitMinMax(e: Emitter, i: Instruction, name: "min" | "max"): void {

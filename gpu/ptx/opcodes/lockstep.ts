@@ -6,8 +6,8 @@
  * not, so they are gathered for the store. It waits for no lane that is elsewhere. Invariant: what is stored is
  * what `st` stores.
  */
-import type { Exchange } from "../exchange.ts";
-import type { Instruction } from "../ir.ts";
+import type { Exchange } from "../emit/exchange.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { MEMORY_ROWS } from "./memory.ts";
 import type { OpcodeRow } from "./row.ts";
 

@@ -5,8 +5,8 @@
  * two operands; the cheapest of these is emitted. Invariant: the formula's own table, computed from the tables
  * of its parts, is the one that was asked for.
  */
-import type { Emitter } from "../emitter.ts";
-import type { Instruction } from "../ir.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { operandAt } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";
 import { unsupported } from "./row.ts";

@@ -5,8 +5,8 @@
  * which PTX leaves undefined, the kernel ends with error 719. Invariant: sparse, block-scaled and quad-pair forms
  * (mma.m8n8k4 of f16), wgmma and tcgen05 are refused.
  */
-import type { Exchange } from "../exchange.ts";
-import type { Instruction } from "../ir.ts";
+import type { Exchange } from "../emit/exchange.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import {
   checkDoubleMultiply,
   checkDoubleTransfer,

@@ -7,10 +7,10 @@
  * pending and no bytes are to come; threads of a block take turns, so plain accesses are enough.
  */
 import type { PtxOperand } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
+import type { Emitter } from "../emit/emitter.ts";
 import { Formula } from "../helpers/formula.ts";
 import type { Value, Variable } from "../helpers/formula.ts";
-import type { Instruction } from "../ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { operandAt } from "./integer.ts";
 import { spaceOf } from "./memory.ts";
 import type { OpcodeRow } from "./row.ts";

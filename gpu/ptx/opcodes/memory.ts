@@ -6,10 +6,10 @@
  */
 import type { PtxOperand, PtxType } from "../ast.ts";
 import { bytesOf } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
-import { storageOf } from "../ir.ts";
-import type { Instruction } from "../ir.ts";
-import { isWide } from "../specials.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import { storageOf } from "../kernel/ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
+import { isWide } from "../emit/specials.ts";
 import type { MemoryOpName } from "../wasm/opcode.ts";
 import { isPointer, operandAt, typeAt } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";

@@ -3,8 +3,8 @@
  *
  * Owns the emission; arithmetic.ts chooses it by type. Invariant: no bit of one half reaches the other.
  */
-import type { Emitter } from "../emitter.ts";
-import type { Instruction } from "../ir.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { operandAt, typeAt } from "./integer.ts";
 
 /** The sums of the halves without their top bits, which are then added without a carry. */

@@ -5,8 +5,8 @@
  * `b` is the upper of the two registers.
  */
 import type { PtxOperand } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
-import type { Instruction } from "../ir.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { operandAt } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";
 import { unsupported } from "./row.ts";

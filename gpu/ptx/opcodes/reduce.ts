@@ -6,12 +6,12 @@
  */
 import { bytesOf } from "../ast.ts";
 import type { PtxOperand } from "../ast.ts";
-import type { Exchange } from "../exchange.ts";
-import type { Instruction } from "../ir.ts";
-import { storageOf } from "../ir.ts";
+import type { Exchange } from "../emit/exchange.ts";
+import type { Instruction } from "../kernel/ir.ts";
+import { storageOf } from "../kernel/ir.ts";
 import type { OpName } from "../wasm/code.ts";
 import type { MemoryOpName } from "../wasm/opcode.ts";
-import { QUADS } from "../whole_warp.ts";
+import { QUADS } from "../emit/whole_warp.ts";
 import { operandAt, typeAt, widthOp } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";
 import { unsupported } from "./row.ts";

@@ -8,9 +8,9 @@
  */
 import type { PtxInstruction, PtxOperand, PtxType } from "../ast.ts";
 import { isPtxType } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
-import type { Exchange } from "../exchange.ts";
-import type { Instruction } from "../ir.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import type { Exchange } from "../emit/exchange.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { PtxError } from "../ptx_error.ts";
 
 /** What an instruction does besides writing its results. */

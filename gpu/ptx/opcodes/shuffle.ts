@@ -6,12 +6,12 @@
  * as 0 (PTX leaves it open), and every source is read before a result is written.
  */
 import type { PtxOperand } from "../ast.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../emit/exchange.ts";
 import { Formula } from "../helpers/formula.ts";
 import type { Value } from "../helpers/formula.ts";
-import type { Instruction } from "../ir.ts";
-import { QUADS } from "../whole_warp.ts";
-import type { WholeWarp } from "../whole_warp.ts";
+import type { Instruction } from "../kernel/ir.ts";
+import { QUADS } from "../emit/whole_warp.ts";
+import type { WholeWarp } from "../emit/whole_warp.ts";
 import { operandAt } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";
 import { unsupported } from "./row.ts";

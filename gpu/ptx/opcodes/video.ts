@@ -7,10 +7,10 @@
  * exactly, then saturated or cut to its width, then added to the others if `.add` asks for it.
  */
 import type { PtxOperand, PtxType } from "../ast.ts";
-import type { Emitter } from "../emitter.ts";
+import type { Emitter } from "../emit/emitter.ts";
 import { Formula } from "../helpers/formula.ts";
 import type { Value } from "../helpers/formula.ts";
-import type { Instruction } from "../ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { operandAt, typeAt } from "./integer.ts";
 import type { OpcodeRow } from "./row.ts";
 import { TYPES, unsupported } from "./row.ts";

@@ -7,8 +7,8 @@
  * is not among the members that a lane names, counts as if it did not exist.
  */
 import type { PtxOperand } from "../ast.ts";
-import type { Exchange } from "../exchange.ts";
-import type { Instruction } from "../ir.ts";
+import type { Exchange } from "../emit/exchange.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { operandAt } from "./integer.ts";
 import { REDUCE_ROWS } from "./reduce.ts";
 import type { OpcodeRow } from "./row.ts";

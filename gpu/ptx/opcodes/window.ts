@@ -5,9 +5,9 @@
  * here; shared and local windows are pieces of the same memory. Invariant: nothing here accesses memory.
  */
 import { DEVICE_BASE } from "../kernel_interface.ts";
-import type { Emitter } from "../emitter.ts";
-import { storageOf } from "../ir.ts";
-import type { Instruction } from "../ir.ts";
+import type { Emitter } from "../emit/emitter.ts";
+import { storageOf } from "../kernel/ir.ts";
+import type { Instruction } from "../kernel/ir.ts";
 import { isPointer, operandAt, typeAt } from "./integer.ts";
 import { spaceOf, SPACES } from "./memory.ts";
 import type { OpcodeRow } from "./row.ts";

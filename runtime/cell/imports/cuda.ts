@@ -1,5 +1,5 @@
 /**
- * `wasi:cuda/host`: a guest's way to its session (gpu/session.ts).
+ * `wasi:cuda/host`: a guest's way to its session (gpu/session/session.ts).
  *
  * Owns the binding of the ABI's names, the suspension of the guest while its kernels run, and its end when the
  * call is over meanwhile. Without a device every function answers NotAvailable, as the contract has it, and the

@@ -16,7 +16,7 @@ import type {
 } from "../../../gpu/device.ts";
 import { CUDA_STATUS, type CudaStatusName, GpuError } from "../../../gpu/gpu_error.ts";
 import type { PtxFunction, PtxModule, PtxVariable } from "../../../gpu/ptx/ast.ts";
-import { parsePtx } from "../../../gpu/ptx/parser.ts";
+import { parsePtx } from "../../../gpu/ptx/syntax/parser.ts";
 import { initializeGlobals, interpretKernel } from "../ptx/interpreter/interpret.ts";
 
 const MEMORY_BASE = 0x7000_0000_0000n;

@@ -7,7 +7,7 @@
 import { createCpuDevice } from "../../../gpu/cpu/mod.ts";
 import type { GpuContext, GpuDevice, Pacer } from "../../../gpu/mod.ts";
 import { GpuError } from "../../../gpu/mod.ts";
-import { parsePtx } from "../../../gpu/ptx/parser.ts";
+import { parsePtx } from "../../../gpu/ptx/syntax/parser.ts";
 import { generateKernel } from "./generate/kernel.ts";
 import type { GeneratedKernel, GenerateOptions } from "./generate/kernel.ts";
 import { interpretKernel } from "./interpreter/interpret.ts";

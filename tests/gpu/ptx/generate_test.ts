@@ -4,7 +4,7 @@
  * Owns the promises that the differential test relies on, checked with the interpreter alone.
  */
 import assert from "node:assert/strict";
-import { parsePtx } from "../../../gpu/ptx/parser.ts";
+import { parsePtx } from "../../../gpu/ptx/syntax/parser.ts";
 import { generateKernel } from "./generate/kernel.ts";
 import { interpretKernel } from "./interpreter/interpret.ts";
 

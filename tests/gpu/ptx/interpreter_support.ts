@@ -4,7 +4,7 @@
  * Owns the frame around a line or a body of PTX. Invariant: memory starts at one address, so that tests may
  * write it down.
  */
-import { parsePtx } from "../../../gpu/ptx/parser.ts";
+import { parsePtx } from "../../../gpu/ptx/syntax/parser.ts";
 import { interpretKernel, type KernelRunResult } from "./interpreter/interpret.ts";
 
 export const MEMORY_BASE = 0x7f00_0000_0000n;

@@ -4,7 +4,7 @@
  * Owns what one thread does beyond arithmetic; what threads do together is in interpreter_warp_test.ts.
  */
 import assert from "node:assert/strict";
-import { parsePtx } from "../../../gpu/ptx/parser.ts";
+import { parsePtx } from "../../../gpu/ptx/syntax/parser.ts";
 import { initializeGlobals, interpretKernel, type KernelStatus } from "./interpreter/interpret.ts";
 import { MEMORY_BASE, runBody } from "./interpreter_support.ts";
 

@@ -2,7 +2,7 @@
  * Texts that no compiler emits: what they cost, and that they end with a module or a PtxError.
  */
 import assert from "node:assert/strict";
-import { parsePtx } from "../../../gpu/ptx/parser.ts";
+import { parsePtx } from "../../../gpu/ptx/syntax/parser.ts";
 import { PtxError } from "../../../gpu/ptx/ptx_error.ts";
 import { checkModule, HEADER } from "./parse_support.ts";
 import { SAMPLE_PTX } from "./sample_ptx.ts";

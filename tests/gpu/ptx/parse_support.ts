@@ -7,7 +7,7 @@ import type {
   PtxOperand,
   PtxVariable,
 } from "../../../gpu/ptx/ast.ts";
-import { parsePtx } from "../../../gpu/ptx/parser.ts";
+import { parsePtx } from "../../../gpu/ptx/syntax/parser.ts";
 import { PtxError } from "../../../gpu/ptx/ptx_error.ts";
 
 /** What every module of the tests starts with; what follows it is in line 3. */

@@ -4,16 +4,16 @@
  * Owns the frame round a body and the passes in order. Invariant: the kernel is the one called `k`, or the only
  * one that there is.
  */
-import { buildCfg } from "../../../gpu/ptx/cfg.ts";
-import type { Cfg } from "../../../gpu/ptx/cfg.ts";
-import { Flattener } from "../../../gpu/ptx/flatten.ts";
-import type { Kernel } from "../../../gpu/ptx/ir.ts";
-import { linkModule } from "../../../gpu/ptx/link.ts";
-import { analyzeLiveness } from "../../../gpu/ptx/liveness.ts";
-import type { Liveness } from "../../../gpu/ptx/liveness.ts";
-import { parsePtx } from "../../../gpu/ptx/parser.ts";
-import { buildSsa } from "../../../gpu/ptx/ssa.ts";
-import type { Ssa } from "../../../gpu/ptx/ssa.ts";
+import { buildCfg } from "../../../gpu/ptx/analysis/cfg.ts";
+import type { Cfg } from "../../../gpu/ptx/analysis/cfg.ts";
+import { Flattener } from "../../../gpu/ptx/kernel/flatten.ts";
+import type { Kernel } from "../../../gpu/ptx/kernel/ir.ts";
+import { linkModule } from "../../../gpu/ptx/kernel/link.ts";
+import { analyzeLiveness } from "../../../gpu/ptx/analysis/liveness.ts";
+import type { Liveness } from "../../../gpu/ptx/analysis/liveness.ts";
+import { parsePtx } from "../../../gpu/ptx/syntax/parser.ts";
+import { buildSsa } from "../../../gpu/ptx/analysis/ssa.ts";
+import type { Ssa } from "../../../gpu/ptx/analysis/ssa.ts";
 import { generateKernel } from "./generate/kernel.ts";
 
 export const HEADER = ".version 8.3\n.target sm_90\n.address_size 64\n";

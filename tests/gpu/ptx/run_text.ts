@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { createCpuDevice } from "../../../gpu/cpu/mod.ts";
 import { GpuError } from "../../../gpu/mod.ts";
 import type { Dim3 } from "../../../gpu/mod.ts";
-import { parsePtx } from "../../../gpu/ptx/parser.ts";
+import { parsePtx } from "../../../gpu/ptx/syntax/parser.ts";
 import { interpretKernel } from "./interpreter/interpret.ts";
 
 /** One launch. */

@@ -6,15 +6,15 @@
  * between them, become one function each.
  */
 import type { PtxType } from "../../../../gpu/ptx/ast.ts";
-import { Exchange } from "../../../../gpu/ptx/exchange.ts";
-import { KernelFacts } from "../../../../gpu/ptx/facts.ts";
-import { Flattener } from "../../../../gpu/ptx/flatten.ts";
-import type { Instruction, Kernel } from "../../../../gpu/ptx/ir.ts";
-import { linkModule } from "../../../../gpu/ptx/link.ts";
-import { ModuleParts } from "../../../../gpu/ptx/module_parts.ts";
+import { Exchange } from "../../../../gpu/ptx/emit/exchange.ts";
+import { KernelFacts } from "../../../../gpu/ptx/analysis/facts.ts";
+import { Flattener } from "../../../../gpu/ptx/kernel/flatten.ts";
+import type { Instruction, Kernel } from "../../../../gpu/ptx/kernel/ir.ts";
+import { linkModule } from "../../../../gpu/ptx/kernel/link.ts";
+import { ModuleParts } from "../../../../gpu/ptx/emit/module_parts.ts";
 import { membersOf } from "../../../../gpu/ptx/opcodes/row.ts";
-import { parsePtx } from "../../../../gpu/ptx/parser.ts";
-import { SavedLayout } from "../../../../gpu/ptx/saved.ts";
+import { parsePtx } from "../../../../gpu/ptx/syntax/parser.ts";
+import { SavedLayout } from "../../../../gpu/ptx/emit/saved.ts";
 import { ModuleWriter } from "../../../../gpu/ptx/wasm/module_writer.ts";
 
 const KINDS: Readonly<Record<string, PtxType>> = {

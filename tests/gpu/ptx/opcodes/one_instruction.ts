@@ -7,15 +7,15 @@
  */
 import type { PtxType } from "../../../../gpu/ptx/ast.ts";
 import { bytesOf } from "../../../../gpu/ptx/ast.ts";
-import { Emitter } from "../../../../gpu/ptx/emitter.ts";
-import type { SpecialName } from "../../../../gpu/ptx/emitter.ts";
-import { KernelFacts } from "../../../../gpu/ptx/facts.ts";
-import type { Instruction, Kernel } from "../../../../gpu/ptx/ir.ts";
-import { storageOf } from "../../../../gpu/ptx/ir.ts";
-import { ModuleParts } from "../../../../gpu/ptx/module_parts.ts";
+import { Emitter } from "../../../../gpu/ptx/emit/emitter.ts";
+import type { SpecialName } from "../../../../gpu/ptx/emit/emitter.ts";
+import { KernelFacts } from "../../../../gpu/ptx/analysis/facts.ts";
+import type { Instruction, Kernel } from "../../../../gpu/ptx/kernel/ir.ts";
+import { storageOf } from "../../../../gpu/ptx/kernel/ir.ts";
+import { ModuleParts } from "../../../../gpu/ptx/emit/module_parts.ts";
 import { rowOf } from "../../../../gpu/ptx/opcodes/mod.ts";
 import { accept } from "../../../../gpu/ptx/opcodes/row.ts";
-import { parsePtx } from "../../../../gpu/ptx/parser.ts";
+import { parsePtx } from "../../../../gpu/ptx/syntax/parser.ts";
 import type { Code } from "../../../../gpu/ptx/wasm/code.ts";
 import { ModuleWriter } from "../../../../gpu/ptx/wasm/module_writer.ts";
 
