@@ -23,6 +23,8 @@ export interface LaunchWords extends ArenaSizes {
   readonly params: Uint8Array;
   /** Place of the counter of blocks. */
   readonly counter: bigint;
+  /** Blocks that a worker takes from it at a time. */
+  readonly chunk: number;
   readonly fuel: number;
 }
 
@@ -71,6 +73,7 @@ export class Arena {
     view.setBigInt64(record + RECORD.saveBase, BigInt(save), true);
     view.setBigInt64(record + RECORD.localBase, BigInt(local), true);
     view.setBigInt64(record + RECORD.counter, launch.counter, true);
+    view.setBigInt64(record + RECORD.chunk, BigInt(launch.chunk), true);
     view.setBigInt64(record + RECORD.blockCount, BigInt(x) * BigInt(y) * BigInt(z), true);
     view.setInt32(record + RECORD.fuelGranted, launch.fuel, true);
     view.setInt32(record + RECORD.fuelLeft, 0, true);

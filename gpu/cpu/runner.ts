@@ -29,6 +29,9 @@ const INSTRUCTION_NS = 1;
 const GRANT_MAX = 1_000_000_000;
 /** Bytes for the counter of blocks. */
 const COUNTER_BYTES = 8;
+/** What a worker takes from the counter at a time lasts about so long; each gets at least so many pieces. */
+const CHUNK_US = 50;
+const CHUNKS_MIN = 8;
 /** How often helpers' fuel is booked while the owner has nothing to do but wait. */
 const BOOKING_MS = 10;
 
@@ -107,6 +110,7 @@ export class KernelRunner implements Disposable {
       grid,
       params: launch.params,
       counter: BigInt(counter),
+      chunk: crew === undefined ? 1 : this.#chunkOf(instance, blocks, crew.size + 1),
       fuel: Math.min(fuel, GRANT_MAX),
     };
     const record = this.#arena.write(words);
@@ -160,9 +164,22 @@ export class KernelRunner implements Disposable {
   #crewFor(instance: KernelInstance, blocks: number): Crew | undefined {
     const { crew } = this.#device;
     if (crew === undefined || blocks < 2 || instance.code.prints) return undefined;
-    const guessed = instance.code.instructionsPerBlock * INSTRUCTION_NS / 1000;
-    const expectedUs = blocks * (this.#usPerBlock.get(instance) ?? guessed);
+    const expectedUs = blocks * this.#usOfBlock(instance);
     return expectedUs < SHARED_US_MIN ? undefined : crew;
+  }
+
+  /**
+   * Blocks to take at a time: so many that the counter, which all threads write, is no matter; so few that all
+   * end at about the same time.
+   */
+  #chunkOf(instance: KernelInstance, blocks: number, threads: number): number {
+    const wanted = CHUNK_US / Math.max(this.#usOfBlock(instance), 0.01);
+    return Math.max(1, Math.floor(Math.min(wanted, blocks / (threads * CHUNKS_MIN))));
+  }
+
+  /** As measured, or a guess before the first time. */
+  #usOfBlock(instance: KernelInstance): number {
+    return this.#usPerBlock.get(instance) ?? instance.code.instructionsPerBlock * INSTRUCTION_NS / 1000;
   }
 
   #tick(fuel: number): number | Promise<number> {

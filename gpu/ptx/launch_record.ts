@@ -29,7 +29,9 @@ export const RECORD = {
   faultLine: 68,
   /** i64: place of the parameters. */
   params: 72,
-  bytes: 80,
+  /** i64: blocks that a worker takes from the counter at a time. */
+  chunk: 80,
+  bytes: 88,
 } as const;
 
 /** Why a kernel was ended: CUresult values (cuda.h 13.0) where there is one. */

@@ -38,11 +38,13 @@ export function groupSize({ plan, facts }: RegionContext): number {
   return plan.warpCutCount > 0 ? 32 : facts.threads;
 }
 
-/** Takes blocks from the counter until none is left. */
+/** Takes blocks from the counter, some at a time and in order, until none is left. */
 function emitGrid({ writer, context, regionFunctions }: DriverParts, runBlock: number | undefined): number {
   const { index, code } = writer.begin(["i64"], []);
-  const { globals, isShared, functions } = context.parts;
-  const [counter, block, count, gridX, gridY] = [
+  const { globals, isShared } = context.parts;
+  const [counter, block, last, chunk, count, gridX, gridY] = [
+    code.local("i64"),
+    code.local("i64"),
     code.local("i64"),
     code.local("i64"),
     code.local("i64"),
@@ -59,18 +61,19 @@ function emitGrid({ writer, context, regionFunctions }: DriverParts, runBlock: n
   field("i64", RECORD.blockCount, count);
   field("i32", RECORD.gridX, gridX);
   field("i32", RECORD.gridY, gridY);
+  field("i64", RECORD.chunk, chunk);
   const end = code.block();
-  const loop = code.loop();
+  const chunks = code.loop();
   code.get(counter);
   if (isShared) {
-    code.i64(1n);
+    code.get(chunk);
     code.memory("i64AtomicAdd");
     code.set(block);
   } else {
     code.get(counter);
     code.memory("i64Load");
     code.tee(block);
-    code.i64(1n);
+    code.get(chunk);
     code.op("i64Add");
     code.memory("i64Store");
   }
@@ -78,6 +81,46 @@ function emitGrid({ writer, context, regionFunctions }: DriverParts, runBlock: n
   code.get(count);
   code.op("i64GeU");
   code.brIf(end);
+  code.get(block);
+  code.get(chunk);
+  code.op("i64Add");
+  code.set(last);
+  code.get(last);
+  code.get(count);
+  code.get(last);
+  code.get(count);
+  code.op("i64LtU", "select");
+  code.set(last);
+  const loop = code.loop();
+  emitBlockCharge(code, context);
+  emitBlockIndex(code, context, block, gridX, gridY);
+  if (runBlock === undefined) {
+    code.i32(0);
+    code.i32(context.facts.threads);
+    code.call(regionFunctions[0] ?? 0);
+    code.op("drop");
+  } else code.call(runBlock);
+  code.get(block);
+  code.i64(1n);
+  code.op("i64Add");
+  code.tee(block);
+  code.get(last);
+  code.op("i64LtU");
+  code.brIf(loop);
+  code.end();
+  code.br(chunks);
+  code.end();
+  code.end();
+  code.get(0);
+  code.globalGet(globals.fuel);
+  code.memory("i32Store", RECORD.fuelLeft);
+  code.get(0);
+  code.globalGet(globals.granted);
+  code.memory("i32Store", RECORD.fuelGranted);
+  return index;
+}
+
+function emitBlockCharge(code: Code, { parts: { globals, functions } }: RegionContext): void {
   code.globalGet(globals.fuel);
   code.i32(BLOCK_FUEL);
   code.op("i32Sub");
@@ -90,23 +133,6 @@ function emitGrid({ writer, context, regionFunctions }: DriverParts, runBlock: n
   code.call(functions.refuel);
   code.globalSet(globals.fuel);
   code.end();
-  emitBlockIndex(code, context, block, gridX, gridY);
-  if (runBlock === undefined) {
-    code.i32(0);
-    code.i32(context.facts.threads);
-    code.call(regionFunctions[0] ?? 0);
-    code.op("drop");
-  } else code.call(runBlock);
-  code.br(loop);
-  code.end();
-  code.end();
-  code.get(0);
-  code.globalGet(globals.fuel);
-  code.memory("i32Store", RECORD.fuelLeft);
-  code.get(0);
-  code.globalGet(globals.granted);
-  code.memory("i32Store", RECORD.fuelGranted);
-  return index;
 }
 
 /** The launch record into globals. */
@@ -139,6 +165,7 @@ function emitBlockIndex(
   gridY: number,
 ): void {
   const { globals } = parts;
+  const row = code.temp("i64");
   code.get(block);
   code.get(gridX);
   code.op("i64RemU", "i32WrapI64");
@@ -146,14 +173,15 @@ function emitBlockIndex(
   code.get(block);
   code.get(gridX);
   code.op("i64DivU");
-  code.tee(block);
+  code.tee(row);
   code.get(gridY);
   code.op("i64RemU", "i32WrapI64");
   code.globalSet(globals["ctaid.y"]);
-  code.get(block);
+  code.get(row);
   code.get(gridY);
   code.op("i64DivU", "i32WrapI64");
   code.globalSet(globals["ctaid.z"]);
+  code.release("i64", row);
 }
 
 /** One block, from its threads' start to their end. */

@@ -12,7 +12,7 @@ import { Random } from "../ptx/generate/random.ts";
 const MIB = 2 ** 20;
 
 function write(arena: Arena, sizes: ArenaSizes, params: Uint8Array): number {
-  return arena.write({ ...sizes, params, grid: { x: 3, y: 2, z: 1 }, counter: 4096n, fuel: 77 });
+  return arena.write({ ...sizes, params, grid: { x: 3, y: 2, z: 1 }, counter: 4096n, chunk: 3, fuel: 77 });
 }
 
 Deno.test("the parts of a launch lie behind each other, aligned, inside of what was reserved", () => {
@@ -50,7 +50,7 @@ Deno.test("the parts of a launch lie behind each other, aligned, inside of what 
       ),
       [3, 2, 1, 77, 0],
     );
-    assert.deepEqual([place(RECORD.blockCount), place(RECORD.counter)], [6, 4096]);
+    assert.deepEqual([place(RECORD.blockCount), place(RECORD.counter), place(RECORD.chunk)], [6, 4096, 3]);
   }
 });
 
