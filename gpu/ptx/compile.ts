@@ -9,7 +9,7 @@ import { buildCfg } from "./analysis/cfg.ts";
 import type { Cfg } from "./analysis/cfg.ts";
 import { findThreadConstants } from "./analysis/thread_constants.ts";
 import type { ThreadConstant } from "./analysis/thread_constants.ts";
-import { isConvergent } from "./analysis/convergence.ts";
+import { commonRegisters, isConvergent } from "./analysis/convergence.ts";
 import { emitDriver } from "./emit/driver.ts";
 import { KernelFacts } from "./analysis/facts.ts";
 import type { BlockShape } from "./analysis/facts.ts";
@@ -126,7 +126,8 @@ function* emitKernel(prepared: PreparedKernel, options: CompileOptions): Turns<C
   );
   const saved = new SavedLayout(kernel, facts.threads);
   const together = isConvergent(cfg, plan, ssa, lattice);
-  const context = { cfg, facts, parts, saved, plan, liveness, constants, isConvergent: together };
+  const common = together ? commonRegisters(plan, ssa, lattice, constants) : new Set<number>();
+  const context = { cfg, facts, parts, saved, plan, liveness, constants, isConvergent: together, common };
   const params = ["i32", "i32"] as const;
   const results = ["i32"] as const;
   const regionFunctions = plan.regions.map(() => writer.declare(params, results));

@@ -61,3 +61,24 @@ function decidesTogether(cfg: Cfg, region: Region, isUniform: (block: number) =>
     return (kind !== "branch" && kind !== "switch") || outcome[node] !== SEVERAL || isUniform(number);
   });
 }
+
+/**
+ * Registers of a convergent kernel that hold the same value for all threads of a block whenever these wait: every
+ * value of theirs is uniform, and no gathered instruction names them.
+ */
+export function commonRegisters(
+  plan: RegionPlan,
+  { values }: Ssa,
+  lattice: readonly ValueFacts[],
+  constants: ReadonlyMap<number, unknown>,
+): Set<number> {
+  const common = new Set<number>();
+  for (const { register } of values) if (!constants.has(register)) common.add(register);
+  values.forEach(({ register, kind }, index) => {
+    if (kind !== "unwritten" && lattice[index]?.stride !== 0n) common.delete(register);
+  });
+  for (const { instruction } of plan.cuts) {
+    for (const register of [...instruction.uses, ...instruction.defs]) common.delete(register);
+  }
+  return common;
+}

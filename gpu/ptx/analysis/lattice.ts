@@ -10,6 +10,7 @@
 import type { PtxOperand } from "../ast.ts";
 import { bounded, resultBound } from "./bounds.ts";
 import type { Cfg } from "./cfg.ts";
+import { divergentJoins, postDominators } from "./divergence.ts";
 import type { BlockShape } from "./facts.ts";
 import type { Instruction, Kernel } from "../kernel/ir.ts";
 import { spaceOf } from "../opcodes/memory.ts";
@@ -40,8 +41,6 @@ const BOTTOM: ValueFacts = { stride: undefined, alignment: 0, max: Infinity };
 const UNIFORM_SPECIAL =
   /^(n?ctaid|ntid|nctaid|total_smem_size|dynamic_smem_size|nsmid|smid|gridid|nwarpid|envreg)/;
 
-/** Most steps of the search for joins and rounds of the whole analysis; beyond, everything diverges. */
-const JOIN_STEPS_MAX = 1_000_000;
 const ROUNDS_MAX = 8;
 
 /** What the analysis needs of a kernel. */
@@ -63,12 +62,14 @@ class LatticeAnalysis {
   readonly #facts: ValueFacts[];
   readonly #users = new Map<number, number[]>();
   readonly #growths: Uint8Array;
+  readonly #postDominator: Int32Array;
   #divergent: Set<number> = new Set();
 
   constructor(input: LatticeInput) {
     this.#input = input;
     this.#facts = input.ssa.values.map(() => TOP);
     this.#growths = new Uint8Array(input.ssa.values.length);
+    this.#postDominator = postDominators(input.cfg);
     this.#noteUsers();
   }
 
@@ -155,39 +156,8 @@ class LatticeAnalysis {
 
   /** Blocks where threads that went different ways meet again, or leave a loop at different times. */
   #isDivergentJoin(block: number): boolean {
-    this.#joins ??= this.#findJoins();
+    this.#joins ??= divergentJoins(this.#input.cfg, this.#postDominator, this.#divergent);
     return this.#joins.has(block);
-  }
-
-  /**
-   * A join is divergent if a divergent branch lies between its dominator and itself. That is more than there
-   * are, and never fewer: the branch's ways part after the dominator and can meet at the join.
-   */
-  #findJoins(): Set<number> {
-    const { cfg, ssa } = this.#input;
-    const joins = new Set<number>();
-    if (this.#divergent.size === 0) return joins;
-    let steps = 0;
-    cfg.predecessors.forEach((list, block) => {
-      if (list.length < 2 && block !== 0) return;
-      const dominator = ssa.idom[block] ?? 0;
-      const seen = new Set<number>();
-      const pending = [...list];
-      for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
-        if (++steps > JOIN_STEPS_MAX) {
-          joins.add(block);
-          return;
-        }
-        if (seen.has(at)) continue;
-        seen.add(at);
-        if (this.#divergent.has(at)) {
-          joins.add(block);
-          return;
-        }
-        if (at !== dominator) { for (const from of cfg.predecessors[at] ?? []) pending.push(from); }
-      }
-    });
-    return joins;
   }
 
   #ofInstruction(instruction: Instruction, register: number): ValueFacts {

@@ -28,4 +28,6 @@ export interface RegionContext {
   readonly constants: ReadonlyMap<number, ThreadConstant>;
   /** Whether all threads of a block always go together: then no thread's state is kept. */
   readonly isConvergent: boolean;
+  /** In such kernels: registers that are the same for all threads wherever they wait, and are saved once. */
+  readonly common: ReadonlySet<number>;
 }

@@ -94,6 +94,7 @@ class RegionEmitter {
     code.brIf(loop);
     code.end();
     this.#fuel.leave();
+    for (const register of this.#registers.savedOnce()) this.#saveOnce(register);
     this.#answer();
     const heads = this.#heads();
     code.insert(threadHead, heads.thread);
@@ -302,7 +303,19 @@ class RegionEmitter {
       if (instruction !== undefined) this.#instruction(instruction);
     };
     // What is computed may ask for special values; those are emitted in front of it, and so captured after it.
-    const loads = code.capture(() => this.#registers.loaded().forEach((register) => this.#load(register)));
+    const once = this.#registers.loadedOnce().map((entry) => ({ ...entry, local: this.#commonLocal(entry) }));
+    const loadsOnce = code.capture(() => {
+      for (const { register, local } of once) this.#loadOnce(register, local);
+    });
+    const loads = code.capture(() => {
+      for (const { register, local } of once) {
+        if (local === undefined) continue;
+        // A thread that writes it must not change it for the next.
+        code.get(local);
+        this.#frame.write(register);
+      }
+      for (const register of this.#registers.loaded()) this.#load(register);
+    });
     const recomputed = code.capture(() => this.#registers.recomputed.forEach(compute));
     const hoisted = code.capture(() => this.#registers.hoisted.forEach(compute));
     const ofThread = code.capture(() => this.#frame.computeSpecials("thread"));
@@ -314,7 +327,43 @@ class RegionEmitter {
       this.#fuel.enter();
       this.#frame.computeSpecials("function");
     });
-    return { function: concatBytes(before, hoisted), thread: concatBytes(ofThread, loads, recomputed) };
+    return {
+      function: concatBytes(before, loadsOnce, hoisted),
+      thread: concatBytes(ofThread, loads, recomputed),
+    };
+  }
+
+  /** The local that keeps a common register for all threads; the register's own is enough if nobody writes it. */
+  #commonLocal({ register, isWritten }: { register: number; isWritten: boolean }): number | undefined {
+    return isWritten ? this.#code.local(this.#frame.storageOf(register)) : undefined;
+  }
+
+  /** Pushes the place of what the group of threads has in common, without the register's offset. */
+  #pushCommonPlace(): void {
+    const code = this.#code;
+    code.globalGet(this.#context.parts.globals.saveBase);
+    if (this.#context.plan.warpCutCount === 0) return;
+    code.get(0);
+    code.i32(5);
+    code.op("i32ShrU");
+    code.i32(3);
+    code.op("i32Shl", "i64ExtendI32U", "i64Add");
+  }
+
+  #loadOnce(register: number, local: number | undefined): void {
+    const { saved } = this.#context;
+    this.#pushCommonPlace();
+    this.#code.memory(`${saved.storageOf(register)}Load` as MemoryOpName, saved.commonOffsetOf(register));
+    if (local === undefined) this.#frame.write(register);
+    else this.#code.set(local);
+  }
+
+  /** The last thread's value is everybody's. */
+  #saveOnce(register: number): void {
+    const { saved } = this.#context;
+    this.#pushCommonPlace();
+    this.#frame.read(register);
+    this.#code.memory(`${saved.storageOf(register)}Store` as MemoryOpName, saved.commonOffsetOf(register));
   }
 
   #load(register: number): void {

@@ -60,8 +60,40 @@ export class RegionRegisters {
     return this.#isEarly.has(def) || !this.#read.has(def);
   }
 
-  /** Registers to load from the save area at the entry. */
+  /** Registers to load from the save area by each thread at the entry. */
   loaded(): number[] {
+    return this.#entering().filter((register) => !this.#context.common.has(register));
+  }
+
+  /** Registers to load once, before the threads; those that the region writes are copied for each thread. */
+  loadedOnce(): { readonly register: number; readonly isWritten: boolean }[] {
+    return this.#entering().filter((register) => this.#context.common.has(register)).map((register) => ({
+      register,
+      isWritten: this.#written.has(register),
+    }));
+  }
+
+  /** Registers to save once, after the threads. */
+  savedOnce(): number[] {
+    const saved = new Set<number>();
+    for (const cut of this.#region.cuts) {
+      for (const register of this.#leaving(cut)) if (this.#context.common.has(register)) saved.add(register);
+    }
+    return [...saved];
+  }
+
+  /** Registers to save at a cut: those that this region may have changed and that are read behind it or by it. */
+  savedAt(cut: Cut): number[] {
+    const { constants, common } = this.#context;
+    const saved = new Set(this.#leaving(cut).filter((register) => !common.has(register)));
+    // What the gathered instruction reads must lie in memory even if it could be computed again.
+    for (const use of cut.instruction.uses) {
+      if (this.#written.has(use) || constants.has(use)) saved.add(use);
+    }
+    return [...saved];
+  }
+
+  #entering(): number[] {
     const { liveness, constants } = this.#context;
     if (this.#region.index === 0) return [];
     return [...liveness.liveIn[this.#region.blocks[0] ?? 0] ?? []].filter((register) =>
@@ -69,22 +101,13 @@ export class RegionRegisters {
     );
   }
 
-  /** Registers to save at a cut: those that this region may have changed and that are read behind it or by it. */
-  savedAt(cut: Cut): number[] {
+  #leaving(cut: Cut): number[] {
     const { liveness, cfg, constants } = this.#context;
     const to = cfg.blocks[cut.block]?.successors[0] ?? 0;
     const results = new Set(cut.instruction.defs);
-    const saved = new Set<number>();
-    for (const register of liveness.liveIn[to] ?? []) {
-      if (this.#written.has(register) && !constants.has(register) && !results.has(register)) {
-        saved.add(register);
-      }
-    }
-    // What the gathered instruction reads must lie in memory even if it could be computed again.
-    for (const use of cut.instruction.uses) {
-      if (this.#written.has(use) || constants.has(use)) saved.add(use);
-    }
-    return [...saved];
+    return [...liveness.liveIn[to] ?? []].filter((register) =>
+      this.#written.has(register) && !constants.has(register) && !results.has(register)
+    );
   }
 
   #noteAccesses(): void {

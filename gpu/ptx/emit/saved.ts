@@ -28,6 +28,7 @@ export class SavedLayout {
   /** Offset of each warp's region to run next: an i32 a warp. */
   readonly groups: number;
   readonly #offsets = new Map<number, number>();
+  readonly #commonOffsets = new Map<number, number>();
   #byteLength: number;
 
   constructor(kernel: Kernel, threads: number) {
@@ -51,6 +52,16 @@ export class SavedLayout {
     const offset = align(this.#byteLength, 16);
     this.#offsets.set(register, offset);
     this.#byteLength = offset + bytes * this.threads;
+    return offset;
+  }
+
+  /** Offset of a register that is saved once a group of threads, 8 bytes each. */
+  commonOffsetOf(register: number): number {
+    const known = this.#commonOffsets.get(register);
+    if (known !== undefined) return known;
+    const offset = align(this.#byteLength, 16);
+    this.#commonOffsets.set(register, offset);
+    this.#byteLength = offset + 8 * Math.ceil(this.threads / 32);
     return offset;
   }
 
