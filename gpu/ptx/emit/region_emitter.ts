@@ -15,11 +15,11 @@ import { EXITED, MIXED } from "./region_context.ts";
 import type { RegionContext } from "./region_context.ts";
 import { RegionFrame } from "./region_frame.ts";
 import { RegionFuel } from "./region_fuel.ts";
+import { RegionSaves } from "./region_saves.ts";
 import { RegionRegisters } from "./region_registers.ts";
 import type { Cut, Region } from "../analysis/regions.ts";
 import { emitStructured } from "./structure.ts";
 import type { Code, Label } from "../wasm/code.ts";
-import type { MemoryOpName } from "../wasm/opcode.ts";
 
 /** Of the bits that say which cuts were come to, the one that all further cuts share. */
 const LAST_CUT_BIT = 30;
@@ -45,7 +45,7 @@ class RegionEmitter {
   #arrived: number | undefined;
   /** The state that all threads come to, in kernels that keep none for each. */
   #outcome: number | undefined;
-  #save: { readonly base: number; readonly place4: number; readonly place8: number } | undefined;
+  #saves: RegionSaves | undefined;
   #threadEnd: Label | undefined;
 
   constructor(code: Code, region: Region, context: RegionContext) {
@@ -94,7 +94,7 @@ class RegionEmitter {
     code.brIf(loop);
     code.end();
     this.#fuel.leave();
-    for (const register of this.#registers.savedOnce()) this.#saveOnce(register);
+    for (const register of this.#registers.savedOnce()) this.#saves?.storeOnce(register);
     this.#answer();
     const heads = this.#heads();
     code.insert(threadHead, heads.thread);
@@ -192,7 +192,7 @@ class RegionEmitter {
   /** The thread has ended. */
   #exit(): void {
     if (this.#outcome !== undefined) this.#setOutcome(EXITED);
-    else if (this.#save !== undefined) this.#storeState(EXITED);
+    else this.#saves?.storeState(EXITED);
     this.#leave();
   }
 
@@ -203,29 +203,15 @@ class RegionEmitter {
     this.#code.br(this.#threadEnd);
   }
 
-  #storeState(state: number): void {
-    const { saved } = this.#context;
-    if (this.#save === undefined) return;
-    this.#code.get(this.#save.place4);
-    this.#code.i32(state);
-    this.#code.memory("i32Store", saved.states);
-  }
-
   /** Saves what is needed behind the cut, and waits. */
   #cut(blockIndex: number): void {
-    const code = this.#code;
-    const { plan, saved } = this.#context;
-    const cut = plan.cutOfBlock.get(blockIndex);
-    const save = this.#save;
-    if (cut === undefined || save === undefined) throw new Error("Invariant: a cut is planned");
-    for (const register of this.#registers.savedAt(cut)) {
-      code.get(saved.bytesOf(register) === 8 ? save.place8 : save.place4);
-      this.#frame.read(register);
-      code.memory(`${saved.storageOf(register)}Store` as MemoryOpName, saved.offsetOf(register));
-    }
+    const cut = this.#context.plan.cutOfBlock.get(blockIndex);
+    const saves = this.#saves;
+    if (cut === undefined || saves === undefined) throw new Error("Invariant: a cut is planned");
+    for (const register of this.#registers.savedAt(cut)) saves.store(register);
     if (this.#outcome !== undefined) this.#setOutcome(cut.id + 1);
     else {
-      this.#storeState(cut.id + 1);
+      saves.storeState(cut.id + 1);
       this.#noteArrival(cut);
     }
     this.#leave();
@@ -258,7 +244,7 @@ class RegionEmitter {
 
   #prepareSaving(): void {
     const code = this.#code;
-    this.#save = { base: code.local("i64"), place4: code.local("i64"), place8: code.local("i64") };
+    this.#saves = new RegionSaves(code, this.#context, this.#frame);
     if (this.#context.isConvergent) {
       this.#outcome = code.local("i32");
       return;
@@ -269,43 +255,28 @@ class RegionEmitter {
 
   /** Only threads that wait for this region run it. */
   #skipOthers(threadEnd: Label): void {
-    const code = this.#code;
-    const save = this.#save;
-    if (save === undefined) return;
-    code.get(save.base);
-    code.get(this.#frame.thread);
-    code.op("i64ExtendI32U");
-    code.tee(save.place8);
-    code.i64(2n);
-    code.op("i64Shl", "i64Add");
-    code.tee(save.place4);
+    this.#saves?.enterThread();
     // All threads of a block begin with region 0, and no thread comes back to it.
-    if (this.#region.index === 0 || this.#context.isConvergent) code.op("drop");
-    else {
-      code.memory("i32Load", this.#context.saved.states);
-      code.i32(this.#region.index);
-      code.op("i32Ne");
-      code.brIf(threadEnd);
-    }
-    code.get(save.base);
-    code.get(save.place8);
-    code.i64(3n);
-    code.op("i64Shl", "i64Add");
-    code.set(save.place8);
+    if (this.#region.index === 0 || this.#context.isConvergent) return;
+    this.#saves?.pushIsElsewhere(this.#region.index);
+    if (this.#saves !== undefined) this.#code.brIf(threadEnd);
   }
 
   /** What comes before the loop over threads and at the head of each turn; known once the body is emitted. */
   #heads(): { readonly function: Uint8Array; readonly thread: Uint8Array } {
     const code = this.#code;
-    const { constants, parts } = this.#context;
+    const { constants } = this.#context;
     const compute = (register: number): void => {
       const instruction = constants.get(register)?.instruction;
       if (instruction !== undefined) this.#instruction(instruction);
     };
     // What is computed may ask for special values; those are emitted in front of it, and so captured after it.
-    const once = this.#registers.loadedOnce().map((entry) => ({ ...entry, local: this.#commonLocal(entry) }));
+    const once = this.#registers.loadedOnce().map((entry) => ({
+      ...entry,
+      local: this.#saves?.commonLocal(entry),
+    }));
     const loadsOnce = code.capture(() => {
-      for (const { register, local } of once) this.#loadOnce(register, local);
+      for (const { register, local } of once) this.#saves?.loadOnce(register, local);
     });
     const loads = code.capture(() => {
       for (const { register, local } of once) {
@@ -314,16 +285,13 @@ class RegionEmitter {
         code.get(local);
         this.#frame.write(register);
       }
-      for (const register of this.#registers.loaded()) this.#load(register);
+      for (const register of this.#registers.loaded()) this.#saves?.load(register);
     });
     const recomputed = code.capture(() => this.#registers.recomputed.forEach(compute));
     const hoisted = code.capture(() => this.#registers.hoisted.forEach(compute));
     const ofThread = code.capture(() => this.#frame.computeSpecials("thread"));
     const before = code.capture(() => {
-      if (this.#save !== undefined) {
-        code.globalGet(parts.globals.saveBase);
-        code.set(this.#save.base);
-      }
+      this.#saves?.enter();
       this.#fuel.enter();
       this.#frame.computeSpecials("function");
     });
@@ -331,47 +299,6 @@ class RegionEmitter {
       function: concatBytes(before, loadsOnce, hoisted),
       thread: concatBytes(ofThread, loads, recomputed),
     };
-  }
-
-  /** The local that keeps a common register for all threads; the register's own is enough if nobody writes it. */
-  #commonLocal({ register, isWritten }: { register: number; isWritten: boolean }): number | undefined {
-    return isWritten ? this.#code.local(this.#frame.storageOf(register)) : undefined;
-  }
-
-  /** Pushes the place of what the group of threads has in common, without the register's offset. */
-  #pushCommonPlace(): void {
-    const code = this.#code;
-    code.globalGet(this.#context.parts.globals.saveBase);
-    if (this.#context.plan.warpCutCount === 0) return;
-    code.get(0);
-    code.i32(5);
-    code.op("i32ShrU");
-    code.i32(3);
-    code.op("i32Shl", "i64ExtendI32U", "i64Add");
-  }
-
-  #loadOnce(register: number, local: number | undefined): void {
-    const { saved } = this.#context;
-    this.#pushCommonPlace();
-    this.#code.memory(`${saved.storageOf(register)}Load` as MemoryOpName, saved.commonOffsetOf(register));
-    if (local === undefined) this.#frame.write(register);
-    else this.#code.set(local);
-  }
-
-  /** The last thread's value is everybody's. */
-  #saveOnce(register: number): void {
-    const { saved } = this.#context;
-    this.#pushCommonPlace();
-    this.#frame.read(register);
-    this.#code.memory(`${saved.storageOf(register)}Store` as MemoryOpName, saved.commonOffsetOf(register));
-  }
-
-  #load(register: number): void {
-    const { saved } = this.#context;
-    if (this.#save === undefined) return;
-    this.#code.get(saved.bytesOf(register) === 8 ? this.#save.place8 : this.#save.place4);
-    this.#code.memory(`${saved.storageOf(register)}Load` as MemoryOpName, saved.offsetOf(register));
-    this.#frame.write(register);
   }
 
   /** The state that all threads are in. */
