@@ -101,6 +101,23 @@ async function neededPackages(cwd: string, env: Record<string, string>): Promise
   return needed;
 }
 
+/** Leaves in the configuration the packages that are there: others would be asked for when the first is. */
+async function trimConfiguration(repository: string, needed: ReadonlySet<string>): Promise<void> {
+  const path = `${repository}/deno.json`;
+  const config = JSON.parse(await Deno.readTextFile(path)) as {
+    imports: Record<string, string>;
+    lock: unknown;
+  };
+  const isThere = ([, specifier]: [string, string]): boolean => {
+    const [, name, version] = /^npm:\/?(.+)@(.+?)\/?$/.exec(specifier) ?? [];
+    return needed.has(`${name}/${version}`);
+  };
+  config.imports = Object.fromEntries(Object.entries(config.imports).filter(isThere));
+  // What is in the lock beyond them goes at the first start.
+  config.lock = { path: "./deno.lock", frozen: false };
+  await Deno.writeTextFile(path, `${JSON.stringify(config, null, 2)}\n`);
+}
+
 /** Takes out of the cache what no entry needs: other packages of the lock, maps, texts, compiled code. */
 async function trimCache(cache: string, needed: ReadonlySet<string>): Promise<void> {
   for (const { name } of [...Deno.readDirSync(cache)]) {
@@ -164,8 +181,12 @@ async function main(): Promise<void> {
   await buildDriverBench(`${folder}/repository`);
   const env = { DENO_DIR: `${folder}/deno_dir` };
   // From here the cache is filled; there nothing is fetched.
-  await run(Deno.execPath(), ["cache", "--quiet", ...ENTRIES], { cwd: `${folder}/repository`, env });
-  await trimCache(env.DENO_DIR, await neededPackages(`${folder}/repository`, env));
+  const cwd = `${folder}/repository`;
+  await run(Deno.execPath(), ["cache", "--quiet", ...ENTRIES], { cwd, env });
+  const needed = await neededPackages(cwd, env);
+  await trimConfiguration(cwd, needed);
+  await run(Deno.execPath(), ["cache", "--quiet", ...ENTRIES], { cwd, env });
+  await trimCache(env.DENO_DIR, needed);
   await compressFiles(folder);
   await compress(Deno.execPath(), `${folder}/deno.xz`);
   await Deno.writeTextFile(`${folder}/run.sh`, SCRIPT, { mode: 0o755 });
