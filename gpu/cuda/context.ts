@@ -24,6 +24,7 @@ import { CudaKernel } from "./kernel.ts";
 import { LaunchWindow } from "./launch_window.ts";
 import { CudaModule } from "./module.ts";
 import type { DevicePointer } from "./pointers.ts";
+import { Prints } from "./prints.ts";
 import { Timings } from "./timings.ts";
 import { Transfers } from "./transfers.ts";
 import { isDoneWithin, waitUntil } from "./waiting.ts";
@@ -50,6 +51,7 @@ export class CudaContext implements GpuContext {
   readonly #variables = new AddressRanges();
   readonly #transfers: Transfers;
   readonly #timings: Timings;
+  readonly #prints: Prints;
   #allocatedBytes = 0;
   #failure: GpuError | undefined;
   #isDisposed = false;
@@ -63,6 +65,13 @@ export class CudaContext implements GpuContext {
     this.#onDisposed = onDisposed;
     this.#transfers = new Transfers(workspace, (isDone) => this.#settle("copy", isDone));
     this.#timings = new Timings(context);
+    this.#prints = new Prints({
+      read: (target, pointer) => this.#transfers.fromDevice(target, pointer, this.#default),
+      zero: (pointer, byteLength) => {
+        this.#zero(pointer, byteLength, this.#default);
+        return this.#settle("synchronize", () => this.#default.isDone());
+      },
+    }, options.print);
     this.#default = CudaStream.open(context);
     this.#streams.set(this.#default, new LaunchWindow(context));
   }
@@ -117,10 +126,13 @@ export class CudaContext implements GpuContext {
 
   fillZero(target: bigint, byteLength: number, stream?: GpuStream): undefined {
     const on = this.#copyStream("fillZero", target, byteLength, stream);
-    if (byteLength === 0) return;
+    if (byteLength > 0) this.#zero(target, byteLength, on);
+  }
+
+  #zero(target: bigint, byteLength: number, stream: CudaStream): void {
     const { context } = this.workspace;
-    const status = context.enter().cuMemsetD8Async(target, 0, BigInt(byteLength), on.pointer);
-    on.enqueued++;
+    const status = context.enter().cuMemsetD8Async(target, 0, BigInt(byteLength), stream.pointer);
+    stream.enqueued++;
     context.check("fillZero", status, `${byteLength} bytes`);
   }
 
@@ -128,8 +140,7 @@ export class CudaContext implements GpuContext {
 
   loadModule(ptx: Uint8Array): GpuModule {
     this.#enter("loadModule");
-    const { handle, kernels } = this.workspace.modules.load(ptx);
-    const module = new CudaModule(handle, kernels, {
+    const module = new CudaModule(this.workspace.modules.load(ptx), {
       named: (pointer, byteLength) => this.#variables.add(pointer, byteLength),
       released: (released) => this.#release(released),
     });
@@ -150,6 +161,7 @@ export class CudaContext implements GpuContext {
     const window = this.#streams.get(stream);
     const due = window?.next();
     const waits = due && this.#settle("launch", () => due.isDone());
+    if (module.isPrinting) this.#prints.launched(module);
     if (waits === undefined) {
       this.#start(launch, kernel, stream, window);
       return undefined;
@@ -224,7 +236,7 @@ export class CudaContext implements GpuContext {
 
   synchronizeEvent(event: GpuEvent): Promise<void> | undefined {
     const own = this.#ownEvent("synchronizeEvent", event);
-    return this.#settle("synchronizeEvent", () => own.isDone());
+    return this.#settled(this.#settle("synchronizeEvent", () => own.isDone()));
   }
 
   elapsedMs(start: GpuEvent, end: GpuEvent): number {
@@ -239,9 +251,14 @@ export class CudaContext implements GpuContext {
     this.#enter("synchronize");
     const one = stream === undefined ? undefined : this.#streamOf("synchronize", stream);
     const waits = this.#settle("synchronize", () => one === undefined ? this.#isQuiet() : one.isDone());
-    if (waits !== undefined) return waits.then(() => this.#timings.collect());
+    return this.#settled(waits);
+  }
+
+  /** After a wait: what was measured is told, and, when nothing runs that could print, what was printed. */
+  #settled(waits: Promise<void> | undefined): Promise<void> | undefined {
+    if (waits !== undefined) return waits.then(() => this.#settled(undefined));
     this.#timings.collect();
-    return undefined;
+    return this.#prints.isPending && this.#isQuiet() ? this.#prints.drain() : undefined;
   }
 
   // The end.

@@ -5,11 +5,10 @@
  * the driver's alone. Invariant: the text was accepted by both; once disposed it names nothing.
  */
 import type { GpuModule, KernelInfo } from "../device.ts";
-import { GpuError } from "../gpu_error.ts";
+import { CUDA_STATUS, GpuError } from "../gpu_error.ts";
 import type { PtxModule } from "../ptx/ast.ts";
 import { parsePtx } from "../ptx/syntax/parser.ts";
 import { PtxError } from "../ptx/ptx_error.ts";
-import { CUDA_STATUS } from "../gpu_error.ts";
 import type { ModuleHandle } from "./handles.ts";
 import { CudaKernel } from "./kernel.ts";
 import { cString, OutCell } from "./pointers.ts";
@@ -41,6 +40,14 @@ export function kernelsOf(handle: ModuleHandle, source: PtxModule): ReadonlyMap<
   return new Map(kernels.map((kernel) => [kernel.name, kernel]));
 }
 
+/** What a module is made of. */
+export interface ModuleParts {
+  readonly handle: ModuleHandle;
+  readonly kernels: ReadonlyMap<string, CudaKernel>;
+  /** Whether its kernels print, into a buffer of the module. */
+  readonly isPrinting: boolean;
+}
+
 /** What a module tells its context when it goes, and which variables of it were named. */
 export interface ModuleOwner {
   /** A variable's address may be used from now on. */
@@ -53,14 +60,16 @@ export interface ModuleOwner {
 export class CudaModule implements GpuModule {
   readonly handle: ModuleHandle;
   readonly kernels: ReadonlyMap<string, KernelInfo>;
+  readonly isPrinting: boolean;
   /** Addresses that `findGlobal` has told. */
   readonly namedPointers = new Set<bigint>();
   readonly #owner: ModuleOwner;
   #isDisposed = false;
 
-  constructor(handle: ModuleHandle, kernels: ReadonlyMap<string, CudaKernel>, owner: ModuleOwner) {
+  constructor({ handle, kernels, isPrinting }: ModuleParts, owner: ModuleOwner) {
     this.handle = handle;
     this.kernels = kernels;
+    this.isPrinting = isPrinting;
     this.#owner = owner;
   }
 

@@ -9,16 +9,11 @@ import { GpuError } from "../gpu_error.ts";
 import type { DriverContext } from "./driver_context.ts";
 import type { ModuleHandle } from "./handles.ts";
 import type { Jit } from "./jit.ts";
-import type { CudaKernel } from "./kernel.ts";
 import { isStateless, kernelsOf, readPtx } from "./module.ts";
+import type { ModuleParts } from "./module.ts";
+import { rewritePrint, usesDriverPrint } from "./print_rewrite.ts";
 
-/** A loaded text. */
-export interface LoadedText {
-  readonly handle: ModuleHandle;
-  readonly kernels: ReadonlyMap<string, CudaKernel>;
-}
-
-interface Entry extends LoadedText {
+interface Entry extends ModuleParts {
   /** Undefined for one that is not shared. */
   readonly text: string | undefined;
   users: number;
@@ -40,7 +35,7 @@ export class ModuleCache implements Disposable {
   }
 
   /** @throws GpuError INVALID_PTX with the log */
-  load(ptx: Uint8Array): LoadedText {
+  load(ptx: Uint8Array): ModuleParts {
     const text = decode(ptx);
     const known = this.#shared.get(text);
     if (known !== undefined) {
@@ -48,11 +43,13 @@ export class ModuleCache implements Disposable {
       return known;
     }
     const source = readPtx(text);
-    const handle = this.#jit.load(this.#context, ptx);
+    const rewritten = usesDriverPrint(source) ? rewritePrint(text) : text;
+    const isPrinting = rewritten !== text;
+    const handle = this.#jit.load(this.#context, isPrinting ? new TextEncoder().encode(rewritten) : ptx);
     try {
       const kernels = kernelsOf(handle, source);
-      const isShared = isStateless(source);
-      const entry: Entry = { handle, kernels, text: isShared ? text : undefined, users: 1 };
+      const isShared = isStateless(source) && !isPrinting;
+      const entry: Entry = { handle, kernels, isPrinting, text: isShared ? text : undefined, users: 1 };
       this.#entries.set(handle, entry);
       if (isShared) this.#shared.set(text, entry);
       return entry;

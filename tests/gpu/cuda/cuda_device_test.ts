@@ -7,7 +7,14 @@
 import assert from "node:assert/strict";
 import type { GpuContext, GpuModule, KernelLaunch, Pacer } from "../../../gpu/mod.ts";
 import { CudaUnavailable, driverPaths, GpuError, openDevice } from "../../../gpu/mod.ts";
-import { BASIC_PTX, FAULTS_PTX, GLOBALS_PTX, PARAMS_PTX, SHARED_PTX } from "../../contract/gpu_kernels.ts";
+import {
+  BASIC_PTX,
+  FAULTS_PTX,
+  GLOBALS_PTX,
+  PARAMS_PTX,
+  PRINT_PTX,
+  SHARED_PTX,
+} from "../../contract/gpu_kernels.ts";
 import type { CudaDevice, CudaDeviceOptions } from "../../../gpu/cuda/mod.ts";
 import { FakeDriver } from "./fake_driver.ts";
 
@@ -351,6 +358,39 @@ test("the driver's compiler is heard", (device) => {
   const ptx = BASIC_PTX.replace("ld.param", "frobnicate.param");
   assert.throws(() => load(context, ptx), /CUDA_ERROR_INVALID_PTX.*line \d+; error .*frobnicate/);
 });
+
+test(
+  "what is in the buffer of prints is told at the next synchronisation, once nothing runs",
+  async (device) => {
+    const printed: string[] = [];
+    const print = (text: string): void => void printed.push(text);
+    using context = device.createContext({ memoryBytesMax: 4096, pacer: FREE_PACER, print });
+    using stream = context.createStream();
+    using module = load(context, PRINT_PTX);
+    const buffer = module.findGlobal("tensor_wasm_print_buffer");
+    assert.equal(buffer?.byteLength, 256 * 1024 + 8);
+    // A record as print.cu makes it: size, place of the arguments, format, one argument.
+    const record = new Uint8Array(8 + 32);
+    const view = new DataView(record.buffer);
+    view.setBigUint64(0, 32n, true);
+    view.setUint32(8, 32, true);
+    view.setUint32(12, 24, true);
+    record.set(new TextEncoder().encode("value %u!\n"), 16);
+    view.setUint32(32, 42, true);
+    await context.copyToDevice(buffer.pointer, record);
+    launch(context, module, "say");
+    launch(context, module, "say", () => {}, { stream });
+    await context.synchronize(stream);
+    await context.synchronize();
+    await context.synchronize();
+    assert.deepEqual(printed, ["value 42!\n"]);
+    const after = new Uint8Array(40);
+    await context.copyFromDevice(after, buffer.pointer);
+    assert.ok(after.every((byte) => byte === 0));
+  },
+  {},
+  { kernelDelayUs: 2000 },
+);
 
 // Shared contexts.
 
