@@ -36,6 +36,10 @@ export const FLAVOURS: readonly Flavour[] = [
 ];
 
 const HERE = new URL("./", import.meta.url).pathname;
+/**
+ * Always the same one: the unoptimised and debug flavours hold names that the compiler makes of the source's whole
+ * path, so another folder would give other files and `--check` could compare nothing.
+ */
 const WORK_FOLDER = "/tmp/tensorwasm_kernels";
 
 /** The sources, by name without ending. */
