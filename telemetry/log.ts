@@ -18,6 +18,8 @@ import type { SpanIds } from "./ids.ts";
 import type { LineBuffer } from "./line_buffer.ts";
 import { type LogFilter, rankOf } from "./log_filter.ts";
 import type { LineWriter, LogEvent, LogFields, LogLevel } from "./log_line.ts";
+import { type LoggedEvent, type LogTap, LogTaps } from "./log_tap.ts";
+import { cutText, type PlainFields, Redactor } from "./plain_value.ts";
 
 /** Writes events of one target. `ids` default to those of the active span. */
 export interface Logger {
@@ -45,7 +47,11 @@ export interface LogParts {
 const SINK = "line";
 /** LogTape copies each record for sinks that keep it; this tells it that ours does not. It saves 2 µs a line. */
 const IMMEDIATE = Symbol.for("LogTape.sinkSnapshotPolicy.immediate");
-const NO_FIELDS: LogFields = Object.freeze({});
+const NO_FIELDS: PlainFields = Object.freeze({});
+/** Longest message and target; ours are short, those of others may be anything. */
+const NAME_LENGTH_MAX = 1024;
+/** The target of the log's own lines. */
+const OWN_TARGET = "tensor-wasm-telemetry";
 
 const TO_TAPE: Readonly<Record<LogLevel, TapeLevel>> = {
   trace: "trace",
@@ -141,6 +147,8 @@ class TargetLogger implements Logger {
 export class Log {
   readonly #parts: LogParts;
   readonly #loggers = new Map<string, Logger>();
+  readonly #redactor = new Redactor();
+  readonly #taps = new LogTaps((error) => this.logger(OWN_TARGET).error("log.tap_failed", { error }));
 
   /** @throws ConfigError of LogTape when it is configured already */
   constructor(parts: LogParts) {
@@ -164,6 +172,11 @@ export class Log {
     return made;
   }
 
+  /** Lets `tap` receive every event that is written, until the result is disposed of. */
+  tap(tap: LogTap): Disposable {
+    return this.#taps.add(tap);
+  }
+
   /** Takes LogTape's configuration back. */
   close(): void {
     resetSync();
@@ -178,20 +191,31 @@ export class Log {
 
   #write(event: LogEvent): void {
     const { buffer, writer, format, onLine } = this.#parts;
-    if (buffer.droppedCount > 0) {
-      const fields = { count: buffer.takeDroppedCount() };
-      const message = "log.lines_dropped";
-      this.#write({
-        ...event,
-        level: "warn",
-        target: "tensor-wasm-telemetry",
-        message,
-        ids: undefined,
-        fields,
-      });
-    }
-    buffer.push(format === "json" ? writer.toJson(event) : writer.toPretty(event));
-    onLine(event.ids !== undefined);
+    if (buffer.droppedCount > 0) this.#writeDropped(event.atMs);
+    const { atMs, level, target, message, ids, fields } = event;
+    const logged: LoggedEvent = {
+      atMs,
+      level,
+      target: cutText(target, NAME_LENGTH_MAX),
+      message: cutText(message, NAME_LENGTH_MAX),
+      ids,
+      fields: fields === undefined ? NO_FIELDS : this.#redactor.fields(fields),
+    };
+    buffer.push(format === "json" ? writer.toJson(logged) : writer.toPretty(logged));
+    onLine(ids !== undefined);
+    this.#taps.emit(logged);
+  }
+
+  #writeDropped(atMs: number): void {
+    const fields = { count: this.#parts.buffer.takeDroppedCount() };
+    this.#write({
+      atMs,
+      level: "warn",
+      target: OWN_TARGET,
+      message: "log.lines_dropped",
+      ids: undefined,
+      fields,
+    });
   }
 
   /** The template stays unfilled: a value in it would escape redaction, and it is among the fields anyway. */

@@ -39,5 +39,7 @@ export { LogFilterError, parseLogFilter } from "./log_filter.ts";
 export { LOG_LEVELS } from "./log_line.ts";
 export type { LogFields, LogLevel } from "./log_line.ts";
 export type { Logger } from "./log.ts";
+export type { LoggedEvent, LogTap } from "./log_tap.ts";
+export type { PlainFields, PlainValue } from "./plain_value.ts";
 export type { WriteBytes } from "./line_buffer.ts";
 export type { Counter, Gauge, Histogram, Metrics, MetricsText } from "./metrics.ts";

@@ -1,0 +1,195 @@
+/**
+ * Plain values: any value of an event as plain JSON data, redacted and bounded.
+ *
+ * Owns how values of every kind look in a log and what each may cost: depth, elements, text, and the sum over
+ * one event. What is denied by name redact.ts says. Invariant: the result holds no denied field at any depth
+ * and no reference to what it was made of; making it never throws, whatever getters and proxies do.
+ */
+import { judgeField, mayLog, type Verdict } from "./redact.ts";
+
+/** JSON data. */
+export type PlainValue = string | number | boolean | null | readonly PlainValue[] | PlainFields;
+
+/** Named JSON data: an event's fields once redacted. */
+export interface PlainFields {
+  readonly [name: string]: PlainValue;
+}
+
+/** Longest text of a value, in UTF-16 units. */
+const TEXT_LENGTH_MAX = 16 * 1024;
+/** Longest message or stack of an error; both are often made by code that is not ours. */
+const ERROR_TEXT_LENGTH_MAX = 4 * 1024;
+const DEPTH_MAX = 8;
+/** Most elements of a list or fields of an object. */
+const ELEMENTS_MAX = 100;
+/** Most values in one event, so that bounds on depth and elements do not multiply. */
+const VALUES_MAX = 1000;
+/** Most text in the nested values of one event. */
+const NESTED_TEXT_LENGTH_MAX = 64 * 1024;
+/** Longest name of a field; what has a longer one is left out. */
+const NAME_LENGTH_MAX = 256;
+/** Most names that are remembered; names come from our code, but an object in a field may bring any. */
+const NAMES_MAX = 2048;
+
+/** Redacts events. One per process; it remembers what names were judged to be. */
+export class Redactor {
+  readonly #verdicts = new Map<string, Verdict>();
+
+  /** The fields of an event as plain data. */
+  fields(fields: Readonly<Record<string, unknown>>): PlainFields {
+    const plain: Record<string, PlainValue> = {};
+    let walk: Walk | undefined;
+    let count = 0;
+    for (const name of Object.keys(fields)) {
+      const value = readMember(fields, name);
+      if (value === undefined || (count += 1) > ELEMENTS_MAX) continue;
+      const verdict = this.#judge(name);
+      if (verdict !== "keep" && !mayLog(verdict, value)) continue;
+      const made = toScalar(value) ?? (walk ??= new Walk((member) => this.#judge(member))).toPlain(value);
+      if (made !== undefined) setMember(plain, name, made);
+    }
+    return plain;
+  }
+
+  #judge(name: string): Verdict {
+    if (name.length > NAME_LENGTH_MAX) return "drop";
+    const known = this.#verdicts.get(name);
+    if (known !== undefined) return known;
+    const verdict = judgeField(name);
+    if (this.#verdicts.size < NAMES_MAX) this.#verdicts.set(name, verdict);
+    return verdict;
+  }
+}
+
+/** What most fields are; undefined for everything else. */
+function toScalar(value: unknown): PlainValue | undefined {
+  if (typeof value === "string") return cutText(value, TEXT_LENGTH_MAX);
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  return typeof value === "boolean" || value === null ? value : undefined;
+}
+
+/** A text within its bound; what is cut off is counted. */
+export function cutText(text: string, lengthMax: number): string {
+  return text.length <= lengthMax ? text : `${text.slice(0, lengthMax)}… (${text.length - lengthMax} more)`;
+}
+
+/** The way through the nested values of one event. */
+class Walk {
+  readonly #judge: (name: string) => Verdict;
+  readonly #outer: object[] = [];
+  #valuesLeft = VALUES_MAX;
+  #textLeft = NESTED_TEXT_LENGTH_MAX;
+
+  constructor(judge: (name: string) => Verdict) {
+    this.#judge = judge;
+  }
+
+  /** Undefined where there is nothing to show: functions, symbols, undefined. */
+  toPlain(value: unknown): PlainValue | undefined {
+    if (this.#valuesLeft === 0) return "[too much]";
+    this.#valuesLeft -= 1;
+    switch (typeof value) {
+      case "string":
+        return this.#text(value, TEXT_LENGTH_MAX);
+      case "number":
+        return Number.isFinite(value) ? value : String(value);
+      case "bigint":
+        // A number of a million digits takes seconds to print.
+        return value > -(2n ** 256n) && value < 2n ** 256n ? String(value) : "[large integer]";
+      case "boolean":
+        return value;
+      case "object":
+        return value === null ? null : this.#guarded(value);
+      default:
+        return undefined;
+    }
+  }
+
+  /** A proxy or getter that throws is not the log's to feel. */
+  #guarded(value: object): PlainValue {
+    if (this.#outer.includes(value)) return "[circular]";
+    if (this.#outer.length >= DEPTH_MAX) return "[too deep]";
+    this.#outer.push(value);
+    try {
+      return this.#object(value);
+    } catch {
+      return "[unreadable]";
+    } finally {
+      this.#outer.pop();
+    }
+  }
+
+  #object(value: object): PlainValue {
+    if (value instanceof Date) return Number.isNaN(value.getTime()) ? "invalid" : value.toISOString();
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
+    if (Array.isArray(value)) return this.#list(value, value.length);
+    if (value instanceof Set) return this.#list(value, value.size);
+    if (value instanceof Map) return this.#record(mapMembers(value));
+    return this.#record(value instanceof Error ? errorMembers(value) : objectMembers(value));
+  }
+
+  #list(values: Iterable<unknown>, count: number): PlainValue {
+    const list: PlainValue[] = [];
+    for (const value of values) {
+      if (list.length === ELEMENTS_MAX) {
+        list.push(`… (${count - ELEMENTS_MAX} more)`);
+        break;
+      }
+      list.push(this.toPlain(value) ?? null);
+    }
+    return list;
+  }
+
+  #record(members: Iterable<readonly [string, unknown]>): PlainValue {
+    const record: Record<string, PlainValue> = {};
+    let count = 0;
+    for (const [name, value] of members) {
+      if ((count += 1) > ELEMENTS_MAX) break;
+      if (!mayLog(this.#judge(name), value)) continue;
+      const plain = this.toPlain(value);
+      if (plain !== undefined) setMember(record, this.#text(name, NAME_LENGTH_MAX), plain);
+    }
+    return record;
+  }
+
+  #text(text: string, lengthMax: number): string {
+    const cut = cutText(text, Math.min(lengthMax, this.#textLeft));
+    this.#textLeft -= Math.min(this.#textLeft, cut.length);
+    return cut;
+  }
+}
+
+function* objectMembers(value: object): Iterable<readonly [string, unknown]> {
+  for (const name of Object.keys(value)) yield [name, readMember(value, name)];
+}
+
+/** A map's entries under the text of their keys, so that names are judged there too. */
+function* mapMembers(map: ReadonlyMap<unknown, unknown>): Iterable<readonly [string, unknown]> {
+  for (const [key, value] of map) yield [typeof key === "object" ? "[object]" : String(key), value];
+}
+
+/** An error's own fields are not enumerable; those that were added to it are kept. */
+function* errorMembers(error: Error): Iterable<readonly [string, unknown]> {
+  const shown = new Set(["name", "message", "stack", "cause"]);
+  for (const name of ["name", "message"]) yield [name, cutMember(readMember(error, name))];
+  for (const [name, value] of objectMembers(error)) if (!shown.has(name)) yield [name, value];
+  for (const name of ["stack", "cause"]) yield [name, cutMember(readMember(error, name))];
+}
+
+function cutMember(value: unknown): unknown {
+  return typeof value === "string" ? cutText(value, ERROR_TEXT_LENGTH_MAX) : value;
+}
+
+function readMember(value: object, name: string): unknown {
+  try {
+    return (value as Record<string, unknown>)[name];
+  } catch {
+    return "[unreadable]";
+  }
+}
+
+/** `__proto__` is a name like any other here. */
+function setMember(record: Record<string, PlainValue>, name: string, value: PlainValue): void {
+  if (name !== "__proto__") record[name] = value;
+  else Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true });
+}
