@@ -1,19 +1,17 @@
 /**
  * Responses to invocations: from an Execution to HTTP.
  *
- * Owns the choice between the JSON envelope and the guest's raw output, and which fault each failed outcome
- * is. Invariant: a guest's failure never looks like a success, and its bytes never become response headers
+ * Owns the choice between the JSON envelope and the guest's raw output. Which fault a failed outcome is,
+ * model/outcome_fault.ts says. Invariant: a guest's failure never looks like a success, and its bytes never become response headers
  * except the media type it set.
  */
 import { ClientGone } from "../executor/admission.ts";
 import { fault } from "../model/fault.ts";
-import type { RuntimeFault } from "../model/fault.ts";
-import { unreachable } from "../model/invariant.ts";
 import type { Execution } from "../model/invocation.ts";
 import { limitMessage } from "../model/limits.ts";
 import type { TypedValue } from "../model/module_facts.ts";
-import { TRAPS } from "../model/outcome.ts";
 import type { Outcome } from "../model/outcome.ts";
+import { outcomeFault } from "../model/outcome_fault.ts";
 import { resultToJson } from "./arguments.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -68,35 +66,6 @@ function outputMember(output: Uint8Array): { output?: string; output_b64?: strin
 function valuesOf(outcome: Outcome): readonly TypedValue[] {
   if (outcome.type === "returned") return outcome.values;
   if (outcome.type === "exited" && outcome.exitCode === 0) return [];
-  throw outcomeFault(outcome);
-}
-
-/** The fault that a failed outcome is to a caller. */
-export function outcomeFault(outcome: Exclude<Outcome, { type: "returned" }>): RuntimeFault | ClientGone {
-  switch (outcome.type) {
-    case "exited":
-      return fault("guest_exit", `Guest ended with exit code ${outcome.exitCode}`);
-    case "trapped":
-      return fault("wasmtime", `Guest trapped: ${TRAPS[outcome.trap]}`);
-    case "exhausted":
-      return outcome.limit === "deadline_ms"
-        ? fault(
-          "invoke_timeout",
-          limitMessage("Call did not finish within its deadline", "deadlineMs", outcome.max, outcome.actual),
-        )
-        : fault(
-          "guest_limit_exceeded",
-          limitMessage("Guest exceeded a limit", outcome.limit, outcome.max, outcome.actual),
-        );
-    case "cancelled":
-      // Nobody is there to read it; the status is for metrics and logs.
-      if (outcome.by === "client") return new ClientGone();
-      return fault("capacity_exhausted", "Call was cancelled: the gateway is shutting down", {
-        retryAfterSeconds: 1,
-      });
-    case "lost":
-      return fault("cell_lost", `The process that ran the call died: ${outcome.reason}`);
-    default:
-      return unreachable(outcome);
-  }
+  // Nobody is there to read it; the status is for metrics and logs.
+  throw outcomeFault(outcome) ?? new ClientGone();
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { ClientGone } from "../../../runtime/executor/admission.ts";
 import { statusOf } from "../../../runtime/gateway/problem.ts";
-import { outcomeFault, respond } from "../../../runtime/gateway/respond.ts";
+import { respond } from "../../../runtime/gateway/respond.ts";
+import { outcomeFault } from "../../../runtime/model/outcome_fault.ts";
 import type { Execution } from "../../../runtime/model/invocation.ts";
 import { RuntimeFault } from "../../../runtime/model/fault.ts";
 import type { Outcome } from "../../../runtime/model/outcome.ts";
