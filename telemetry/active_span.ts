@@ -86,6 +86,19 @@ export function runWithSpan<T>(span: SpanRecord, fn: () => T): T {
   return context.with(new SpanContextFrame(span, context.active()), fn);
 }
 
+/**
+ * `fn` as one that runs with what is active now, whoever calls it and from where. For callbacks that this Deno
+ * calls in another context: those of a body stream under back-pressure, of abort signals, sockets and workers.
+ */
+export function bindActive<This, Args extends unknown[], Result>(
+  fn: (this: This, ...args: Args) => Result,
+): (this: This, ...args: Args) => Result {
+  const active = context.active();
+  return function (...args): Result {
+    return context.with(active, () => fn.apply(this, args));
+  };
+}
+
 /** The active span, if it is one of ours. */
 export function findActiveSpan(): SpanRecord | undefined {
   const active = context.active();

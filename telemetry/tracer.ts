@@ -8,7 +8,7 @@
 import { type Attributes, ROOT_CONTEXT, type SpanContext, trace } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import { type IdGenerator, type Sampler, SamplingDecision } from "@opentelemetry/sdk-trace-base";
-import { findActiveSpan, runWithSpan } from "./active_span.ts";
+import { bindActive, findActiveSpan, runWithSpan } from "./active_span.ts";
 import { makeChildIds, makeRootIds, SAMPLED, type SpanIds } from "./ids.ts";
 import type { AttributeValue, SpanAttributes, SpanName } from "./names.ts";
 import {
@@ -61,6 +61,10 @@ export interface Tracer {
   allotIds(parent: SpanIds | undefined): SpanIds | undefined;
   /** Runs `fn` with `span` active, in everything it awaits as well. */
   withSpan<T>(span: Span, fn: () => T): T;
+  /** `fn` as one that runs with the span that is active now, whoever calls it: for callbacks of streams and signals. */
+  bind<This, Args extends unknown[], Result>(
+    fn: (this: This, ...args: Args) => Result,
+  ): (this: This, ...args: Args) => Result;
   /** Ids of the active span. */
   activeIds(): SpanIds | undefined;
   /** Reads the trace context of a request or message. */
@@ -131,6 +135,12 @@ export class RecordingTracer implements Tracer, SpanOwner {
     return span instanceof SpanRecord ? runWithSpan(span, fn) : fn();
   }
 
+  bind<This, Args extends unknown[], Result>(
+    fn: (this: This, ...args: Args) => Result,
+  ): (this: This, ...args: Args) => Result {
+    return bindActive(fn);
+  }
+
   activeIds(): SpanIds | undefined {
     return findActiveSpan()?.ids;
   }
@@ -186,6 +196,7 @@ export const NULL_TRACER: Tracer = Object.freeze({
   recordSpan: (): void => {},
   allotIds: (): undefined => undefined,
   withSpan: <T>(_span: Span, fn: () => T): T => fn(),
+  bind: <Bound>(fn: Bound): Bound => fn,
   activeIds: (): undefined => undefined,
   extract: (): RemoteContext => NO_REMOTE,
   inject: (): void => {},
