@@ -7,8 +7,12 @@
  */
 import type { TraceState } from "@opentelemetry/api";
 import type { IdGenerator } from "@opentelemetry/sdk-trace-base";
+import type { LocalTrace } from "./local_trace.ts";
 
-/** The bit of `traceFlags` that says the trace is recorded (W3C Trace Context §3.2.2.5.1). */
+/**
+ * The bit of `traceFlags` that says the trace may be exported (W3C Trace Context §3.2.2.5.1). It is the decision
+ * made where the trace entered; spans are recorded whatever it says.
+ */
 export const SAMPLED = 1;
 
 /** The identity of a span and what its trace hands on to every child. */
@@ -25,6 +29,8 @@ export interface SpanIds {
   readonly traceState?: TraceState | undefined;
   /** A checked `baggage` header value, carried unchanged. */
   readonly baggage?: string | undefined;
+  /** The part of the trace that it belongs to in this process; absent on ids that came from elsewhere. */
+  readonly local?: LocalTrace | undefined;
 }
 
 /** The one shape of SpanIds that this process makes: a class keeps property access fast. */
@@ -35,6 +41,7 @@ class OwnIds implements SpanIds {
   readonly isRemote = false;
   readonly traceState: TraceState | undefined;
   readonly baggage: string | undefined;
+  readonly local: LocalTrace;
 
   constructor(
     traceId: string,
@@ -42,12 +49,14 @@ class OwnIds implements SpanIds {
     traceFlags: number,
     traceState: TraceState | undefined,
     baggage: string | undefined,
+    local: LocalTrace,
   ) {
     this.traceId = traceId;
     this.spanId = spanId;
     this.traceFlags = traceFlags;
     this.traceState = traceState;
     this.baggage = baggage;
+    this.local = local;
   }
 }
 
@@ -57,18 +66,25 @@ export function makeRootIds(
   traceId: string,
   traceFlags: number,
   baggage: string | undefined,
+  local: LocalTrace,
 ): SpanIds {
-  return new OwnIds(traceId, generator.generateSpanId(), traceFlags, undefined, baggage);
+  return new OwnIds(traceId, generator.generateSpanId(), traceFlags, undefined, baggage, local);
 }
 
 /** Ids of a child of `parent`: its trace, state and baggage, a span id of its own. */
-export function makeChildIds(generator: IdGenerator, parent: SpanIds, traceFlags: number): SpanIds {
+export function makeChildIds(
+  generator: IdGenerator,
+  parent: SpanIds,
+  traceFlags: number,
+  local: LocalTrace,
+): SpanIds {
   return new OwnIds(
     parent.traceId,
     generator.generateSpanId(),
     traceFlags,
     parent.traceState,
     parent.baggage,
+    local,
   );
 }
 

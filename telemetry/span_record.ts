@@ -22,7 +22,7 @@ import { SpanStatusCode } from "@opentelemetry/api";
 import { type InstrumentationScope, timeInputToHrTime } from "@opentelemetry/core";
 import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan, TimedEvent } from "@opentelemetry/sdk-trace-base";
-import { SAMPLED, type SpanIds } from "./ids.ts";
+import type { SpanIds } from "./ids.ts";
 import { type AttributeValue, UNKNOWN } from "./names.ts";
 import type { Span, SpanEvent } from "./span.ts";
 import type { SpanKindRow } from "./span_kind.ts";
@@ -34,7 +34,7 @@ export const SPAN_EVENTS_MAX = 128;
 export interface SpanOwner {
   readonly resource: Resource;
   nowMs(): number;
-  /** Called once for each sampled span, at its end. */
+  /** Called once for each span, sampled or not, at its end. */
   finish(span: SpanRecord): void;
 }
 
@@ -111,7 +111,7 @@ export class SpanRecord implements Span, ReadableSpan, ApiSpan {
     if (this.#endMs >= 0) return;
     const endMs = endTime === undefined ? this.#owner.nowMs() : toMs(endTime);
     this.#endMs = endMs > this.startMs ? endMs : this.startMs;
-    if ((this.ids.traceFlags & SAMPLED) === SAMPLED) this.#owner.finish(this);
+    this.#owner.finish(this);
   }
 
   [Symbol.dispose](): void {
@@ -246,7 +246,7 @@ export class SpanRecord implements Span, ReadableSpan, ApiSpan {
   }
 
   isRecording(): boolean {
-    return this.#endMs < 0 && (this.ids.traceFlags & SAMPLED) === SAMPLED;
+    return this.#endMs < 0;
   }
 
   recordException(exception: Exception, time?: TimeInput): void {

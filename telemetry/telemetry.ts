@@ -15,6 +15,7 @@ import type { SpanSender } from "./export/sender.ts";
 import { StdoutSender } from "./export/stdout_sender.ts";
 import { PooledIdGenerator, type SpanIds } from "./ids.ts";
 import { LineBuffer, type WriteBytes } from "./line_buffer.ts";
+import { exportSampled, SpanFanOut } from "./local_trace.ts";
 import { Log, type Logger } from "./log.ts";
 import { type LogFilter, parseLogFilter } from "./log_filter.ts";
 import { LineWriter } from "./log_line.ts";
@@ -210,7 +211,7 @@ function makeTracer(
     sampler: makeSampler(config.tracing.sampler),
     ids: new PooledIdGenerator(),
     nowMs,
-    onEnd: pipeline?.add ?? ((): void => {}),
+    fanOut: new SpanFanOut(pipeline === undefined ? [] : [exportSampled(pipeline.add)]),
   });
 }
 

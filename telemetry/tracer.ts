@@ -10,6 +10,7 @@ import type { Resource } from "@opentelemetry/resources";
 import { type IdGenerator, type Sampler, SamplingDecision } from "@opentelemetry/sdk-trace-base";
 import { bindActive, findActiveSpan, runWithSpan } from "./active_span.ts";
 import { makeChildIds, makeRootIds, SAMPLED, type SpanIds } from "./ids.ts";
+import { LocalTrace, type SpanFanOut } from "./local_trace.ts";
 import type { AttributeValue, SpanAttributes, SpanName } from "./names.ts";
 import {
   extractRemote,
@@ -81,8 +82,8 @@ export interface TracerParts {
   readonly sampler: Sampler;
   readonly ids: IdGenerator;
   readonly nowMs: () => number;
-  /** Called with each sampled span at its end. */
-  readonly onEnd: (span: SpanRecord) => void;
+  /** Told of every span, sampled or not. */
+  readonly fanOut: SpanFanOut;
 }
 
 /** A tracer that records. */
@@ -92,14 +93,18 @@ export class RecordingTracer implements Tracer, SpanOwner {
   readonly #sampler: Sampler;
   readonly #ids: IdGenerator;
   readonly nowMs: () => number;
-  readonly finish: (span: SpanRecord) => void;
+  readonly #fanOut: SpanFanOut;
 
   constructor(parts: TracerParts) {
     this.resource = parts.resource;
     this.#sampler = parts.sampler;
     this.#ids = parts.ids;
     this.nowMs = parts.nowMs;
-    this.finish = parts.onEnd;
+    this.#fanOut = parts.fanOut;
+  }
+
+  finish(span: SpanRecord): void {
+    this.#fanOut.ended(span);
   }
 
   startSpan<N extends SpanName>(name: N, attributes: SpanAttributes<N>, options?: SpanOptions): Span<N> {
@@ -107,10 +112,12 @@ export class RecordingTracer implements Tracer, SpanOwner {
     const given = attributes as Readonly<Record<string, AttributeValue | undefined>>;
     const parent = this.#findParent(options);
     const ids = parent !== null && parent.isRemote !== true
-      ? makeChildIds(this.#ids, parent, parent.traceFlags)
+      ? this.#childIds(parent)
       : this.#enter(row, given, parent, options?.remote?.baggage);
     const startMs = options?.startMs ?? this.nowMs();
-    return new SpanRecord(this, row, ids, parent ?? undefined, startMs, given) as unknown as Span<N>;
+    const span = new SpanRecord(this, row, ids, parent ?? undefined, startMs, given);
+    this.#fanOut.started(span);
+    return span as unknown as Span<N>;
   }
 
   recordSpan<N extends SpanName>(span: JoinedSpan<N>): void {
@@ -128,7 +135,7 @@ export class RecordingTracer implements Tracer, SpanOwner {
   }
 
   allotIds(parent: SpanIds | undefined): SpanIds | undefined {
-    return parent === undefined ? undefined : makeChildIds(this.#ids, parent, parent.traceFlags);
+    return parent === undefined ? undefined : this.#childIds(parent);
   }
 
   withSpan<T>(span: Span, fn: () => T): T {
@@ -163,6 +170,13 @@ export class RecordingTracer implements Tracer, SpanOwner {
     return findActiveSpan()?.ids ?? null;
   }
 
+  /** A parent that was put together by hand belongs to no part of a trace yet: one begins with its child. */
+  #childIds(parent: SpanIds): SpanIds {
+    const { traceId, traceFlags } = parent;
+    const local = parent.local ?? new LocalTrace(traceId, traceFlags);
+    return makeChildIds(this.#ids, parent, traceFlags, local);
+  }
+
   /** Ids of a span without a parent in this process; here the sampler decides. */
   #enter(
     row: SpanKindRow,
@@ -183,9 +197,10 @@ export class RecordingTracer implements Tracer, SpanOwner {
       [],
     );
     const flags = decision === SamplingDecision.RECORD_AND_SAMPLED ? SAMPLED : 0;
+    const local = new LocalTrace(traceId, flags);
     return parent === null
-      ? makeRootIds(this.#ids, traceId, flags, baggage)
-      : makeChildIds(this.#ids, parent, flags);
+      ? makeRootIds(this.#ids, traceId, flags, baggage, local)
+      : makeChildIds(this.#ids, parent, flags, local);
   }
 }
 

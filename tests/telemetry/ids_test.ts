@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { makeChildIds, makeRootIds, PooledIdGenerator } from "../../telemetry/ids.ts";
+import { LocalTrace } from "../../telemetry/local_trace.ts";
 
 Deno.test("PooledIdGenerator makes ids of the right form", () => {
   const generator = new PooledIdGenerator();
@@ -26,11 +27,13 @@ Deno.test("PooledIdGenerator uses every digit in every place", () => {
 
 Deno.test("makeChildIds() hands on trace, baggage and flags, with a span id of its own", () => {
   const generator = new PooledIdGenerator();
-  const root = makeRootIds(generator, "a".repeat(32), 1, "k=v");
-  const child = makeChildIds(generator, root, root.traceFlags);
+  const local = new LocalTrace("a".repeat(32), 1);
+  const root = makeRootIds(generator, "a".repeat(32), 1, "k=v", local);
+  const child = makeChildIds(generator, root, root.traceFlags, local);
   assert.equal(child.traceId, root.traceId);
   assert.notEqual(child.spanId, root.spanId);
   assert.equal(child.traceFlags, 1);
   assert.equal(child.baggage, "k=v");
   assert.equal(child.isRemote, false);
+  assert.equal(child.local, local);
 });
