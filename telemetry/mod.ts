@@ -4,17 +4,10 @@
  * The public face of this room; nothing else in it is imported from outside, and no other room imports a
  * telemetry library.
  */
-export { METRICS, SPANS, UNKNOWN } from "./names.ts";
-export type {
-  AttributeName,
-  AttributeValue,
-  MetricLabels,
-  MetricName,
-  MetricNameOf,
-  SpanAttributes,
-  SpanKindName,
-  SpanName,
-} from "./names.ts";
+export { SPANS, UNKNOWN } from "./names.ts";
+export { METRICS } from "./metric_names.ts";
+export type { MetricLabels, MetricName, MetricNameOf, MetricType } from "./metric_names.ts";
+export type { AttributeName, AttributeValue, SpanAttributes, SpanKindName, SpanName } from "./names.ts";
 export { DEFAULT_TELEMETRY_CONFIG } from "./config.ts";
 export type { ExporterType, LogConfig, LogFormat, TelemetryConfig, TracingConfig } from "./config.ts";
 export { telemetryConfigFromEnv } from "./config_env.ts";
@@ -42,4 +35,7 @@ export type { Logger } from "./log.ts";
 export type { LoggedEvent, LogTap } from "./log_tap.ts";
 export type { PlainFields, PlainValue } from "./plain_value.ts";
 export type { WriteBytes } from "./line_buffer.ts";
-export type { Counter, Gauge, Histogram, Metrics, MetricsText } from "./metrics.ts";
+export type { Metrics, MetricsText } from "./metrics.ts";
+export type { Counter, Exemplar, Gauge, Histogram, SeriesReading } from "./metric_series.ts";
+export type { FamilyReading, MetricsReading } from "./metrics.ts";
+export type { MetricsFormat } from "./exposition.ts";

@@ -20,7 +20,7 @@ import { Log, type Logger } from "./log.ts";
 import { type LogFilter, parseLogFilter } from "./log_filter.ts";
 import { LineWriter } from "./log_line.ts";
 import { MetricRegistry, type Metrics } from "./metrics.ts";
-import type { MetricLabels } from "./names.ts";
+import type { MetricLabels } from "./metric_names.ts";
 import { makeSampler } from "./sampling.ts";
 import { NULL_TRACER, RecordingTracer, type Tracer } from "./tracer.ts";
 
@@ -60,7 +60,7 @@ export interface Telemetry extends AsyncDisposable {
 export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Telemetry {
   const filter = parseLogFilter(config.log.filter);
   const nowMs = deps.nowMs ?? ((): number => performance.timeOrigin + performance.now());
-  const metrics = new MetricRegistry();
+  const metrics = new MetricRegistry(nowMs);
   const buffer = new LineBuffer(deps.write);
   const { enabled } = config.tracing;
   // What is deferred first is done last: lines leave after everything else has had its say.

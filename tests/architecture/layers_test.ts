@@ -37,7 +37,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: readonly (readonly [package_: RegExp, room: string])[] = [
   [/^@opentelemetry\//, "telemetry"],
   [/^@logtape\//, "telemetry"],
-  [/^prom-client/, "telemetry"],
   [/^(hono|zod|@hono\/|swagger-ui-dist)/, "runtime/gateway"],
   [/^node:sqlite/, "runtime/store"],
 ];

@@ -71,8 +71,8 @@ Deno.test("metrics.histogram() counts a value in every bucket that is not below 
   assert.equal(lines.length, 15);
   assert.equal(values.get("0.001"), 2);
   assert.equal(values.get("0.005"), 3);
-  assert.equal(values.get("5"), 3);
-  assert.equal(values.get("10"), 4);
+  assert.equal(values.get("5.0"), 3);
+  assert.equal(values.get("10.0"), 4);
   assert.equal(values.get("+Inf"), 5);
   assert.equal(values.get("count"), 5);
   assert.ok(Math.abs((values.get("sum") ?? 0) - 20.1021) < 1e-9);
@@ -97,4 +97,64 @@ Deno.test("metrics: two registries share nothing", async () => {
   assert.deepEqual(await linesOf(second, "tensor_wasm_instance_spawns_total"), [
     "tensor_wasm_instance_spawns_total 0",
   ]);
+});
+
+const IDS = { traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7", traceFlags: 1 };
+
+Deno.test("metrics.read() shows families, series, counts, start times and exemplars", () => {
+  let nowMs = 1000;
+  const metrics = new MetricRegistry(() => nowMs);
+  nowMs = 2000;
+  const histogram = metrics.histogram("tensor_wasm_http_request_duration_seconds", REQUEST);
+  histogram.observe(0.004, IDS);
+  histogram.observe(0.5, { ...IDS, traceFlags: 0 });
+  metrics.counter("tensor_wasm_http_requests_total", REQUEST).inc(2, IDS);
+  nowMs = 3000;
+  const { startMs, atMs, families } = metrics.read();
+  assert.deepEqual([startMs, atMs], [1000, 3000]);
+  assert.deepEqual(families.map(({ name }) => name), Object.keys(METRICS));
+  const durations = families.find(({ name }) => name === "tensor_wasm_http_request_duration_seconds");
+  assert.deepEqual(durations?.labelNames, ["route", "method", "status"]);
+  const [series, ...others] = [...durations?.series() ?? []];
+  assert.equal(others.length, 0);
+  assert.ok(series?.type === "histogram");
+  assert.deepEqual(series.labels, REQUEST);
+  assert.deepEqual([series.startMs, series.sum], [2000, 0.504]);
+  assert.deepEqual([...series.counts], [0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
+  assert.deepEqual(series.exemplarOf(1), {
+    traceId: IDS.traceId,
+    spanId: IDS.spanId,
+    value: 0.004,
+    atMs: 2000,
+  });
+  assert.equal(series.exemplarOf(7), undefined, "an unsampled trace is no exemplar");
+  const totals = families.find(({ name }) => name === "tensor_wasm_http_requests_total");
+  const [total] = [...totals?.series() ?? []];
+  assert.ok(total?.type === "number");
+  assert.deepEqual([total.value, total.exemplar?.value], [2, 2]);
+});
+
+Deno.test("metrics.beforeRead() refreshes gauges before each reading, until it is taken back", async () => {
+  const metrics = new MetricRegistry();
+  let depth = 3;
+  const stop = metrics.beforeRead(() => metrics.gauge("tensor_wasm_queue_depth", {}).set(depth));
+  assert.deepEqual(await linesOf(metrics, "tensor_wasm_queue_depth"), ["tensor_wasm_queue_depth 3"]);
+  stop();
+  depth = 4;
+  assert.deepEqual(await linesOf(metrics, "tensor_wasm_queue_depth"), ["tensor_wasm_queue_depth 3"]);
+});
+
+Deno.test("metrics.forget() removes the series of a label's values, in every family that has the label", async () => {
+  const metrics = new MetricRegistry();
+  for (const tenant of ["1", "2"]) {
+    metrics.counter("tensor_wasm_guest_fuel_total", { tenant }).inc();
+    metrics.counter("tensor_wasm_guest_calls_total", { tenant, outcome: "returned" }).inc();
+  }
+  metrics.forget("tenant", new Set(["1"]));
+  assert.deepEqual(await linesOf(metrics, "tensor_wasm_guest_fuel_total"), [
+    'tensor_wasm_guest_fuel_total{tenant="2"} 1',
+  ]);
+  assert.equal((await linesOf(metrics, "tensor_wasm_guest_calls_total{")).length, 1);
+  metrics.counter("tensor_wasm_guest_fuel_total", { tenant: "1" }).inc();
+  assert.equal((await linesOf(metrics, "tensor_wasm_guest_fuel_total{")).length, 2);
 });

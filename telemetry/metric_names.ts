@@ -1,0 +1,190 @@
+/**
+ * Metric names: the closed vocabulary of metrics, their types, labels, buckets and meanings.
+ *
+ * Owns every public name that dashboards and alerts rest on; nothing else in the project spells one out. It
+ * counts nothing (metrics.ts does). Invariant: each row is emitted, and each name is a promise: removing or
+ * renaming one is a breaking change.
+ */
+
+/** What a metric is: a sum that only rises, a value of the moment, or observations by size. */
+export type MetricType = "counter" | "gauge" | "histogram";
+
+interface MetricRow {
+  readonly type: MetricType;
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds of a histogram, in seconds. */
+  readonly buckets?: readonly number[];
+}
+
+/** Every metric that is emitted. Label values are bounded by whoever passes them: a route is its template. */
+export const METRICS = {
+  tensor_wasm_http_requests_total: {
+    type: "counter",
+    help: "HTTP requests answered, by route template, method and status",
+    labels: ["route", "method", "status"],
+  },
+  tensor_wasm_http_request_duration_seconds: {
+    type: "histogram",
+    help: "Time from the first byte of a request to the last of its response, in seconds",
+    labels: ["route", "method", "status"],
+    buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  },
+  tensor_wasm_http_requests_in_flight: {
+    type: "gauge",
+    help: "HTTP requests being handled",
+    labels: ["route", "method"],
+  },
+  tensor_wasm_active_instances: {
+    type: "gauge",
+    help: "Guest instances alive",
+    labels: [],
+  },
+  tensor_wasm_instance_spawns_total: {
+    type: "counter",
+    help: "Guest instances made",
+    labels: [],
+  },
+  tensor_wasm_instance_terminations_total: {
+    type: "counter",
+    help: "Guest instances ended, on every way out",
+    labels: [],
+  },
+  tensor_wasm_build_info: {
+    type: "gauge",
+    help: "Always 1; the labels identify the build",
+    labels: ["version", "deno_version", "v8_version", "target"],
+  },
+  tensor_wasm_log_lines_total: {
+    type: "counter",
+    help: "Log lines written, by whether they carry a trace id",
+    labels: ["has_trace"],
+  },
+  tensor_wasm_spans_dropped_total: {
+    type: "counter",
+    help: "Spans lost: the queue was full, the export failed, or the process ended first",
+    labels: [],
+  },
+  tensor_wasm_spans_exported_total: {
+    type: "counter",
+    help: "Spans that the exporter's receiver accepted",
+    labels: [],
+  },
+  tensor_wasm_cells: {
+    type: "gauge",
+    help: "Cell processes, by state",
+    labels: ["state"],
+  },
+  tensor_wasm_cell_kills_total: {
+    type: "counter",
+    help: "Cell processes killed, by reason",
+    labels: ["reason"],
+  },
+  tensor_wasm_queue_depth: {
+    type: "gauge",
+    help: "Calls that wait for a slot in a cell",
+    labels: [],
+  },
+  tensor_wasm_queue_wait_seconds: {
+    type: "histogram",
+    help: "Time from asking for a cell to the first instruction there, or to giving up",
+    labels: [],
+    buckets: [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  },
+  tensor_wasm_cell_slots: {
+    type: "gauge",
+    help: "Calls that can run at a time, by whether the slot is used",
+    labels: ["state"],
+  },
+  tensor_wasm_cell_retirements_total: {
+    type: "counter",
+    help: "Cells that were drained and replaced, by reason",
+    labels: ["reason"],
+  },
+  tensor_wasm_cell_ping_seconds: {
+    type: "histogram",
+    help: "Round trips of pings to cells",
+    labels: [],
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  },
+  tensor_wasm_calls_shed_total: {
+    type: "counter",
+    help: "Calls refused or displaced because too many waited",
+    labels: ["kind"],
+  },
+  tensor_wasm_call_retries_total: {
+    type: "counter",
+    help: "Calls run a second time because their cell died and they may",
+    labels: [],
+  },
+  tensor_wasm_modules_suspected: {
+    type: "gauge",
+    help: "Modules under suspicion or in quarantine because cells crashed while they ran",
+    labels: [],
+  },
+  tensor_wasm_guest_calls_total: {
+    type: "counter",
+    help: "Calls that ran, by tenant and outcome",
+    labels: ["tenant", "outcome"],
+  },
+  tensor_wasm_guest_fuel_total: {
+    type: "counter",
+    help: "Fuel used by guests: about the instructions they executed",
+    labels: ["tenant"],
+  },
+  tensor_wasm_guest_cpu_seconds_total: {
+    type: "counter",
+    help: "Time for which guests had a thread",
+    labels: ["tenant"],
+  },
+  tensor_wasm_guest_yields_total: {
+    type: "counter",
+    help: "Times that guests gave up their thread to others",
+    labels: ["tenant"],
+  },
+  tensor_wasm_kernel_dispatches_total: {
+    type: "counter",
+    help: "Kernels that devices were given",
+    labels: ["device"],
+  },
+  tensor_wasm_kernel_latency_seconds: {
+    type: "histogram",
+    help: "Time that devices were busy with a kernel, or that a launch took where they do not tell",
+    labels: ["device"],
+    buckets: [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10],
+  },
+  tensor_wasm_kernel_errors_total: {
+    type: "counter",
+    help: "Failures of devices, by the name of the CUresult",
+    labels: ["device", "status"],
+  },
+  tensor_wasm_gpu_memory_used_bytes: {
+    type: "gauge",
+    help: "Device memory of all calls",
+    labels: ["device"],
+  },
+  tensor_wasm_ptx_loads_total: {
+    type: "counter",
+    help: "Loads of PTX: compiled, cached (the call had the same text loaded) or failed",
+    labels: ["device", "result"],
+  },
+  tensor_wasm_ptx_compile_seconds: {
+    type: "histogram",
+    help: "Time that devices took to compile PTX",
+    labels: ["device"],
+    buckets: [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  },
+} as const satisfies Record<string, MetricRow>;
+
+/** A metric of the vocabulary. */
+export type MetricName = keyof typeof METRICS;
+
+/** The metrics of one type. */
+export type MetricNameOf<T extends MetricType> = {
+  [N in MetricName]: (typeof METRICS)[N]["type"] extends T ? N : never;
+}[MetricName];
+
+/** The labels of a metric, all of them. */
+export type MetricLabels<N extends MetricName> = {
+  readonly [K in (typeof METRICS)[N]["labels"][number]]: string;
+};
