@@ -120,7 +120,7 @@ Deno.test("metrics.read() shows families, series, counts, start times and exempl
   assert.ok(series?.type === "histogram");
   assert.deepEqual(series.labels, REQUEST);
   assert.deepEqual([series.startMs, series.sum], [2000, 0.504]);
-  assert.deepEqual([...series.counts], [0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
+  assert.deepEqual(Array.from(series.counts), [0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
   assert.deepEqual(series.exemplarOf(1), {
     traceId: IDS.traceId,
     spanId: IDS.spanId,
