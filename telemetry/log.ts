@@ -16,7 +16,7 @@ import {
 } from "@logtape/logtape";
 import type { SpanIds } from "./ids.ts";
 import type { LineBuffer } from "./line_buffer.ts";
-import { type LogFilter, rankOf } from "./log_filter.ts";
+import { type LogFilter, rankOf, type SpanChains, type TargetFilter } from "./log_filter.ts";
 import type { LineWriter, LogEvent, LogFields, LogLevel } from "./log_line.ts";
 import { type LoggedEvent, type LogTap, LogTaps } from "./log_tap.ts";
 import { cutText, type PlainFields, Redactor } from "./plain_value.ts";
@@ -40,6 +40,8 @@ export interface LogParts {
   readonly buffer: LineBuffer;
   readonly nowMs: () => number;
   readonly activeIds: () => SpanIds | undefined;
+  /** The enclosing spans, for a filter that asks for them. */
+  readonly spans?: SpanChains | undefined;
   /** Called for each line. */
   readonly onLine: (hasTrace: boolean) => void;
 }
@@ -92,6 +94,7 @@ class EventRecord implements LogRecord {
 
 class TargetLogger implements Logger {
   readonly #target: string;
+  readonly #filter: TargetFilter;
   readonly #rankMin: number;
   readonly #parts: LogParts;
   /** Held here because LogTape itself holds its loggers weakly. */
@@ -99,44 +102,54 @@ class TargetLogger implements Logger {
 
   constructor(target: string, parts: LogParts) {
     this.#target = target;
-    this.#rankMin = parts.filter.rankMinOf(target);
+    this.#filter = parts.filter.forTarget(target, parts.spans);
+    this.#rankMin = this.#filter.rankMin;
     this.#parts = parts;
     this.#tape = getLogger([target]);
   }
 
   enabled(level: LogLevel): boolean {
-    return rankOf(level) >= this.#rankMin;
+    const rank = rankOf(level);
+    return rank >= this.#rankMin && this.#filter.mayAdmit(rank, this.#parts.activeIds());
   }
 
   trace(message: string, fields?: LogFields, ids?: SpanIds): void {
-    if (this.#rankMin <= 0) this.#emit("trace", message, fields, ids);
+    if (this.#rankMin <= 0) this.#emit(0, "trace", message, fields, ids);
   }
 
   debug(message: string, fields?: LogFields, ids?: SpanIds): void {
-    if (this.#rankMin <= 1) this.#emit("debug", message, fields, ids);
+    if (this.#rankMin <= 1) this.#emit(1, "debug", message, fields, ids);
   }
 
   info(message: string, fields?: LogFields, ids?: SpanIds): void {
-    if (this.#rankMin <= 2) this.#emit("info", message, fields, ids);
+    if (this.#rankMin <= 2) this.#emit(2, "info", message, fields, ids);
   }
 
   warn(message: string, fields?: LogFields, ids?: SpanIds): void {
-    if (this.#rankMin <= 3) this.#emit("warn", message, fields, ids);
+    if (this.#rankMin <= 3) this.#emit(3, "warn", message, fields, ids);
   }
 
   error(message: string, fields?: LogFields, ids?: SpanIds): void {
-    if (this.#rankMin <= 4) this.#emit("error", message, fields, ids);
+    if (this.#rankMin <= 4) this.#emit(4, "error", message, fields, ids);
   }
 
-  #emit(level: LogLevel, message: string, fields: LogFields | undefined, ids: SpanIds | undefined): void {
+  #emit(
+    rank: number,
+    level: LogLevel,
+    message: string,
+    fields: LogFields | undefined,
+    givenIds: SpanIds | undefined,
+  ): void {
     const { nowMs, activeIds } = this.#parts;
+    const ids = givenIds ?? activeIds();
+    if (rank < this.#filter.rankAlways && !this.#filter.admits(rank, fields, ids)) return;
     this.#tape.emit(
       new EventRecord(this.#tape.category, {
         atMs: nowMs(),
         level,
         target: this.#target,
         message,
-        ids: ids ?? activeIds(),
+        ids,
         fields,
       }),
     );
@@ -186,7 +199,8 @@ export class Log {
   #sink(record: LogRecord): void {
     if (record instanceof EventRecord) return this.#write(record.event);
     const event = this.#fromForeign(record);
-    if (this.#parts.filter.enabled(event.target, event.level)) this.#write(event);
+    const filter = this.#parts.filter.forTarget(event.target, this.#parts.spans);
+    if (filter.admits(rankOf(event.level), event.fields, event.ids)) this.#write(event);
   }
 
   #write(event: LogEvent): void {

@@ -18,7 +18,7 @@ export { startTelemetry } from "./telemetry.ts";
 export type { Telemetry, TelemetryDeps } from "./telemetry.ts";
 export { TelemetryStartError } from "./active_span.ts";
 export { NULL_TRACER } from "./tracer.ts";
-export type { JoinedSpan, SpanOptions, Tracer } from "./tracer.ts";
+export type { DescribedSpan, JoinedSpan, SpanOptions, Tracer } from "./tracer.ts";
 export { NULL_SPAN } from "./span.ts";
 export type { Span, SpanEvent } from "./span.ts";
 export type { SpanIds } from "./ids.ts";

@@ -130,6 +130,12 @@ export class SpanRecord implements Span, ReadableSpan, ApiSpan {
     return this.#failure;
   }
 
+  /** The value of an attribute as it is now. */
+  findAttribute(name: string): AttributeValue | undefined {
+    if (name === "target") return this.row.scope.name;
+    return this.#later?.get(name) ?? (Object.hasOwn(this.#initial, name) ? this.#initial[name] : undefined);
+  }
+
   /** Calls `visit` for each attribute once, `target` first; a required one that is missing is `"unknown"`. */
   visitAttributes(visit: (name: string, value: AttributeValue) => void): void {
     const initial = this.#initial;

@@ -22,6 +22,7 @@ import { LineWriter } from "./log_line.ts";
 import { MetricRegistry, type Metrics } from "./metrics.ts";
 import type { MetricLabels } from "./metric_names.ts";
 import { makeSampler } from "./sampling.ts";
+import { SpanScopes } from "./span_scopes.ts";
 import { NULL_TRACER, RecordingTracer, type Tracer } from "./tracer.ts";
 
 const CLOSE_TIMEOUT_MS = 3000;
@@ -67,12 +68,16 @@ export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Te
   using starting = new DisposableStack();
   starting.defer(() => buffer.flush());
   if (enabled) starting.defer(registerGlobals());
-  const log = starting.adopt(startLog(config, { filter, buffer, nowMs, metrics }), (log) => log.close());
+  const scopes = enabled && filter.asksForSpans ? new SpanScopes() : undefined;
+  const log = starting.adopt(
+    startLog(config, { filter, buffer, nowMs, metrics, scopes }),
+    (log) => log.close(),
+  );
   const drops = starting.adopt(new DropReport(log.logger(TARGET), nowMs), (drops) => drops.close());
   const resource = makeResource(config);
   const sender = enabled ? deps.sender ?? makeSender(config, resource, buffer) : undefined;
   const pipeline = sender && makePipeline(config, sender, metrics, drops);
-  const tracer = enabled ? makeTracer(config, resource, nowMs, pipeline) : NULL_TRACER;
+  const tracer = enabled ? makeTracer(config, resource, nowMs, pipeline, scopes) : NULL_TRACER;
   metrics.gauge("tensor_wasm_build_info", buildLabels(config)).set(1);
   for (const warning of config.warnings) log.logger(TARGET).warn("telemetry.config_ignored", { warning });
   const closeTimeoutMs = deps.closeTimeoutMs ?? CLOSE_TIMEOUT_MS;
@@ -152,10 +157,11 @@ interface LogInputs {
   readonly buffer: LineBuffer;
   readonly nowMs: () => number;
   readonly metrics: Metrics;
+  readonly scopes: SpanScopes | undefined;
 }
 
 function startLog(config: TelemetryConfig, inputs: LogInputs): Log {
-  const { filter, buffer, nowMs, metrics } = inputs;
+  const { filter, buffer, nowMs, metrics, scopes } = inputs;
   const withTrace = metrics.counter("tensor_wasm_log_lines_total", { has_trace: "true" });
   const withoutTrace = metrics.counter("tensor_wasm_log_lines_total", { has_trace: "false" });
   try {
@@ -165,6 +171,7 @@ function startLog(config: TelemetryConfig, inputs: LogInputs): Log {
       writer: new LineWriter(config.serviceName),
       buffer,
       nowMs,
+      spans: scopes,
       activeIds: config.tracing.enabled
         ? (): SpanIds | undefined => findActiveSpan()?.ids
         : (): undefined => undefined,
@@ -205,6 +212,7 @@ function makeTracer(
   resource: Resource,
   nowMs: () => number,
   pipeline: SpanPipeline | undefined,
+  scopes: SpanScopes | undefined,
 ): Tracer {
   return new RecordingTracer({
     resource,
@@ -212,6 +220,7 @@ function makeTracer(
     ids: new PooledIdGenerator(),
     nowMs,
     fanOut: new SpanFanOut(pipeline === undefined ? [] : [exportSampled(pipeline.add)]),
+    scopes,
   });
 }
 

@@ -11,6 +11,7 @@ import { type IdGenerator, type Sampler, SamplingDecision } from "@opentelemetry
 import { bindActive, findActiveSpan, runWithSpan } from "./active_span.ts";
 import { makeChildIds, makeRootIds, SAMPLED, type SpanIds } from "./ids.ts";
 import { LocalTrace, type SpanFanOut } from "./local_trace.ts";
+import { plainTarget, type SpanFacts } from "./log_directive.ts";
 import type { AttributeValue, SpanAttributes, SpanName } from "./names.ts";
 import {
   extractRemote,
@@ -24,6 +25,7 @@ import {
 import { NULL_SPAN, type Span, type SpanEvent } from "./span.ts";
 import { type SpanOwner, SpanRecord } from "./span_record.ts";
 import { getSpanKindRow, type SpanKindRow } from "./span_kind.ts";
+import type { SpanScopes } from "./span_scopes.ts";
 
 /** Where a span begins; without any of it: a child of the active span, now. */
 export interface SpanOptions {
@@ -50,6 +52,12 @@ export interface JoinedSpan<N extends SpanName = SpanName> {
   readonly failure?: string | undefined;
 }
 
+/** What is known of a span before it has run. */
+export interface DescribedSpan<N extends SpanName = SpanName> {
+  readonly name: N;
+  readonly attributes: Partial<SpanAttributes<N>>;
+}
+
 /** Makes spans. With tracing off every method is safe, costs next to nothing and yields no ids. */
 export interface Tracer {
   /** False when tracing is off. */
@@ -58,8 +66,11 @@ export interface Tracer {
   startSpan<N extends SpanName>(name: N, attributes: SpanAttributes<N>, options?: SpanOptions): Span<N>;
   /** Records a span that has already ended. */
   recordSpan<N extends SpanName>(span: JoinedSpan<N>): void;
-  /** Ids for a span that will run elsewhere as a child of `parent`; undefined when tracing is off. */
-  allotIds(parent: SpanIds | undefined): SpanIds | undefined;
+  /**
+   * Ids for a span that will run elsewhere as a child of `parent`; undefined when tracing is off. Log filters
+   * know the span by what `described` says of it, until it has run.
+   */
+  allotIds(parent: SpanIds | undefined, described?: DescribedSpan): SpanIds | undefined;
   /** Runs `fn` with `span` active, in everything it awaits as well. */
   withSpan<T>(span: Span, fn: () => T): T;
   /** `fn` as one that runs with the span that is active now, whoever calls it: for callbacks of streams and signals. */
@@ -84,6 +95,8 @@ export interface TracerParts {
   readonly nowMs: () => number;
   /** Told of every span, sampled or not. */
   readonly fanOut: SpanFanOut;
+  /** Told of every span; only while the log filter asks for spans. */
+  readonly scopes?: SpanScopes | undefined;
 }
 
 /** A tracer that records. */
@@ -92,6 +105,7 @@ export class RecordingTracer implements Tracer, SpanOwner {
   readonly resource: Resource;
   readonly #sampler: Sampler;
   readonly #ids: IdGenerator;
+  readonly #scopes: SpanScopes | undefined;
   readonly nowMs: () => number;
   readonly #fanOut: SpanFanOut;
 
@@ -99,6 +113,7 @@ export class RecordingTracer implements Tracer, SpanOwner {
     this.resource = parts.resource;
     this.#sampler = parts.sampler;
     this.#ids = parts.ids;
+    this.#scopes = parts.scopes;
     this.nowMs = parts.nowMs;
     this.#fanOut = parts.fanOut;
   }
@@ -117,6 +132,7 @@ export class RecordingTracer implements Tracer, SpanOwner {
     const startMs = options?.startMs ?? this.nowMs();
     const span = new SpanRecord(this, row, ids, parent ?? undefined, startMs, given);
     this.#fanOut.started(span);
+    if (this.#scopes !== undefined) this.#scopes.enter(ids, parent ?? undefined, factsOf(span));
     return span as unknown as Span<N>;
   }
 
@@ -134,8 +150,11 @@ export class RecordingTracer implements Tracer, SpanOwner {
     record.end(span.endMs);
   }
 
-  allotIds(parent: SpanIds | undefined): SpanIds | undefined {
-    return parent === undefined ? undefined : this.#childIds(parent);
+  allotIds(parent: SpanIds | undefined, described?: DescribedSpan): SpanIds | undefined {
+    if (parent === undefined) return undefined;
+    const ids = this.#childIds(parent);
+    if (described !== undefined) this.#scopes?.enter(ids, parent, describedFacts(described));
+    return ids;
   }
 
   withSpan<T>(span: Span, fn: () => T): T {
@@ -202,6 +221,26 @@ export class RecordingTracer implements Tracer, SpanOwner {
       ? makeRootIds(this.#ids, traceId, flags, baggage, local)
       : makeChildIds(this.#ids, parent, flags, local);
   }
+}
+
+function factsOf(span: SpanRecord): SpanFacts {
+  return {
+    get name(): string {
+      return span.name;
+    },
+    target: plainTarget(span.row.scope.name),
+    attribute: (name) => span.findAttribute(name),
+  };
+}
+
+function describedFacts({ name, attributes }: DescribedSpan): SpanFacts {
+  const row = getSpanKindRow(name);
+  const known = attributes as Readonly<Record<string, AttributeValue | undefined>>;
+  return {
+    name: row.name,
+    target: plainTarget(row.scope.name),
+    attribute: (wanted) => Object.hasOwn(known, wanted) ? known[wanted] : undefined,
+  };
 }
 
 /** The tracer when tracing is off. */

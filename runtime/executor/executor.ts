@@ -158,7 +158,10 @@ export class Executor {
     parent: SpanIds | undefined,
   ): Promise<Omit<Attempt, "cold">> {
     const { clock, telemetry } = this.#options;
-    const spawn = telemetry.tracer.allotIds(parent);
+    const spawn = telemetry.tracer.allotIds(parent, {
+      name: "tensor_wasm_exec::executor::spawn_instance",
+      attributes: { tenant: invocation.tenant },
+    });
     const initialize = needsInitialize(invocation);
     const sentAtMs = clock.nowMs();
     const call = cell.call(

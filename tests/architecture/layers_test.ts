@@ -37,6 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: readonly (readonly [package_: RegExp, room: string])[] = [
   [/^@opentelemetry\//, "telemetry"],
   [/^@logtape\//, "telemetry"],
+  [/^re2js/, "telemetry"],
   [/^(hono|zod|@hono\/|swagger-ui-dist)/, "runtime/gateway"],
   [/^node:sqlite/, "runtime/store"],
 ];

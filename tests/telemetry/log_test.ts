@@ -48,6 +48,40 @@ Deno.test("log asks the filter by target: a child may say more than its parent",
   assert.equal(test.telemetry.log("tensor_wasm_exec::pool").enabled("debug"), true);
 });
 
+Deno.test("log follows spans: the active one, those around it, and those that ids are given of", async () => {
+  await using test = new TestTelemetry({ log: { filter: "warn,[cli x{exit_code=7}]=debug" } });
+  const { tracer } = test.telemetry;
+  const log = test.telemetry.log("t");
+  using outer = tracer.startSpan("cli ", { command: "x" });
+  await tracer.withSpan(outer, async () => {
+    log.debug("before");
+    outer.setAttribute("exit_code", 7);
+    await Promise.resolve();
+    log.debug("in it");
+    using inner = tracer.startSpan("cli ", { command: "y" });
+    tracer.withSpan(inner, () => log.debug("within it"));
+    assert.equal(log.enabled("debug"), true);
+    assert.equal(log.enabled("trace"), false);
+  });
+  log.debug("after");
+  log.debug("by its ids", {}, outer.ids);
+  log.debug("by its child's ids", {}, tracer.allotIds(outer.ids, { name: "invoke.run", attributes: {} }));
+  const messages = test.lines.map((line) => line["message"]);
+  assert.deepEqual(messages, ["in it", "within it", "by its ids", "by its child's ids"]);
+});
+
+Deno.test("log follows spans that run elsewhere by what was said of them", async () => {
+  const filter = "warn,[tensor_wasm_exec::executor::spawn_instance{tenant=acme}]=info";
+  await using test = new TestTelemetry({ log: { filter } });
+  const { tracer } = test.telemetry;
+  using run = tracer.startSpan("cli ", { command: "x" });
+  const name = "tensor_wasm_exec::executor::spawn_instance";
+  const log = test.telemetry.log("guest");
+  log.info("yes", {}, tracer.allotIds(run.ids, { name, attributes: { tenant: "acme" } }));
+  log.info("no", {}, tracer.allotIds(run.ids, { name, attributes: { tenant: "other" } }));
+  assert.deepEqual(test.lines.map((line) => line["message"]), ["yes"]);
+});
+
 Deno.test("log off writes nothing", async () => {
   await using test = new TestTelemetry({ log: { filter: "off" } });
   test.telemetry.log("t").error("event");
