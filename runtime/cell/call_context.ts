@@ -1,15 +1,16 @@
 /**
  * CallContext: the GuestContext of one call, with its output, its log lines and its span events.
  *
- * Owns the bounds on output and log lines, and turns a stop of the call's fiber into an error that unwinds the
- * guest. It knows nothing of WASI or any other host module. Invariant: what leaves it is never larger than the
- * limits, whatever the guest writes.
+ * Owns the bounds on output and log lines, the guest's wait for the reader of a stream, and turns a stop of the
+ * call's fiber into an error that unwinds the guest. It knows nothing of WASI or any other host module. Invariant:
+ * what leaves it is never larger than the limits, whatever the guest writes.
  */
 import type { GpuSession } from "../../gpu/mod.ts";
 import type { Limits } from "../model/limits.ts";
 import { GUEST_LOG_LEVELS, GuestStop } from "./guest_context.ts";
 import type { GuestContext, GuestLogLevel, GuestLogSource } from "./guest_context.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { ChunkSender } from "./chunk_sender.ts";
 import type { Fiber } from "./fiber.ts";
 import type { GuestGpu } from "./guest_gpu.ts";
 import { GuestLog } from "./guest_log.ts";
@@ -56,6 +57,8 @@ export class CallContext implements GuestContext {
   readonly #fiber: Fiber;
   readonly #scheduler: Scheduler;
   readonly #gpu: GuestGpu | undefined;
+  /** Takes the output of a streamed call. */
+  readonly #chunks: ChunkSender | undefined;
 
   constructor(
     call: CallInput,
@@ -64,8 +67,10 @@ export class CallContext implements GuestContext {
     limits: Limits,
     writeLines: (bytes: Uint8Array) => void,
     gpu?: GuestGpu,
+    chunks?: ChunkSender,
   ) {
     this.#gpu = gpu;
+    this.#chunks = chunks;
     this.#call = call;
     this.#fiber = fiber;
     this.#scheduler = scheduler;
@@ -106,7 +111,39 @@ export class CallContext implements GuestContext {
     return Math.max(0, this.#fiber.limits.deadlineAtMs - performance.now());
   }
 
-  writeOutput(bytes: Uint8Array): void {
+  get isStream(): boolean {
+    return this.#chunks !== undefined;
+  }
+
+  writeOutput(bytes: Uint8Array): Promise<void> | undefined {
+    if (this.#chunks !== undefined) return this.#stream(this.#chunks, bytes);
+    this.#gather(bytes);
+    return undefined;
+  }
+
+  rejectChunk(): void {
+    this.#chunks?.reject();
+  }
+
+  #stream(chunks: ChunkSender, bytes: Uint8Array): Promise<void> | undefined {
+    const outcome = chunks.exceeds(bytes.length);
+    if (outcome !== undefined) this.stop(outcome);
+    if (bytes.length <= chunks.pieceBytesMax && chunks.trySend(bytes, this.#contentType)) return this.rest();
+    return this.#streamInTurn(chunks, bytes);
+  }
+
+  /** In pieces, and each when there is room for it. */
+  async #streamInTurn(chunks: ChunkSender, bytes: Uint8Array): Promise<void> {
+    for (let offset = 0; offset === 0 || offset < bytes.length; offset += chunks.pieceBytesMax) {
+      const piece = bytes.subarray(offset, offset + chunks.pieceBytesMax);
+      while (!chunks.trySend(piece, this.#contentType)) {
+        await this.#scheduler.wait(chunks.room(piece.length));
+        this.#throwIfStopped();
+      }
+    }
+  }
+
+  #gather(bytes: Uint8Array): void {
     const total = this.#outputBytes + bytes.length;
     const max = this.#call.outputBytesMax;
     if (total > max) this.stop({ type: "exhausted", limit: "output_bytes", max, actual: total });
@@ -121,6 +158,7 @@ export class CallContext implements GuestContext {
   }
 
   setContentType(contentType: string): boolean {
+    if (this.#chunks?.hasBegun === true) return false;
     if (contentType.length > MEDIA_TYPE_LENGTH_MAX || !MEDIA_TYPE.test(contentType)) return false;
     this.#contentType = contentType;
     return true;

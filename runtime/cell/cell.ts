@@ -18,12 +18,16 @@ import { FRAME } from "../wire/messages.ts";
 import type {
   CallMeta,
   CancelMeta,
+  ChunkMeta,
   ConfigureMeta,
+  CreditMeta,
   PongMeta,
   PreparedMeta,
   PrepareMeta,
   ResultMeta,
 } from "../wire/messages.ts";
+import { ChunkSender } from "./chunk_sender.ts";
+import type { ChunkSocket } from "./chunk_sender.ts";
 import { Fiber } from "./fiber.ts";
 import { compileModule, runCall } from "./instance.ts";
 import type { CellSurroundings, CompiledModule } from "./instance.ts";
@@ -55,6 +59,9 @@ export class Cell {
   readonly #host: CellHost;
   readonly #modules = new Map<number, CompiledModule | Promise<CompiledModule>>();
   readonly #fibers = new Map<number, Fiber>();
+  /** Of the calls whose output is streamed. */
+  readonly #chunks = new Map<number, ChunkSender>();
+  readonly #socket: ChunkSocket;
   #around: CellSurroundings;
   #isConfigured = false;
   #hasToldDevice = false;
@@ -62,6 +69,7 @@ export class Cell {
   constructor(reader: FrameReader, writer: FrameWriter, host: CellHost) {
     this.#reader = reader;
     this.#writer = writer;
+    this.#socket = socketOf(writer);
     this.#host = host;
     this.#around = this.#configure({ limits: DEFAULT_LIMITS });
   }
@@ -104,6 +112,8 @@ export class Cell {
         return;
       case FRAME.call:
         return this.#call(frame.id, frame.meta as CallMeta, frame.blob);
+      case FRAME.credit:
+        return this.#chunks.get(frame.id)?.give((frame.meta as CreditMeta).bytes);
       case FRAME.cancel:
         return this.#cancel(frame.id, (frame.meta as CancelMeta).by);
       case FRAME.prepare:
@@ -147,6 +157,10 @@ export class Cell {
     if (compiled === undefined) {
       return this.#fail(id, new InvariantError("A module is sent before it is called"));
     }
+    if (meta.stream !== undefined) {
+      const { chunkBytesMax } = this.#around.limits;
+      this.#chunks.set(id, new ChunkSender(id, meta.stream, chunkBytesMax, this.#socket));
+    }
     const needed = compiled instanceof Promise ? compiled : undefined;
     this.#around.scheduler.submit(fiber, () => this.#run(id, meta, input, fiber, compiled), needed);
   }
@@ -161,12 +175,17 @@ export class Cell {
     try {
       // It is there, unless the call is over: then no module is needed.
       const module = this.#around.scheduler.isOver(fiber) ? undefined : await compiled;
-      const result = await runCall(module, id, meta, input, fiber, this.#around);
-      this.#fibers.delete(id);
+      const result = await runCall(module, id, meta, input, fiber, this.#around, this.#chunks.get(id));
+      this.#forget(id);
       this.#writer.send(FRAME.result, id, result.meta, result.output);
     } catch (error) {
       this.#fail(id, error);
     }
+  }
+
+  #forget(id: number): void {
+    this.#fibers.delete(id);
+    this.#chunks.delete(id);
   }
 
   #cancel(id: number, by: CancelMeta["by"]): void {
@@ -179,7 +198,7 @@ export class Cell {
 
   /** A bug of ours, or a module that the engine took at deploy and refuses now. */
   #fail(id: number, error: unknown): void {
-    this.#fibers.delete(id);
+    this.#forget(id);
     const result: ResultMeta = {
       startedAtMs: this.#host.nowMs(),
       outcome: { type: "lost", reason: "cell_fault" },
@@ -208,6 +227,17 @@ export class Cell {
       this.#writer.send(FRAME.prepared, id, answer);
     }
   }
+}
+
+function socketOf(writer: FrameWriter): ChunkSocket {
+  return {
+    get backlogBytes(): number {
+      return writer.backlogBytes;
+    },
+    flushed: () => writer.flushed(),
+    sendChunk: (call: number, meta: ChunkMeta | undefined, bytes: Uint8Array) =>
+      writer.send(FRAME.chunk, call, meta, bytes),
+  };
 }
 
 function factsOf({ info }: GpuDevice): DeviceFacts {

@@ -47,9 +47,17 @@ export interface GuestContext {
   memory(): WebAssembly.Memory | undefined;
   /** The call's session on the device, or undefined if there is no device for it. */
   gpu(): GpuSession | undefined;
-  /** Appends to the guest's output; throws GuestStop `exhausted` past the limit. Copies the bytes. */
-  writeOutput(bytes: Uint8Array): void;
-  /** Names the content type of the output; false if it is not a valid media type. */
+  /** Whether the output is sent while the guest runs: then `writeOutput` may have the guest wait. */
+  readonly isStream: boolean;
+  /**
+   * Appends to the guest's output; throws GuestStop `exhausted` past the limit. Copies the bytes. Undefined once
+   * they are taken; in a stream a promise where the guest must wait for its reader, which rejects with GuestStop
+   * when the call is over before.
+   */
+  writeOutput(bytes: Uint8Array): Promise<void> | undefined;
+  /** Counts a chunk that was refused to the guest with a code. */
+  rejectChunk(): void;
+  /** Names the content type of the output; false if it is not a valid media type, or output has left already. */
   setContentType(contentType: string): boolean;
   /** Logs bytes that a guest wrote, split into lines; never throws, counts what the limits suppress. */
   writeLog(source: GuestLogSource, level: GuestLogLevel, bytes: Uint8Array): void;
@@ -81,6 +89,8 @@ export interface HostModule {
   readonly functions: Readonly<Record<string, FunctionType>>;
   /** Names of the functions that may answer with a promise, while which the guest is suspended. */
   readonly suspending?: readonly string[];
+  /** Likewise, where the output is a stream: those that write to it. */
+  readonly suspendingInStreams?: readonly string[];
   /**
    * Binds the functions to one call. Called only for modules that the guest imports; `names` are those of the
    * functions that it does, all of them ours. Others may be there as well.

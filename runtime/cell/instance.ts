@@ -15,6 +15,7 @@ import type { ValueType } from "../model/value_type.ts";
 import type { CallMeta, CellHop, CellSpan, ResultMeta } from "../wire/messages.ts";
 import { HOOKS } from "../wasm/instrument.ts";
 import { CallContext } from "./call_context.ts";
+import type { ChunkSender } from "./chunk_sender.ts";
 import type { Fiber, FuelGlobal } from "./fiber.ts";
 import { GuestStop } from "./guest_context.ts";
 import { GuestGpu } from "./guest_gpu.ts";
@@ -105,6 +106,8 @@ interface Call {
 /**
  * Runs one call as the fiber that the scheduler has just put on. Never rejects for anything a guest does; an
  * InvariantError is a bug of ours.
+ *
+ * @param chunks takes the output while the call runs; without it, it is gathered for the result
  */
 export async function runCall(
   compiled: CompiledModule | undefined,
@@ -113,6 +116,7 @@ export async function runCall(
   input: Uint8Array,
   fiber: Fiber,
   around: CellSurroundings,
+  chunks?: ChunkSender,
 ): Promise<CallResult> {
   const startedAtMs = performance.now();
   const gpu = openGpu(compiled, meta, fiber, around, startedAtMs);
@@ -130,6 +134,7 @@ export async function runCall(
     around.limits,
     around.writeLines,
     gpu,
+    chunks,
   );
   const spans: CellSpan[] = [];
   let outcome: Outcome;
@@ -154,6 +159,7 @@ export async function runCall(
   const result: ResultMeta = {
     ...{ startedAtMs, outcome, spans, logLines, usage },
     ...(report === undefined ? {} : { gpu: report }),
+    ...(chunks === undefined ? {} : { stream: chunks.report() }),
   };
   return {
     meta: context.contentType === undefined ? result : { ...result, contentType: context.contentType },

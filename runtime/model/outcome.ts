@@ -35,6 +35,8 @@ export type GuestLimit =
   | "memory_bytes"
   | "heap_bytes"
   | "output_bytes"
+  | "stream_bytes"
+  | "stream_chunks"
   | "file_bytes";
 
 /** How one call ended. */

@@ -18,7 +18,7 @@ const PREFIX_BYTES = 4;
 /** Largest body: a 64 MiB blob with its JSON and room to spare. */
 export const FRAME_BYTES_MAX = 160 * 1024 * 1024;
 /** A blob up to this size is copied behind its meta, so that a frame is one write. */
-const INLINE_BLOB_BYTES_MAX = 64 * 1024;
+export const INLINE_BLOB_BYTES_MAX = 64 * 1024;
 
 /** One frame as it came from the peer. `blob` is a view that stays valid: nothing writes to it again. */
 export interface Frame {

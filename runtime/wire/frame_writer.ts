@@ -21,6 +21,7 @@ export class FrameWriter {
   readonly #onError: (error: unknown) => void;
   readonly #schedule: ((drain: () => void) => void) | undefined;
   #pending: Uint8Array[] = [];
+  #backlogBytes = 0;
   #writing = false;
   #failed = false;
   #idle: PromiseWithResolvers<void> | undefined;
@@ -43,11 +44,19 @@ export class FrameWriter {
   /** Queues one frame and starts writing if nothing is being written. */
   send(type: number, id: number, meta: unknown, blob?: Uint8Array): void {
     if (this.#failed) return;
-    for (const chunk of encodeFrame(type, id, meta, blob)) this.#pending.push(chunk);
+    for (const chunk of encodeFrame(type, id, meta, blob)) {
+      this.#pending.push(chunk);
+      this.#backlogBytes += chunk.length;
+    }
     if (this.#writing) return;
     this.#writing = true;
     if (this.#schedule === undefined) void this.#drain();
     else this.#schedule(() => void this.#drain());
+  }
+
+  /** Bytes sent that the system has not taken yet. */
+  get backlogBytes(): number {
+    return this.#backlogBytes;
   }
 
   /** Resolves when everything sent so far has been handed to the system, or a write has failed. */
@@ -64,10 +73,12 @@ export class FrameWriter {
         for (let offset = 0; offset < chunk.length;) {
           offset += await this.#sink.write(offset === 0 ? chunk : chunk.subarray(offset));
         }
+        this.#backlogBytes -= chunk.length;
       }
     } catch (error) {
       this.#failed = true;
       this.#pending = [];
+      this.#backlogBytes = 0;
       this.#onError(error);
     } finally {
       this.#writing = false;

@@ -32,6 +32,8 @@ export const FRAME = {
   prepared: 6,
   /** Answer to a ping, id = the ping's. meta: PongMeta. */
   pong: 8,
+  /** A piece of a streamed call's output, id = the call. meta: ChunkMeta or none, blob: the bytes. */
+  chunk: 10,
   /** Run an export, id = the call. meta: CallMeta, blob: the guest's input. */
   call: 7,
   /** Examine and instrument a module, id = the request. meta: PrepareMeta, blob: the body. */
@@ -40,6 +42,8 @@ export const FRAME = {
   cancel: 11,
   /** Say that you live, id = any number. */
   ping: 13,
+  /** Room for more of a streamed call's output, id = the call. meta: CreditMeta. */
+  credit: 15,
 } as const;
 
 /** Meta of `configure`. */
@@ -81,6 +85,8 @@ export interface CallMeta {
   /** The tenant's limits that the cell enforces. */
   readonly fuelMax: number;
   readonly outputBytesMax: number;
+  /** Present if the output leaves in `chunk` frames while the call runs, instead of with its result. */
+  readonly stream?: StreamLimits;
   /** Present for a function that imports the GPU interface. */
   readonly gpu?: CallGpuLimits;
   readonly export: string;
@@ -99,6 +105,33 @@ export interface CallMeta {
    * it is. Without the time that the frame waits for a busy cell.
    */
   readonly deadlineAtMs?: number;
+}
+
+/** The bounds of a streamed output. */
+export interface StreamLimits {
+  /** How much may be under way, by the account of stream_window.ts. */
+  readonly windowBytes: number;
+  /** Most bytes and most chunks of the whole stream. */
+  readonly bytesMax: number;
+  readonly chunksMax: number;
+}
+
+/** Meta of `chunk`, if it has one: the first of a call may. */
+export interface ChunkMeta {
+  readonly contentType: string;
+}
+
+/** Meta of `credit`. */
+export interface CreditMeta {
+  readonly bytes: number;
+}
+
+/** What a call streamed. */
+export interface StreamReport {
+  readonly chunks: number;
+  readonly bytes: number;
+  /** Chunks that were refused to the guest, with a code. */
+  readonly rejected: number;
 }
 
 /** The limits on a call's device that can differ from tenant to tenant. */
@@ -188,6 +221,8 @@ export interface ResultMeta {
   readonly usage: Usage;
   /** Present if the guest used its device. */
   readonly gpu?: GpuReport;
+  /** Present if the call was streamed. */
+  readonly stream?: StreamReport;
   readonly contentType?: string;
   /** Present instead of a meaningful outcome when the cell itself failed: a bug of ours. */
   readonly fault?: FaultRecord;

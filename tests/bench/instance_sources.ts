@@ -261,8 +261,14 @@ class Slot implements GuestContext {
   gpu(): ReturnType<GuestContext["gpu"]> {
     return this.#context.gpu();
   }
-  writeOutput(bytes: Uint8Array): void {
-    this.#context.writeOutput(bytes);
+  get isStream(): boolean {
+    return this.#context.isStream;
+  }
+  writeOutput(bytes: Uint8Array): Promise<void> | undefined {
+    return this.#context.writeOutput(bytes);
+  }
+  rejectChunk(): void {
+    this.#context.rejectChunk();
   }
   setContentType(contentType: string): boolean {
     return this.#context.setContentType(contentType);

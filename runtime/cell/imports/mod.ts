@@ -81,10 +81,17 @@ export function openImports(imported: readonly ImportedModule[], context: GuestC
     if (hostModule === undefined) continue;
     const functions: WebAssembly.ModuleImports = {};
     Object.assign(functions, hostModule.open(context, names));
-    for (const suspending of hostModule.suspending ?? []) {
+    for (const suspending of suspendingOf(hostModule, context)) {
       if (names.includes(suspending)) functions[suspending] = suspendable(functions[suspending]);
     }
     imports[module] = functions;
   }
   return imports;
+}
+
+function suspendingOf(
+  { suspending = [], suspendingInStreams = [] }: HostModule,
+  { isStream }: GuestContext,
+): readonly string[] {
+  return isStream ? [...suspending, ...suspendingInStreams] : suspending;
 }

@@ -1,8 +1,9 @@
 /**
  * `wasi:tensor/host`: staged input in, chunks of output out.
  *
- * Owns the five functions and their codes (guest ABI §2.5 of the reference, plus two of ours). It does not
- * stream yet: chunks are gathered as the call's output. Invariant: an emit is all or nothing.
+ * Owns the six functions and their codes (guest ABI §2.5 of the reference, plus two of ours). Whether a chunk is
+ * gathered or streamed is the context's affair; in a stream an emit waits for the reader. Invariant: an emit is all
+ * or nothing.
  */
 import { guestBytes } from "../guest_context.ts";
 import type { GuestContext, HostFunctions, HostModule } from "../guest_context.ts";
@@ -14,12 +15,14 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 
 function open(context: GuestContext): HostFunctions {
   return {
-    "emit-chunk": (pointer: number, length: number): number => {
-      if (length >>> 0 > context.chunkBytesMax) return INVALID;
-      const bytes = guestBytes(context, pointer, length);
-      if (bytes === undefined) return INVALID;
-      context.writeOutput(bytes);
-      return 0;
+    "emit-chunk": (pointer: number, length: number): number | Promise<number> => {
+      const bytes = length >>> 0 > context.chunkBytesMax ? undefined : guestBytes(context, pointer, length);
+      if (bytes === undefined) {
+        context.rejectChunk();
+        return INVALID;
+      }
+      const pending = context.writeOutput(bytes);
+      return pending === undefined ? 0 : pending.then(() => 0);
     },
     flush: (): number => 0,
     "input-len": (): number => context.input.length,
@@ -58,5 +61,6 @@ export const tensorModule: HostModule = {
     "read-input-at": { params: ["i32", "i32", "i32"], results: ["i32"] },
     "set-content-type": { params: ["i32", "i32"], results: ["i32"] },
   },
+  suspendingInStreams: ["emit-chunk"],
   open,
 };

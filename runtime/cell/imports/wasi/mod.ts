@@ -134,5 +134,6 @@ export const wasiModule: HostModule = {
   names: ["wasi_snapshot_preview1"],
   functions: Object.fromEntries(ENTRIES.map(([name, { type }]) => [name, type])),
   suspending: ["poll_oneoff", "random_get", "sched_yield"],
+  suspendingInStreams: ["fd_write"],
   open,
 };

@@ -53,14 +53,17 @@ export function fdPread(
   result.setUint32(0, descriptor.inode.contents.read(target, Number(toUnsigned(offset))), true);
 }
 
-/** `fd_write`: all of it or, past a limit, none. Output past its own limit ends the guest. */
+/**
+ * `fd_write`: all of it or, past a limit, none. Output past its own limit ends the guest; in a stream the guest
+ * waits for the reader.
+ */
 export function fdWrite(
   call: WasiCall,
   fd: number,
   buffers: number,
   count: number,
   resultPointer: number,
-): void {
+): void | Promise<void> {
   const descriptor = call.descriptors.get(fd);
   checkWritable(descriptor);
   const source = buffersAt(call.context, buffers, count);
@@ -68,8 +71,13 @@ export function fdWrite(
   if (descriptor.type === "file") {
     const offset = writeOffset(descriptor, descriptor.position);
     if (writeFile(descriptor, source, offset)) descriptor.position = offset + source.totalBytes;
+  } else if (descriptor.type === "output") {
+    const pending = writeOutput(call.context, source.parts, 0);
+    if (pending !== undefined) {
+      return pending.then(() => viewAt(call.context, resultPointer, 4).setUint32(0, source.totalBytes, true));
+    }
   } else if (descriptor.type !== "directory") {
-    writeStream(call.context, descriptor.type, source);
+    for (const part of source.parts) call.context.writeLog("stderr", "warn", part);
   }
   result.setUint32(0, source.totalBytes, true);
 }
@@ -115,15 +123,23 @@ function readInput(input: Uint8Array, target: GuestBuffers, start: number): numb
   return position - start;
 }
 
-function writeStream(context: GuestContext, type: "input" | "output" | "error", source: GuestBuffers): void {
-  for (const part of source.parts) {
-    if (type === "output") {
-      context.writeOutput(part);
-      context.writeLog("stdout", "info", part);
-    } else {
-      context.writeLog("stderr", "warn", part);
-    }
+/**
+ * Writes stdout from the buffer at `index` on; a promise if the guest has to wait on the way. The views stay valid
+ * meanwhile: nobody but the guest makes its memory grow, and it is suspended.
+ */
+function writeOutput(
+  context: GuestContext,
+  parts: readonly Uint8Array[],
+  index: number,
+): Promise<void> | undefined {
+  for (let at = index; at < parts.length; at++) {
+    const part = parts[at];
+    if (part === undefined) continue;
+    const pending = context.writeOutput(part);
+    context.writeLog("stdout", "info", part);
+    if (pending !== undefined) return pending.then(() => writeOutput(context, parts, at + 1));
   }
+  return undefined;
 }
 
 function checkReadable(descriptor: Descriptor): void {

@@ -73,6 +73,8 @@ export class WasiGuest {
       deadlineRemainingMs: options.deadlineRemainingMs ?? (() => 30_000),
       memory: () => this.memory,
       gpu: () => undefined,
+      isStream: false,
+      rejectChunk: () => {},
       writeOutput: (bytes) => {
         outputBytes += bytes.length;
         if (outputBytes > outputBytesMax) {
@@ -84,6 +86,7 @@ export class WasiGuest {
           });
         }
         this.outputs.push(decoder.decode(bytes));
+        return undefined;
       },
       setContentType: () => false,
       writeLog: (source, level, bytes) => {
