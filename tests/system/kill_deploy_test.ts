@@ -185,6 +185,7 @@ async function assertFolder(folder: string, listed: readonly Listed[]): Promise<
     "artifacts",
     "blobs",
     "incoming",
+    "jobs",
     "lock",
   ]);
   assert.deepEqual(await Array.fromAsync(Deno.readDir(`${folder}/incoming`)), []);

@@ -2,14 +2,15 @@
  * The embedded database file: opened, configured, checked and migrated.
  *
  * Owns the settings of the connection. It runs no query of a request. Invariant: what comes back is a sound
- * database of this program's schema version; a commit on it is on the disk when it returns.
+ * database of this program's schema version; a commit on the first connection is on
+ * the disk when it returns.
  */
 import { DatabaseSync } from "node:sqlite";
 import { storageFailurePhrase } from "../storage_failure.ts";
 import { StoreOpenError } from "../store.ts";
 import { makePrivateFile } from "./durable_file.ts";
 import { migrate, readSchemaVersion, SCHEMA_VERSION } from "./migrations.ts";
-import { runStatement } from "./transaction.ts";
+import { inTransaction, runStatement } from "./transaction.ts";
 
 /** How long a statement waits for a foreign connection, such as an operator's shell. It blocks the thread. */
 const BUSY_MS = 1000;
@@ -35,6 +36,21 @@ export async function openDatabase(path: string): Promise<DatabaseSync> {
       cause: error,
     });
   }
+}
+
+/**
+ * A second connection to a database that `openDatabase` gave, for writes that are gathered (group_commit.ts): its
+ * commits are in the log when they return, and on the disk when whoever gathers them has synced that.
+ */
+export function openGatheringDatabase(path: string): DatabaseSync {
+  using stack = new DisposableStack();
+  const database = new DatabaseSync(path, { timeout: BUSY_MS, enableForeignKeyConstraints: true });
+  stack.defer(() => database.close());
+  runStatement(database, "PRAGMA synchronous = NORMAL");
+  // The first transaction makes the log's file, if there was none.
+  inTransaction(database, () => {});
+  stack.move();
+  return database;
 }
 
 function prepare(database: DatabaseSync, path: string): void {

@@ -1,23 +1,27 @@
 /**
  * EmbeddedStore: durable state in one local folder, with nothing else to install.
  *
- * Owns the folder's layout (`lock`, `records.sqlite`, `blobs/`, `incoming/`; `artifacts/` is artifact_files.ts's) and what opening it mends. It
- * has no opinion on requests. Invariant: one process has the folder; after opening, every blob there is
+ * Owns the folder's layout (`lock`, `records.sqlite`, `blobs/`, `incoming/`, `jobs/`; `artifacts/` is
+ * artifact_files.ts's) and what opening it mends. It has no opinion on requests. Invariant: one process has the folder; after opening, every blob there is
  * belongs to a record, and no half-written file is left.
  */
 import type { BlobStore } from "../blob_store.ts";
+import type { JobStore } from "../job_store.ts";
 import type { RecordStore } from "../record_store.ts";
 import { storageFailurePhrase } from "../storage_failure.ts";
 import { type Store, StoreOpenError } from "../store.ts";
 import { takeDataLock } from "./data_lock.ts";
-import { openDatabase } from "./database.ts";
+import { openDatabase, openGatheringDatabase } from "./database.ts";
 import { makeFolder, syncFolder } from "./durable_file.ts";
 import { FileBlobStore } from "./file_blob_store.ts";
+import { GroupCommit } from "./group_commit.ts";
+import { JobFiles } from "./job_files.ts";
+import { SqliteJobStore } from "./sqlite_job_store.ts";
 import { SqliteRecordStore } from "./sqlite_record_store.ts";
 
 /** What opening a store found left over by a process that was killed, and removed. */
 export interface Recovery {
-  /** Half-written files. */
+  /** Half-written files, and large parts of jobs that no job speaks of. */
   readonly temporaryFilesCount: number;
   /** Whole blobs that no record refers to. */
   readonly blobsCount: number;
@@ -27,19 +31,25 @@ export interface Recovery {
 export class EmbeddedStore implements Store {
   readonly blobs: BlobStore;
   readonly records: RecordStore;
+  readonly jobs: JobStore;
   readonly recovery: Recovery;
-  readonly #resources: DisposableStack;
+  readonly #resources: AsyncDisposableStack;
 
-  constructor(blobs: BlobStore, records: RecordStore, recovery: Recovery, resources: DisposableStack) {
+  constructor(
+    { blobs, records, jobs }: Pick<Store, "blobs" | "records" | "jobs">,
+    recovery: Recovery,
+    resources: AsyncDisposableStack,
+  ) {
     this.blobs = blobs;
     this.records = records;
+    this.jobs = jobs;
     this.recovery = recovery;
     this.#resources = resources;
   }
 
-  /** Closes the database, then lets the next process have the folder. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return new Promise((resolve) => resolve(this.#resources.dispose()));
+  /** Waits for writes under way, closes the database, then lets the next process have the folder. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync();
   }
 }
 
@@ -61,21 +71,36 @@ export async function openEmbeddedStore(dataFolder: string): Promise<EmbeddedSto
 }
 
 async function open(dataFolder: string): Promise<EmbeddedStore> {
-  using resources = new DisposableStack();
+  await using resources = new AsyncDisposableStack();
   await makeFolder(dataFolder);
   const lock = resources.use(await takeDataLock(dataFolder));
   const blobs = await FileBlobStore.open(dataFolder);
   const database = await openDatabase(`${dataFolder}/records.sqlite`);
   resources.defer(() => database.close());
   const records = new SqliteRecordStore(database);
+  const jobs = await openJobs(dataFolder, resources);
   await syncFolder(dataFolder);
   // The folder's own name is its parent's to keep, which may be closed to this process.
   await syncFolder(`${dataFolder}/..`).catch(() => {});
   const recovery = {
-    temporaryFilesCount: await blobs.clearIncoming(),
+    temporaryFilesCount: await blobs.clearIncoming() + await jobs.sweepFiles(),
     blobsCount: await removeUnreferenced(blobs, records, lock.takenUnixMs),
   };
-  return new EmbeddedStore(blobs, records, recovery, resources.move());
+  return new EmbeddedStore({ blobs, records, jobs }, recovery, resources.move());
+}
+
+/**
+ * On a connection of its own, because its commits are synced otherwise. Both are used by this thread alone, so
+ * neither ever finds the other in a transaction.
+ */
+async function openJobs(dataFolder: string, resources: AsyncDisposableStack): Promise<SqliteJobStore> {
+  const path = `${dataFolder}/records.sqlite`;
+  const database = openGatheringDatabase(path);
+  resources.defer(() => database.close());
+  const log = resources.use(await Deno.open(`${path}-wal`));
+  const group = new GroupCommit(database, log);
+  resources.defer(() => group.idle());
+  return new SqliteJobStore(database, group, await JobFiles.open(dataFolder));
 }
 
 /**

@@ -11,7 +11,8 @@ import { inTransaction, runStatement } from "./transaction.ts";
  * Step n, a list of single statements, brings version n to n + 1.
  *
  * `function_names` outlives the functions, so that a version is never given out twice. An idempotency key
- * ends with the function that it made: a table of keys can then not outgrow the table of functions.
+ * ends with the function that it made: a table of keys can then not outgrow the table of functions. Inputs and
+ * outputs of jobs are apart from their rows, so that a change of state does not copy them.
  */
 const STEPS: readonly (readonly string[])[] = [
   [
@@ -41,6 +42,41 @@ const STEPS: readonly (readonly string[])[] = [
       function_id TEXT NOT NULL UNIQUE REFERENCES functions (id) ON DELETE CASCADE,
       PRIMARY KEY (tenant, key)
     ) STRICT, WITHOUT ROWID`,
+  ],
+  [
+    `CREATE TABLE jobs (
+      seq INTEGER PRIMARY KEY,
+      id TEXT NOT NULL UNIQUE,
+      tenant TEXT NOT NULL,
+      function_id TEXT NOT NULL,
+      state TEXT NOT NULL,
+      attempt INTEGER NOT NULL,
+      call TEXT NOT NULL,
+      trace TEXT NOT NULL,
+      input_bytes INTEGER NOT NULL,
+      output_bytes INTEGER NOT NULL,
+      created_unix_ms REAL NOT NULL,
+      started_unix_ms REAL,
+      finished_unix_ms REAL,
+      cancel_requested INTEGER NOT NULL,
+      end TEXT,
+      kept_bytes INTEGER NOT NULL,
+      idempotency_key TEXT,
+      request_digest TEXT
+    ) STRICT`,
+    "CREATE INDEX jobs_by_creation ON jobs (tenant, created_unix_ms, id)",
+    `CREATE UNIQUE INDEX jobs_by_key ON jobs (tenant, idempotency_key)
+      WHERE idempotency_key IS NOT NULL`,
+    "CREATE INDEX jobs_by_end ON jobs (finished_unix_ms) WHERE finished_unix_ms IS NOT NULL",
+    "CREATE INDEX jobs_of_tenant_by_end ON jobs (tenant, finished_unix_ms) WHERE finished_unix_ms IS NOT NULL",
+    `CREATE TABLE job_inputs (
+      seq INTEGER PRIMARY KEY REFERENCES jobs (seq) ON DELETE CASCADE,
+      bytes BLOB NOT NULL
+    ) STRICT`,
+    `CREATE TABLE job_outputs (
+      seq INTEGER PRIMARY KEY REFERENCES jobs (seq) ON DELETE CASCADE,
+      bytes BLOB NOT NULL
+    ) STRICT`,
   ],
 ];
 

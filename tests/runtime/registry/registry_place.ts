@@ -58,6 +58,7 @@ export function withMethods(
   return {
     blobs: override(store.blobs, changes.blobs ?? {}),
     records: override(store.records, changes.records ?? {}),
+    jobs: store.jobs,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { aFinish, aJob, jobStoreContract } from "../../../contract/job_store_contract.ts";
+import { DataFolder } from "./data_folder.ts";
+
+jobStoreContract("SqliteJobStore", () => DataFolder.make());
+
+const LARGE = new Uint8Array(70_000).fill(1);
+
+async function jobFiles(folder: DataFolder): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(`${folder.path}/jobs`))).map(({ name }) => name).sort();
+}
+
+Deno.test("a large input is a file until its job ends, a large output until its job is removed", async () => {
+  await using folder = await DataFolder.make();
+  await using store = await folder.open();
+  const job = aJob({ input: LARGE });
+  await store.jobs.submit(job);
+  assert.deepEqual(await jobFiles(folder), [`${job.id}.input`]);
+  assert.equal(((await Deno.stat(`${folder.path}/jobs/${job.id}.input`)).mode ?? 0) & 0o777, 0o600);
+  await store.jobs.finish(job.id, aFinish({ output: LARGE }));
+  assert.deepEqual(await jobFiles(folder), [`${job.id}.output`]);
+  await store.jobs.removeFinished({ countMax: 1 });
+  assert.deepEqual(await jobFiles(folder), []);
+});
+
+Deno.test("a submission that is a replay leaves no file", async () => {
+  await using folder = await DataFolder.make();
+  await using store = await folder.open();
+  const idempotency = { key: "k", requestDigest: "r" };
+  await store.jobs.submit(aJob({ idempotency }));
+  await store.jobs.submit(aJob({ idempotency, input: LARGE }));
+  await store.jobs.submit(aJob({ idempotency: { key: "k", requestDigest: "s" }, input: LARGE }));
+  assert.deepEqual(await jobFiles(folder), []);
+});
+
+Deno.test("opening removes files that no job speaks of, and no other", async () => {
+  await using folder = await DataFolder.make();
+  const [waiting, done] = [aJob({ input: LARGE }), aJob({ input: LARGE })];
+  {
+    await using store = await folder.open();
+    for (const job of [waiting, done]) await store.jobs.submit(job);
+    await store.jobs.finish(done.id, aFinish({ output: LARGE }));
+  }
+  const left = [`${waiting.id}.input`, `${done.id}.output`].sort();
+  for (const name of [`${done.id}.input`, `${waiting.id}.output`, `${waiting.id}.input.part`, "stray"]) {
+    await Deno.writeFile(`${folder.path}/jobs/${name}`, LARGE);
+  }
+  await Deno.writeFile(`${folder.path}/jobs/${crypto.randomUUID()}.input`, LARGE);
+  await using store = await folder.open();
+  assert.equal(store.recovery.temporaryFilesCount, 5);
+  assert.deepEqual(await jobFiles(folder), left);
+  assert.deepEqual(await store.jobs.input(waiting.id), LARGE);
+});
