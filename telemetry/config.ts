@@ -4,7 +4,9 @@
  * Owns the shape only; config_env.ts fills it from environment variables, a test fills it by hand. Invariant:
  * it holds everything that startTelemetry needs, so that nothing else reads the environment.
  */
+import { DEFAULT_RECORD_LIMITS, type RecordLimits } from "./export/otlp_logs.ts";
 import type { OtlpConfig } from "./export/otlp_sender.ts";
+import { DEFAULT_SPAN_LIMITS, type SpanLimits } from "./export/otlp_spans.ts";
 import type { BatchConfig } from "./export/pipeline.ts";
 import type { SamplerConfig } from "./sampling.ts";
 
@@ -23,6 +25,15 @@ export interface TracingConfig {
   /** Used when `exporter` is `otlp`. */
   readonly otlp: OtlpConfig;
   readonly batch: BatchConfig;
+  readonly limits: SpanLimits;
+}
+
+/** The way of log lines to a collector, beside the one to standard output. */
+export interface LogExportConfig {
+  readonly exporter: "none" | "otlp";
+  readonly otlp: OtlpConfig;
+  readonly batch: BatchConfig;
+  readonly limits: RecordLimits;
 }
 
 /** Logs. */
@@ -40,16 +51,24 @@ export interface TelemetryConfig {
   readonly resource: Readonly<Record<string, string>>;
   readonly tracing: TracingConfig;
   readonly log: LogConfig;
+  readonly logExport: LogExportConfig;
   /** What was set and could not be followed; logged at start. */
   readonly warnings: readonly string[];
 }
 
-/** The default endpoint of the OTLP specification. */
-export const DEFAULT_OTLP_URL = "http://localhost:4318/v1/traces";
+const OTLP: OtlpConfig = {
+  url: "http://localhost:4318/v1/traces",
+  headers: {},
+  headersFile: undefined,
+  timeoutMs: 10_000,
+  compression: "none",
+  tls: { certificateFile: undefined, clientCertificateFile: undefined, clientKeyFile: undefined },
+};
 
 /**
- * The defaults; those of OpenTelemetry except for the queue, which would be full after 20 ms of 15,000 requests a
- * second with six spans each, and the delay, so that a trace can be looked up soon after its request.
+ * The defaults; those of OpenTelemetry except for the queues, which would be full after 20 ms of 15,000 requests
+ * a second with six spans and two lines each, and the delay, so that a trace can be looked up soon after its
+ * request.
  */
 export const DEFAULT_TELEMETRY_CONFIG: TelemetryConfig = Object.freeze<TelemetryConfig>({
   serviceName: "tensor-wasm",
@@ -59,9 +78,16 @@ export const DEFAULT_TELEMETRY_CONFIG: TelemetryConfig = Object.freeze<Telemetry
     enabled: true,
     exporter: "none",
     sampler: { type: "parentbased_always_on", ratio: 1 },
-    otlp: { url: DEFAULT_OTLP_URL, headers: {}, timeoutMs: 10_000, compression: "none" },
+    otlp: OTLP,
     batch: { queueCountMax: 65_536, batchCountMax: 512, delayMs: 1000 },
+    limits: DEFAULT_SPAN_LIMITS,
   },
   log: { filter: "info", format: "json" },
+  logExport: {
+    exporter: "none",
+    otlp: { ...OTLP, url: "http://localhost:4318/v1/logs" },
+    batch: { queueCountMax: 65_536, batchCountMax: 512, delayMs: 1000 },
+    limits: DEFAULT_RECORD_LIMITS,
+  },
   warnings: [],
 });

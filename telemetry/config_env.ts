@@ -6,16 +6,16 @@
  * nothing is ignored in silence, and no message holds a header, a key or the query of an address.
  */
 import {
-  DEFAULT_OTLP_URL,
   DEFAULT_TELEMETRY_CONFIG,
   type ExporterType,
+  type LogExportConfig,
   type TelemetryConfig,
   type TracingConfig,
 } from "./config.ts";
-import type { OtlpConfig } from "./export/otlp_sender.ts";
 import { type Environment, EnvReader, TelemetryConfigError } from "./env_reader.ts";
-import type { BatchConfig } from "./export/pipeline.ts";
+import type { SpanLimits } from "./export/otlp_spans.ts";
 import { parseLogFilter } from "./log_filter.ts";
+import { findEndpoint, readBatch, readOtlp } from "./otlp_env.ts";
 import { SAMPLER_TYPES, type SamplerConfig, type SamplerType } from "./sampling.ts";
 
 /** What differs between the programs of the project. */
@@ -31,18 +31,34 @@ const KNOWN_OTEL_VARIABLES: ReadonlySet<string> = new Set([
   "OTEL_SERVICE_NAME",
   "OTEL_RESOURCE_ATTRIBUTES",
   "OTEL_TRACES_EXPORTER",
+  "OTEL_LOGS_EXPORTER",
   "OTEL_TRACES_SAMPLER",
   "OTEL_TRACES_SAMPLER_ARG",
   "OTEL_PROPAGATORS",
-  "OTEL_BSP_SCHEDULE_DELAY",
-  "OTEL_BSP_EXPORT_TIMEOUT",
-  "OTEL_BSP_MAX_QUEUE_SIZE",
-  "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
   "OTEL_DENO",
-  ...["ENDPOINT", "HEADERS", "TIMEOUT", "COMPRESSION", "PROTOCOL"].flatMap((name) => [
-    `OTEL_EXPORTER_OTLP_${name}`,
-    `OTEL_EXPORTER_OTLP_TRACES_${name}`,
-  ]),
+  "OTEL_ATTRIBUTE_COUNT_LIMIT",
+  "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+  "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+  "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+  "OTEL_SPAN_EVENT_COUNT_LIMIT",
+  "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+  "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
+  "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+  ...["OTEL_BSP", "OTEL_BLRP"].flatMap((prefix) =>
+    ["SCHEDULE_DELAY", "EXPORT_TIMEOUT", "MAX_QUEUE_SIZE", "MAX_EXPORT_BATCH_SIZE"].map((name) =>
+      `${prefix}_${name}`
+    )
+  ),
+  ...[
+    "ENDPOINT",
+    "HEADERS",
+    "TIMEOUT",
+    "COMPRESSION",
+    "PROTOCOL",
+    "CERTIFICATE",
+    "CLIENT_CERTIFICATE",
+    "CLIENT_KEY",
+  ].flatMap((name) => ["", "TRACES_", "LOGS_"].map((signal) => `OTEL_EXPORTER_OTLP_${signal}${name}`)),
 ]);
 
 /**
@@ -62,7 +78,9 @@ export function telemetryConfigFromEnv(env: Environment, service: ServiceDefault
   const { "service.name": named, ...attributes } = resource;
   const filter = reader.text("TENSOR_WASM_LOG") ?? DEFAULT_TELEMETRY_CONFIG.log.filter;
   parseLogFilter(filter);
-  const tracing = readTracing(reader);
+  const isDisabled = reader.boolean("OTEL_SDK_DISABLED");
+  const tracing = readTracing(reader, isDisabled);
+  const logExport = readLogExport(reader, isDisabled);
   warnUnknown(reader);
   return {
     serviceName: reader.text("OTEL_SERVICE_NAME") ?? named ?? service.serviceName ??
@@ -71,24 +89,26 @@ export function telemetryConfigFromEnv(env: Environment, service: ServiceDefault
     resource: attributes,
     tracing,
     log: { ...DEFAULT_TELEMETRY_CONFIG.log, filter },
-    warnings: reader.warnings,
+    logExport,
+    warnings: [...new Set(reader.warnings)],
   };
 }
 
-function readTracing(reader: EnvReader): TracingConfig {
-  const disabled = reader.text("OTEL_SDK_DISABLED")?.toLowerCase() === "true";
-  const endpoint = findEndpoint(reader);
+function readTracing(reader: EnvReader, isDisabled: boolean): TracingConfig {
+  const defaults = DEFAULT_TELEMETRY_CONFIG.tracing;
+  const isOn = reader.onOff("TENSOR_WASM_TRACING", defaults.enabled);
   return {
-    enabled: reader.onOff("TENSOR_WASM_TRACING", DEFAULT_TELEMETRY_CONFIG.tracing.enabled) && !disabled,
-    exporter: readExporter(reader, endpoint !== undefined),
+    enabled: isOn && !isDisabled,
+    exporter: readTraceExporter(reader),
     sampler: readSampler(reader),
-    otlp: readOtlp(reader, endpoint ?? DEFAULT_OTLP_URL),
-    batch: readBatch(reader),
+    otlp: readOtlp(reader, "TRACES", defaults.otlp, "OTEL_BSP_EXPORT_TIMEOUT"),
+    batch: readBatch(reader, "OTEL_BSP", defaults.batch),
+    limits: readSpanLimits(reader, defaults.limits),
   };
 }
 
 /** `TENSOR_WASM_TRACE_EXPORTER`, else the specification's variable, else what an endpoint implies. */
-function readExporter(reader: EnvReader, hasEndpoint: boolean): ExporterType {
+function readTraceExporter(reader: EnvReader): ExporterType {
   const own = reader.text("TENSOR_WASM_TRACE_EXPORTER");
   if (own === "none" || own === "stdout" || own === "otlp") return own;
   if (own !== undefined) {
@@ -96,84 +116,39 @@ function readExporter(reader: EnvReader, hasEndpoint: boolean): ExporterType {
       `TENSOR_WASM_TRACE_EXPORTER is ${JSON.stringify(own)}, expected none, stdout or otlp`,
     );
   }
-  const standard = reader.text("OTEL_TRACES_EXPORTER");
-  if (standard === "none" || standard === "otlp") return standard;
+  const standard = reader.oneOf("OTEL_TRACES_EXPORTER", ["none", "otlp", "console"]);
   if (standard === "console") return "stdout";
-  if (standard !== undefined) reader.warn("OTEL_TRACES_EXPORTER is not none, otlp or console, ignored");
-  return hasEndpoint ? "otlp" : "none";
+  return standard ?? (findEndpoint(reader, "TRACES") === undefined ? "none" : "otlp");
 }
 
-/** The URL of the first endpoint variable that is set. */
-function findEndpoint(reader: EnvReader): string | undefined {
-  for (
-    const name of [
-      "TENSOR_WASM_OTLP_ENDPOINT",
-      "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-      "OTEL_EXPORTER_OTLP_ENDPOINT",
-    ]
-  ) {
-    const value = reader.text(name);
-    if (value === undefined) continue;
-    const url = parseEndpoint(name, value);
-    // Ours takes both forms, since people copy either; the standard ones are followed to the letter.
-    const whole = name === "TENSOR_WASM_OTLP_ENDPOINT" && url.pathname.endsWith("/v1/traces");
-    if (!whole && name !== "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") {
-      url.pathname = `${url.pathname.replace(/\/$/, "")}/v1/traces`;
-    }
-    return url.href;
-  }
-  return undefined;
-}
-
-/** A URL, or `host:port`, which is plain HTTP except on port 443. */
-function parseEndpoint(name: string, value: string): URL {
-  const scheme = /:443(?:\/|$)/.test(value) ? "https" : "http";
-  const text = value.includes("://") ? value : `${scheme}://${value}`;
-  const url = URL.parse(text);
-  if (url === null || url.hostname === "") {
-    throw new TelemetryConfigError(`${name} is not a URL or host:port`);
-  }
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw new TelemetryConfigError(`${name} has the scheme ${url.protocol}, expected http or https`);
-  }
-  if (url.username !== "" || url.password !== "") {
-    throw new TelemetryConfigError(`${name} has credentials in it, put them in OTEL_EXPORTER_OTLP_HEADERS`);
-  }
-  return url;
-}
-
-function readOtlp(reader: EnvReader, url: string): OtlpConfig {
-  const { otlp } = DEFAULT_TELEMETRY_CONFIG.tracing;
-  const protocol = reader.otlp("PROTOCOL");
-  if (protocol !== undefined && protocol.value !== "http/protobuf") {
-    throw new TelemetryConfigError(
-      `${protocol.name} is ${JSON.stringify(protocol.value)}, only http/protobuf is supported`,
-    );
-  }
-  const compression = reader.otlp("COMPRESSION");
-  if (compression !== undefined && compression.value !== "gzip" && compression.value !== "none") {
-    reader.warn(`${compression.name} is not gzip or none, ignored`);
-  }
-  const timeoutMs = reader.integer("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", 1) ??
-    reader.integer("OTEL_EXPORTER_OTLP_TIMEOUT", 1) ?? otlp.timeoutMs;
-  const exportTimeoutMs = reader.integer("OTEL_BSP_EXPORT_TIMEOUT", 1) ?? timeoutMs;
+/** The specification's default is `otlp`; here it takes an endpoint, as for traces. `console` is there anyway. */
+function readLogExport(reader: EnvReader, isDisabled: boolean): LogExportConfig {
+  const defaults = DEFAULT_TELEMETRY_CONFIG.logExport;
+  const standard = reader.oneOf("OTEL_LOGS_EXPORTER", ["none", "otlp", "console"]);
+  const wanted = standard ?? (findEndpoint(reader, "LOGS") === undefined ? "none" : "otlp");
   return {
-    url,
-    headers: {
-      ...reader.headers("OTEL_EXPORTER_OTLP_HEADERS"),
-      ...reader.headers("OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
+    exporter: wanted === "otlp" && !isDisabled ? "otlp" : "none",
+    otlp: readOtlp(reader, "LOGS", defaults.otlp, "OTEL_BLRP_EXPORT_TIMEOUT"),
+    batch: readBatch(reader, "OTEL_BLRP", defaults.batch),
+    limits: {
+      attributeCountMax: reader.integer("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", 0) ??
+        reader.integer("OTEL_ATTRIBUTE_COUNT_LIMIT", 0) ?? defaults.limits.attributeCountMax,
+      textLengthMax: reader.integer("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0) ??
+        reader.integer("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0) ?? defaults.limits.textLengthMax,
     },
-    timeoutMs: Math.min(timeoutMs, exportTimeoutMs),
-    compression: compression?.value === "gzip" ? "gzip" : "none",
   };
 }
 
-function readBatch(reader: EnvReader): BatchConfig {
-  const { batch } = DEFAULT_TELEMETRY_CONFIG.tracing;
+function readSpanLimits(reader: EnvReader, defaults: SpanLimits): SpanLimits {
+  const count = reader.integer("OTEL_ATTRIBUTE_COUNT_LIMIT", 0);
   return {
-    queueCountMax: reader.integer("OTEL_BSP_MAX_QUEUE_SIZE", 1) ?? batch.queueCountMax,
-    batchCountMax: reader.integer("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1) ?? batch.batchCountMax,
-    delayMs: reader.integer("OTEL_BSP_SCHEDULE_DELAY", 0) ?? batch.delayMs,
+    attributeCountMax: reader.integer("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", 0) ?? count ??
+      defaults.attributeCountMax,
+    textLengthMax: reader.integer("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0) ??
+      reader.integer("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0) ?? defaults.textLengthMax,
+    eventCountMax: reader.integer("OTEL_SPAN_EVENT_COUNT_LIMIT", 0) ?? defaults.eventCountMax,
+    eventAttributeCountMax: reader.integer("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", 0) ?? count ??
+      defaults.eventAttributeCountMax,
   };
 }
 
@@ -196,8 +171,8 @@ function readSampler(reader: EnvReader): SamplerConfig {
 function warnUnknown(reader: EnvReader): void {
   for (const name of reader.names("OTEL_")) {
     if (KNOWN_OTEL_VARIABLES.has(name)) continue;
-    // Logs and metrics are not exported by OTLP, so "none" is what they get.
-    if (/^OTEL_(?:LOGS|METRICS)_EXPORTER$/.test(name) && reader.text(name) === "none") continue;
+    // Metrics are not exported by OTLP, so "none" is what they get.
+    if (name === "OTEL_METRICS_EXPORTER" && reader.text(name) === "none") continue;
     reader.warn(`${name} is set and not supported, ignored`);
   }
   const supported = new Set(["tracecontext", "baggage"]);

@@ -14,6 +14,8 @@ export class TelemetryConfigError extends Error {
   override readonly name = "TelemetryConfigError";
 }
 
+/** The largest integer that the specification asks for. */
+const INTEGER_MAX = 0x7fff_ffff;
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const HEADER_VALUE = /^[\t\x20-\x7e]*$/;
 
@@ -41,9 +43,9 @@ export class EnvReader {
       .toSorted();
   }
 
-  /** An OTLP variable in its traces form, or else in its general one. */
-  otlp(suffix: string): { readonly name: string; readonly value: string } | undefined {
-    for (const name of [`OTEL_EXPORTER_OTLP_TRACES_${suffix}`, `OTEL_EXPORTER_OTLP_${suffix}`]) {
+  /** An OTLP variable in the form of a signal (`TRACES`), or else in its general one. */
+  otlp(signal: string, suffix: string): { readonly name: string; readonly value: string } | undefined {
+    for (const name of [`OTEL_EXPORTER_OTLP_${signal}_${suffix}`, `OTEL_EXPORTER_OTLP_${suffix}`]) {
       const value = this.text(name);
       if (value !== undefined) return { name, value };
     }
@@ -55,9 +57,33 @@ export class EnvReader {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const value = Number(text);
-    if (/^[0-9]+$/.test(text) && value >= min && value <= 0x7fff_ffff) return value;
-    this.warn(`${name} is not an integer from ${min} to ${0x7fff_ffff}, ignored`);
+    if (/^[0-9]+$/.test(text) && value >= min && value <= INTEGER_MAX) return value;
+    this.warn(`${name} is not an integer from ${min} to ${INTEGER_MAX}, ignored`);
     return undefined;
+  }
+
+  /** A timeout in milliseconds; 0 is none, which here is the longest there is ("Timeout"). */
+  timeout(name: string): number | undefined {
+    const value = this.integer(name, 0);
+    return value === 0 ? INTEGER_MAX : value;
+  }
+
+  /** The specification's boolean: `true` in any case is true, everything else false. */
+  boolean(name: string): boolean {
+    const text = this.text(name)?.toLowerCase();
+    if (text !== undefined && text !== "true" && text !== "false") {
+      this.warn(`${name} is not true or false, taken as false`);
+    }
+    return text === "true";
+  }
+
+  /** One of a few values, or undefined with a warning: the specification wants unknown ones ignored. */
+  oneOf<T extends string>(name: string, values: readonly T[]): T | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const known = values.find((value) => value === text.toLowerCase());
+    if (known === undefined) this.warn(`${name} is not one of ${values.join(", ")}, ignored`);
+    return known;
   }
 
   /** @throws TelemetryConfigError */
@@ -76,16 +102,7 @@ export class EnvReader {
    * @throws TelemetryConfigError
    */
   headers(variable: string): Record<string, string> {
-    const headers: Record<string, string> = {};
-    for (const [index, pair] of this.#pairs(variable).entries()) {
-      if (pair === undefined || !HEADER_NAME.test(pair.name) || !HEADER_VALUE.test(pair.value)) {
-        throw new TelemetryConfigError(
-          `${variable} is malformed: pair ${index + 1} is not a header as name=value`,
-        );
-      }
-      headers[pair.name.toLowerCase()] = pair.value;
-    }
-    return headers;
+    return toHeaders(variable, this.#pairs(variable));
   }
 
   /** `OTEL_RESOURCE_ATTRIBUTES`; the whole value is dropped if a part is malformed, as the specification asks. */
@@ -98,18 +115,51 @@ export class EnvReader {
     return Object.fromEntries(pairs.flatMap((pair) => pair === undefined ? [] : [[pair.name, pair.value]]));
   }
 
-  #pairs(variable: string): ({ readonly name: string; readonly value: string } | undefined)[] {
-    return splitHeaderList(this.text(variable) ?? "").map((pair) => {
-      const equals = pair.indexOf("=");
-      if (equals <= 0) return undefined;
-      try {
-        return {
-          name: decodeURIComponent(pair.slice(0, equals).trim()),
-          value: decodeURIComponent(pair.slice(equals + 1).trim()),
-        };
-      } catch {
-        return undefined;
-      }
-    });
+  #pairs(variable: string): (Pair | undefined)[] {
+    return splitHeaderList(this.text(variable) ?? "").map(parsePair);
   }
+}
+
+/**
+ * Headers of a file: one `name=value` a line, percent-encoded as in the variables; empty lines and those that
+ * begin with `#` are left out.
+ *
+ * @throws TelemetryConfigError
+ */
+export function parseHeaderLines(path: string, text: string): Record<string, string> {
+  const lines = text.split("\n").map((line) => line.trim()).filter((line) =>
+    line !== "" && !line.startsWith("#")
+  );
+  return toHeaders(path, lines.map(parsePair));
+}
+
+interface Pair {
+  readonly name: string;
+  readonly value: string;
+}
+
+function parsePair(pair: string): Pair | undefined {
+  const equals = pair.indexOf("=");
+  if (equals <= 0) return undefined;
+  try {
+    return {
+      name: decodeURIComponent(pair.slice(0, equals).trim()),
+      value: decodeURIComponent(pair.slice(equals + 1).trim()),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function toHeaders(source: string, pairs: readonly (Pair | undefined)[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [index, pair] of pairs.entries()) {
+    if (pair === undefined || !HEADER_NAME.test(pair.name) || !HEADER_VALUE.test(pair.value)) {
+      throw new TelemetryConfigError(
+        `${source} is malformed: pair ${index + 1} is not a header as name=value`,
+      );
+    }
+    headers[pair.name.toLowerCase()] = pair.value;
+  }
+  return headers;
 }

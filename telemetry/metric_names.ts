@@ -70,6 +70,16 @@ export const METRICS = {
     help: "Spans that the exporter's receiver accepted",
     labels: [],
   },
+  tensor_wasm_log_records_exported_total: {
+    type: "counter",
+    help: "Log records that the OTLP collector accepted",
+    labels: [],
+  },
+  tensor_wasm_log_records_dropped_total: {
+    type: "counter",
+    help: "Log records lost on their way to the OTLP collector; their lines on standard output were not",
+    labels: [],
+  },
   tensor_wasm_cells: {
     type: "gauge",
     help: "Cell processes, by state",

@@ -8,11 +8,8 @@
 import { defaultResource, type Resource, resourceFromAttributes } from "@opentelemetry/resources";
 import { findActiveSpan, registerGlobals, TelemetryStartError } from "./active_span.ts";
 import type { TelemetryConfig } from "./config.ts";
-import { DropReport } from "./export/drop_report.ts";
-import { OtlpSender } from "./export/otlp_sender.ts";
-import { SpanPipeline } from "./export/pipeline.ts";
 import type { SpanSender } from "./export/sender.ts";
-import { StdoutSender } from "./export/stdout_sender.ts";
+import { SignalExports } from "./export/signal_exports.ts";
 import { PooledIdGenerator, type SpanIds } from "./ids.ts";
 import { LineBuffer, type WriteBytes } from "./line_buffer.ts";
 import { exportSampled, SpanFanOut } from "./local_trace.ts";
@@ -37,7 +34,7 @@ export interface TelemetryDeps {
   readonly nowMs?: () => number;
   /** Takes the place of the configured exporter; for tests. */
   readonly sender?: SpanSender;
-  /** How long disposing waits for spans that are on their way; 3 s by default. */
+  /** How long disposing waits for what is on its way; 3 s by default. */
   readonly closeTimeoutMs?: number;
 }
 
@@ -47,8 +44,10 @@ export interface Telemetry extends AsyncDisposable {
   readonly metrics: Metrics;
   /** The logger of a target, such as `tower-http` or `guest`. */
   log(target: string): Logger;
-  /** Sends and writes what waits. False if spans were still on their way after `timeoutMs`. */
+  /** Sends and writes what waits. False if something was still on its way after `timeoutMs`. */
   flush(timeoutMs: number): Promise<boolean>;
+  /** Reads certificates, keys and headers of the exporters again from their files. */
+  reload(): Promise<void>;
   /** Writes the lines that wait, now; for every way out of the process. */
   flushLog(): void;
 }
@@ -56,7 +55,8 @@ export interface Telemetry extends AsyncDisposable {
 /**
  * Starts telemetry. One at a time: the OpenTelemetry API and LogTape are global.
  *
- * @throws TelemetryStartError when another tracing or logging setup is active; LogFilterError
+ * @throws TelemetryStartError when another tracing or logging setup is active; LogFilterError;
+ * TelemetryConfigError when a file that is configured cannot be used
  */
 export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Telemetry {
   const filter = parseLogFilter(config.log.filter);
@@ -73,11 +73,18 @@ export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Te
     startLog(config, { filter, buffer, nowMs, metrics, scopes }),
     (log) => log.close(),
   );
-  const drops = starting.adopt(new DropReport(log.logger(TARGET), nowMs), (drops) => drops.close());
   const resource = makeResource(config);
-  const sender = enabled ? deps.sender ?? makeSender(config, resource, buffer) : undefined;
-  const pipeline = sender && makePipeline(config, sender, metrics, drops);
-  const tracer = enabled ? makeTracer(config, resource, nowMs, pipeline, scopes) : NULL_TRACER;
+  const exports = new SignalExports({
+    config,
+    resource,
+    metrics,
+    log: log.logger(TARGET),
+    nowMs,
+    writeLine: (line) => buffer.push(line),
+    tapLog: (tap) => log.tap(tap),
+    spanSender: deps.sender,
+  });
+  const tracer = enabled ? makeTracer(config, resource, nowMs, exports, scopes) : NULL_TRACER;
   metrics.gauge("tensor_wasm_build_info", buildLabels(config)).set(1);
   for (const warning of config.warnings) log.logger(TARGET).warn("telemetry.config_ignored", { warning });
   const closeTimeoutMs = deps.closeTimeoutMs ?? CLOSE_TIMEOUT_MS;
@@ -86,7 +93,7 @@ export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Te
     metrics,
     log,
     buffer,
-    pipeline,
+    exports,
     closeTimeoutMs,
     end: starting.move(),
   });
@@ -97,7 +104,7 @@ interface RunningParts {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly buffer: LineBuffer;
-  readonly pipeline: SpanPipeline | undefined;
+  readonly exports: SignalExports;
   readonly closeTimeoutMs: number;
   /** Takes back what start did, in order. */
   readonly end: DisposableStack;
@@ -121,9 +128,13 @@ class RunningTelemetry implements Telemetry {
 
   async flush(timeoutMs: number): Promise<boolean> {
     this.#parts.buffer.flush();
-    const done = await this.#flushSpans(timeoutMs);
+    const done = await this.#flushExports(timeoutMs);
     this.#parts.buffer.flush();
     return done;
+  }
+
+  reload(): Promise<void> {
+    return this.#parts.exports.reload();
   }
 
   flushLog(): void {
@@ -136,17 +147,15 @@ class RunningTelemetry implements Telemetry {
   }
 
   async #close(): Promise<void> {
-    await this.#flushSpans(this.#parts.closeTimeoutMs);
-    await this.#parts.pipeline?.close();
+    await this.#flushExports(this.#parts.closeTimeoutMs);
+    await this.#parts.exports.close();
     this.#parts.end.dispose();
   }
 
-  async #flushSpans(timeoutMs: number): Promise<boolean> {
-    const { pipeline } = this.#parts;
-    if (pipeline === undefined) return true;
+  async #flushExports(timeoutMs: number): Promise<boolean> {
     const late = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => late.resolve(false), timeoutMs);
-    const done = await Promise.race([pipeline.flush().then(() => true), late.promise]);
+    const done = await Promise.race([this.#parts.exports.flush().then(() => true), late.promise]);
     clearTimeout(timer);
     return done;
   }
@@ -182,36 +191,11 @@ function startLog(config: TelemetryConfig, inputs: LogInputs): Log {
   }
 }
 
-function makeSender(config: TelemetryConfig, resource: Resource, buffer: LineBuffer): SpanSender | undefined {
-  const { exporter, otlp } = config.tracing;
-  if (exporter === "stdout") return new StdoutSender((line) => buffer.push(line));
-  return exporter === "otlp"
-    ? new OtlpSender(otlp, resource, `tensor-wasm/${config.serviceVersion}`)
-    : undefined;
-}
-
-function makePipeline(
-  config: TelemetryConfig,
-  sender: SpanSender,
-  metrics: Metrics,
-  drops: DropReport,
-): SpanPipeline {
-  const exported = metrics.counter("tensor_wasm_spans_exported_total", {});
-  const dropped = metrics.counter("tensor_wasm_spans_dropped_total", {});
-  return new SpanPipeline(sender, config.tracing.batch, {
-    exported: (count) => exported.inc(count),
-    dropped: (count, reason) => {
-      dropped.inc(count);
-      drops.add(count, reason);
-    },
-  });
-}
-
 function makeTracer(
   config: TelemetryConfig,
   resource: Resource,
   nowMs: () => number,
-  pipeline: SpanPipeline | undefined,
+  exports: SignalExports,
   scopes: SpanScopes | undefined,
 ): Tracer {
   return new RecordingTracer({
@@ -219,7 +203,7 @@ function makeTracer(
     sampler: makeSampler(config.tracing.sampler),
     ids: new PooledIdGenerator(),
     nowMs,
-    fanOut: new SpanFanOut(pipeline === undefined ? [] : [exportSampled(pipeline.add)]),
+    fanOut: new SpanFanOut(exports.addSpan === undefined ? [] : [exportSampled(exports.addSpan)]),
     scopes,
   });
 }

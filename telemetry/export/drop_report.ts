@@ -1,27 +1,31 @@
 /**
- * DropReport: the log line that says spans were lost.
+ * DropReport: the log line that says spans or other items were lost.
  *
  * Owns its rate: the first loss is told at once, later ones at most once a minute, each line with the number
- * since the one before. Invariant: every lost span is in exactly one line by the time it is closed.
+ * since the one before. Invariant: every lost item is in exactly one line by the time it is closed; telling of
+ * a loss that leads to another, as when log records are lost, does not tell of that one at once.
  */
 import type { Logger } from "../log.ts";
 
 const INTERVAL_MS = 60_000;
 
-/** Tells the operator of lost spans. */
+/** Tells the operator of lost items. */
 export class DropReport {
   readonly #log: Logger;
+  readonly #message: string;
   readonly #nowMs: () => number;
   #nextAtMs = -Infinity;
   #count = 0;
   #reason = "";
 
-  constructor(log: Logger, nowMs: () => number) {
+  /** @param message the event's name, as in `telemetry.spans_dropped` */
+  constructor(log: Logger, message: string, nowMs: () => number) {
     this.#log = log;
+    this.#message = message;
     this.#nowMs = nowMs;
   }
 
-  /** Notes that `count` spans were lost. */
+  /** Notes that `count` items were lost. */
   add(count: number, reason: string): void {
     this.#count += count;
     this.#reason = reason;
@@ -37,7 +41,8 @@ export class DropReport {
   }
 
   #tell(): void {
-    this.#log.warn("telemetry.spans_dropped", { count: this.#count, reason: this.#reason });
+    const count = this.#count;
     this.#count = 0;
+    this.#log.warn(this.#message, { count, reason: this.#reason });
   }
 }

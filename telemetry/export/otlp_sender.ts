@@ -1,27 +1,27 @@
 /**
- * OtlpSender: batches of spans over OTLP/HTTP with protobuf.
+ * OtlpSender: encoded batches over OTLP/HTTP with protobuf.
  *
  * Owns the request, its compression, and when to try again (OTLP specification, "OTLP/HTTP Response" and
- * "OTLP/HTTP Throttling"). It keeps no queue (pipeline.ts does). Invariant: no address, header or body ever
- * appears in a reason; a batch is given up once its deadline cannot be met any more.
+ * "OTLP/HTTP Throttling"). It keeps no queue (pipeline.ts does) and knows no signal: the three responses have
+ * one shape. Invariant: no address, header or body ever appears in a reason; a batch is given up once its
+ * deadline cannot be met any more.
  */
-import type { Resource } from "@opentelemetry/resources";
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
-import type { SpanRecord } from "../span_record.ts";
-import { SpanEncoder } from "./otlp_encode.ts";
-import type { SendResult, SpanSender } from "./sender.ts";
+import { type ConnectionConfig, OtlpConnection } from "./otlp_connection.ts";
+import type { BatchSender, SendResult } from "./sender.ts";
 
 /** Where and how to send. */
-export interface OtlpConfig {
+export interface OtlpConfig extends ConnectionConfig {
   /** The whole URL, path included. */
   readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
   /** How long the export of one batch may take, retries included. */
   readonly timeoutMs: number;
   readonly compression: "gzip" | "none";
 }
 
 const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+/** What a collector says to credentials that it does not take; they may have been rotated. */
+const CREDENTIAL_STATUSES: ReadonlySet<number> = new Set([401, 403]);
 const ATTEMPTS_MAX = 6;
 const BACKOFF_MS_MIN = 250;
 const BACKOFF_MS_MAX = 5000;
@@ -30,42 +30,63 @@ const RESPONSE_BYTES_MAX = 64 * 1024;
 
 type Answer =
   | { readonly type: "accepted"; readonly rejectedCount: number }
-  | { readonly type: "refused"; readonly reason: string }
-  | { readonly type: "busy"; readonly reason: string; readonly retryAfterMs?: number | undefined };
+  | {
+    /** Refused for good, or busy and worth another try. */
+    readonly type: "refused" | "busy";
+    readonly reason: string;
+    readonly retryAfterMs?: number | undefined;
+    /** Whether other credentials may change the answer. */
+    readonly mayBeCredentials: boolean;
+  };
+
+function refused(reason: string, mayBeCredentials = false): Answer & { type: "refused" } {
+  return { type: "refused", reason, mayBeCredentials };
+}
+
+function busy(reason: string, retryAfterMs?: number): Answer & { type: "busy" } {
+  return { type: "busy", reason, retryAfterMs, mayBeCredentials: false };
+}
 
 /** Sends batches to one collector. */
-export class OtlpSender implements SpanSender {
+export class OtlpSender implements BatchSender<Uint8Array<ArrayBuffer>> {
   readonly #config: OtlpConfig;
-  readonly #encoder: SpanEncoder;
-  readonly #headers: Headers;
-  readonly #client = Deno.createHttpClient({});
+  readonly #connection: OtlpConnection;
 
-  constructor(config: OtlpConfig, resource: Resource, userAgent: string) {
+  /** @throws TelemetryConfigError when a file that it is configured with cannot be used */
+  constructor(config: OtlpConfig, userAgent: string) {
     this.#config = config;
-    this.#encoder = new SpanEncoder(resource);
-    this.#headers = new Headers({ ...config.headers });
-    this.#headers.set("content-type", "application/x-protobuf");
-    this.#headers.set("user-agent", userAgent);
-    if (config.compression === "gzip") this.#headers.set("content-encoding", "gzip");
+    this.#connection = new OtlpConnection(config, {
+      "content-type": "application/x-protobuf",
+      "user-agent": userAgent,
+      // A response is a few bytes; one that unpacks to many would only be read to the limit, but why ask.
+      "accept-encoding": "identity",
+      ...(config.compression === "gzip" ? { "content-encoding": "gzip" } : {}),
+    });
   }
 
-  async send(spans: readonly SpanRecord[], signal: AbortSignal): Promise<SendResult> {
+  async send(batch: Uint8Array<ArrayBuffer>, count: number, signal: AbortSignal): Promise<SendResult> {
     const deadlineAtMs = performance.now() + this.#config.timeoutMs;
-    const encoded = this.#encoder.encode(spans);
-    const body = this.#config.compression === "gzip" ? await gzip(encoded) : encoded;
+    const body = this.#config.compression === "gzip" ? await gzip(batch) : batch;
     for (let attempt = 1;; attempt++) {
       const answer = await this.#post(body, deadlineAtMs - performance.now(), signal);
-      if (answer.type === "accepted") return toResult(spans.length, answer.rejectedCount);
+      if (answer.type === "accepted") return toResult(count, answer.rejectedCount);
       const { reason } = answer;
-      if (answer.type === "refused" || attempt === ATTEMPTS_MAX) return { acceptedCount: 0, reason };
-      const waitMs = answer.retryAfterMs ?? backoffMs(attempt);
-      if (signal.aborted || performance.now() + waitMs >= deadlineAtMs) return { acceptedCount: 0, reason };
+      const wasRotated = answer.mayBeCredentials && this.#connection.reload();
+      if (answer.type === "refused" && !wasRotated) return { acceptedCount: 0, reason };
+      const waitMs = wasRotated ? 0 : answer.retryAfterMs ?? backoffMs(attempt);
+      const isLate = signal.aborted || performance.now() + waitMs >= deadlineAtMs;
+      if (isLate || attempt >= ATTEMPTS_MAX) return { acceptedCount: 0, reason };
       await sleep(waitMs, signal);
     }
   }
 
+  reload(): Promise<void> {
+    this.#connection.reload();
+    return Promise.resolve();
+  }
+
   close(): void {
-    this.#client.close();
+    this.#connection.close();
   }
 
   async #post(body: Uint8Array<ArrayBuffer>, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
@@ -74,22 +95,21 @@ export class OtlpSender implements SpanSender {
     const timer = setTimeout(abort, Math.max(0, timeoutMs));
     signal.addEventListener("abort", abort);
     try {
-      if (signal.aborted) return { type: "refused", reason: "telemetry was closed first" };
+      if (signal.aborted) return refused("telemetry was closed first");
       const response = await fetch(this.#config.url, {
         method: "POST",
-        headers: this.#headers,
+        headers: this.#connection.headers,
         body,
         signal: limit.signal,
         // Following one would hand the headers, keys among them, to somebody else.
         redirect: "manual",
-        client: this.#client,
+        client: this.#connection.client,
       });
       return await readAnswer(response);
     } catch {
-      const reason = limit.signal.aborted
-        ? "the collector did not answer in time"
-        : "the collector is not reachable";
-      return { type: "busy", reason };
+      if (limit.signal.aborted) return busy("the collector did not answer in time");
+      // A certificate that is not taken looks like this as well.
+      return { ...busy("the collector is not reachable"), mayBeCredentials: true };
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
@@ -109,8 +129,8 @@ async function readAnswer(response: Response): Promise<Answer> {
   const body = await readAtMost(response, RESPONSE_BYTES_MAX);
   if (response.ok) return { type: "accepted", rejectedCount: readRejectedCount(body) };
   const reason = `the collector answered ${status}`;
-  if (!RETRYABLE_STATUSES.has(status)) return { type: "refused", reason };
-  return { type: "busy", reason, retryAfterMs: parseRetryAfter(response.headers.get("retry-after")) };
+  if (!RETRYABLE_STATUSES.has(status)) return refused(reason, CREDENTIAL_STATUSES.has(status));
+  return busy(reason, parseRetryAfter(response.headers.get("retry-after")));
 }
 
 /** Reads a body to the end, or gives up at the limit; the connection stays usable only in the first case. */
@@ -131,7 +151,7 @@ async function readAtMost(response: Response, bytesMax: number): Promise<Uint8Ar
   return whole;
 }
 
-/** The spans that a partial success names as rejected; a response that cannot be read rejects none. */
+/** The items that a partial success names as rejected; a response that cannot be read rejects none. */
 function readRejectedCount(body: Uint8Array): number {
   if (body.length === 0) return 0;
   try {

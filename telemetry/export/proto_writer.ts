@@ -32,16 +32,26 @@ export class ProtoWriter {
     this.#view = new DataView(this.#bytes.buffer);
   }
 
-  /** Forgets what was written. */
-  clear(): void {
-    this.#at = 0;
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#at;
+  }
+
+  /** Forgets what was written after the first `length` bytes; all of it by default. */
+  rewind(length = 0): void {
+    this.#at = length;
+    if (length === 0 && this.#bytes.length > KEPT_BYTES_MAX) this.#use(new Uint8Array(KEPT_BYTES_MAX));
+  }
+
+  /** What was written, valid until more is. */
+  view(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#at);
   }
 
   /** A copy of what was written; the writer is empty afterwards and keeps its buffer unless it grew large. */
   take(): Uint8Array<ArrayBuffer> {
     const taken = this.#bytes.slice(0, this.#at);
-    this.#at = 0;
-    if (this.#bytes.length > KEPT_BYTES_MAX) this.#use(new Uint8Array(KEPT_BYTES_MAX));
+    this.rewind();
     return taken;
   }
 

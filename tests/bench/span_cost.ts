@@ -9,7 +9,7 @@ import { context, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import { BasicTracerProvider, BatchSpanProcessor, type ReadableSpan } from "@opentelemetry/sdk-trace-base";
-import { SpanEncoder } from "../../telemetry/export/otlp_encode.ts";
+import { SpanEncoder } from "../../telemetry/export/otlp_spans.ts";
 import {
   DEFAULT_TELEMETRY_CONFIG,
   startTelemetry,
@@ -124,7 +124,10 @@ async function benchOurs(): Promise<void> {
   const resource = batch[0]?.resource;
   if (resource === undefined) throw new Error("No span was kept");
   const encoder = new SpanEncoder(resource);
-  measure("ours: span serialized", 1000, () => encoder.encode(batch), batch.length);
+  measure("ours: span serialized", 1000, () => {
+    for (const span of batch) encoder.add(span);
+    encoder.take();
+  }, batch.length);
   measure(
     "ours: span serialized by the SDK",
     200,

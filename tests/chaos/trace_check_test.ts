@@ -34,6 +34,7 @@ function span(
     scope: "",
     kind: 1,
     events: [],
+    droppedAttributesCount: 0,
     droppedEventsCount: 0,
     status: { code: 0, message: "" },
     flags: 1,

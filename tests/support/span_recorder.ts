@@ -4,10 +4,18 @@
  * Each batch goes through the real encoding and an independent decoder, so that what a test sees is what a
  * collector would.
  */
-import { SpanEncoder } from "../../telemetry/export/otlp_encode.ts";
+import type { Resource } from "@opentelemetry/resources";
+import { SpanEncoder } from "../../telemetry/export/otlp_spans.ts";
 import type { SendResult, SpanSender } from "../../telemetry/export/sender.ts";
 import type { SpanRecord } from "../../telemetry/span_record.ts";
 import { type DecodedSpan, decodeTraceRequest } from "./collector.ts";
+
+/** Spans as an ExportTraceServiceRequest. */
+export function encodeSpans(resource: Resource, spans: readonly SpanRecord[]): Uint8Array<ArrayBuffer> {
+  const encoder = new SpanEncoder(resource);
+  for (const span of spans) encoder.add(span);
+  return encoder.take();
+}
 
 /** Accepts everything. */
 export class SpanRecorder implements SpanSender {
@@ -17,7 +25,7 @@ export class SpanRecorder implements SpanSender {
   send(spans: readonly SpanRecord[]): Promise<SendResult> {
     const [first] = spans;
     if (first !== undefined) {
-      this.spans.push(...decodeTraceRequest(new SpanEncoder(first.resource).encode(spans)));
+      this.spans.push(...decodeTraceRequest(encodeSpans(first.resource, spans)));
     }
     return Promise.resolve({ acceptedCount: spans.length });
   }

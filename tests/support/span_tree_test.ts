@@ -22,6 +22,7 @@ function aSpan(name: string, spanId: string, parentSpanId: string, startNanos: b
     endNanos: startNanos + 1_500_000n,
     attributes: { target: "scope", tenant: "a", instance: 17, id: "0d9f8f34-7c1e-4b7a-9a52-0123456789ab" },
     events: [],
+    droppedAttributesCount: 0,
     droppedEventsCount: 0,
     status: { code: 0, message: "" },
     flags: 0x101,

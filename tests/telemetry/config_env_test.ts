@@ -14,6 +14,8 @@ const exporter: Read = (config) => config.tracing.exporter;
 const url: Read = (config) => config.tracing.otlp.url;
 const headers: Read = (config) => config.tracing.otlp.headers;
 const sampler: Read = (config) => config.tracing.sampler;
+const logExporter: Read = (config) => config.logExport.exporter;
+const tls: Read = (config) => [config.tracing.otlp.tls, config.logExport.otlp.tls];
 const enabled: Read = (config) => config.tracing.enabled;
 
 const TRACES = "/v1/traces";
@@ -30,7 +32,6 @@ const FOLLOWED: readonly (readonly [env: Environment, read: Read, value: unknown
   [{ TENSOR_WASM_TRACING: "0" }, enabled, false],
   [{ TENSOR_WASM_TRACING: "ON" }, enabled, true],
   [{ OTEL_SDK_DISABLED: "TRUE" }, enabled, false],
-  [{ OTEL_SDK_DISABLED: "yes" }, enabled, true],
   [{ OTEL_SDK_DISABLED: "true", TENSOR_WASM_TRACING: "on" }, enabled, false],
   // The exporter.
   [{ TENSOR_WASM_TRACE_EXPORTER: "none" }, exporter, "none"],
@@ -89,10 +90,10 @@ const FOLLOWED: readonly (readonly [env: Environment, read: Read, value: unknown
     {
       OTEL_BSP_SCHEDULE_DELAY: "5",
       OTEL_BSP_MAX_QUEUE_SIZE: "6",
-      OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "7",
+      OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "5",
     },
     (config) => config.tracing.batch,
-    { delayMs: 5, queueCountMax: 6, batchCountMax: 7 },
+    { delayMs: 5, queueCountMax: 6, batchCountMax: 5 },
   ],
   // The sampler.
   [{ OTEL_TRACES_SAMPLER: "always_off" }, sampler, { type: "always_off", ratio: 1 }],
@@ -114,6 +115,78 @@ const FOLLOWED: readonly (readonly [env: Environment, read: Read, value: unknown
     { OTEL_SERVICE_NAME: "s", OTEL_RESOURCE_ATTRIBUTES: "service.name=r" },
     (config) => [config.serviceName, config.resource],
     ["s", {}],
+  ],
+  // Log records go where spans go, unless told otherwise; the specification's default is OTLP.
+  [{ [GENERAL]: "http://c:4318" }, logExporter, "otlp"],
+  [{ [OWN]: "http://c:4318" }, logExporter, "otlp"],
+  [{ [SPECIFIC]: "http://c:4318" }, logExporter, "none"],
+  [{ OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: "http://l/in" }, (config) => [
+    config.logExport.exporter,
+    config.logExport.otlp.url,
+    config.tracing.exporter,
+  ], ["otlp", "http://l/in", "none"]],
+  [{ [GENERAL]: "http://c/base" }, (config) => config.logExport.otlp.url, "http://c/base/v1/logs"],
+  [{ [OWN]: `http://o/b${TRACES}` }, (config) => config.logExport.otlp.url, "http://o/b/v1/logs"],
+  [{ [GENERAL]: "http://c", OTEL_LOGS_EXPORTER: "none" }, logExporter, "none"],
+  [{ [GENERAL]: "http://c", OTEL_LOGS_EXPORTER: "console" }, logExporter, "none"],
+  [{ OTEL_LOGS_EXPORTER: "otlp" }, (config) => config.logExport.otlp.url, "http://localhost:4318/v1/logs"],
+  [{ [GENERAL]: "http://c", OTEL_SDK_DISABLED: "true" }, logExporter, "none"],
+  [
+    { OTEL_EXPORTER_OTLP_HEADERS: "a=1,b=2", OTEL_EXPORTER_OTLP_LOGS_HEADERS: "b=3" },
+    (config) => [config.tracing.otlp.headers, config.logExport.otlp.headers],
+    [{ a: "1", b: "2" }, { a: "1", b: "3" }],
+  ],
+  [{ OTEL_BLRP_SCHEDULE_DELAY: "7", OTEL_BLRP_MAX_QUEUE_SIZE: "9", OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: "8" }, (
+    config,
+  ) => config.logExport.batch, { delayMs: 7, queueCountMax: 9, batchCountMax: 8 }],
+  [
+    { OTEL_BLRP_EXPORT_TIMEOUT: "70", OTEL_EXPORTER_OTLP_LOGS_TIMEOUT: "90" },
+    (config) => config.logExport.otlp.timeoutMs,
+    70,
+  ],
+  [{ OTEL_EXPORTER_OTLP_TIMEOUT: "0" }, (config) => config.tracing.otlp.timeoutMs, 0x7fff_ffff],
+  // Certificates, by signal or for all.
+  [
+    {
+      OTEL_EXPORTER_OTLP_CERTIFICATE: "/ca.pem",
+      OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: "/c.pem",
+      OTEL_EXPORTER_OTLP_CLIENT_KEY: "/c.key",
+      OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE: "/logs.pem",
+    },
+    tls,
+    [
+      { certificateFile: "/ca.pem", clientCertificateFile: "/c.pem", clientKeyFile: "/c.key" },
+      { certificateFile: "/logs.pem", clientCertificateFile: "/c.pem", clientKeyFile: "/c.key" },
+    ],
+  ],
+  [{ TENSOR_WASM_OTLP_HEADERS_FILE: "/h" }, (config) => config.logExport.otlp.headersFile, "/h"],
+  // Limits; those of a kind win over the general ones.
+  [
+    {
+      OTEL_ATTRIBUTE_COUNT_LIMIT: "5",
+      OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: "6",
+      OTEL_SPAN_EVENT_COUNT_LIMIT: "7",
+    },
+    (config) => [config.tracing.limits, config.logExport.limits],
+    [
+      { attributeCountMax: 5, textLengthMax: 6, eventCountMax: 7, eventAttributeCountMax: 5 },
+      { attributeCountMax: 5, textLengthMax: 6 },
+    ],
+  ],
+  [
+    {
+      OTEL_ATTRIBUTE_COUNT_LIMIT: "5",
+      OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: "1",
+      OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: "2",
+      OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT: "3",
+      OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT: "4",
+      OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT: "0",
+    },
+    (config) => [config.tracing.limits, config.logExport.limits],
+    [
+      { attributeCountMax: 1, textLengthMax: 2, eventCountMax: 128, eventAttributeCountMax: 3 },
+      { attributeCountMax: 4, textLengthMax: 0 },
+    ],
   ],
   // What needs no warning.
   [{ OTEL_PROPAGATORS: "tracecontext,baggage" }, (config) => config.warnings, []],
@@ -152,6 +225,12 @@ const REFUSED: readonly (readonly [env: Environment, message: RegExp])[] = [
   [{ OTEL_EXPORTER_OTLP_HEADERS: "a=%zzhush" }, /is malformed: pair 1 /],
   [{ OTEL_EXPORTER_OTLP_HEADERS: "a b=hush" }, /is malformed: pair 1 /],
   [{ OTEL_EXPORTER_OTLP_HEADERS: "a=hush%0d%0ab:c" }, /is malformed: pair 1 /],
+  [{ OTEL_EXPORTER_OTLP_CLIENT_KEY: "/k" }, /^OTEL_EXPORTER_OTLP_CLIENT_KEY is set without its other half/],
+  [
+    { OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE: "/c" },
+    /^OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE is set without its other half/,
+  ],
+  [{ OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: "grpc" }, /^OTEL_EXPORTER_OTLP_LOGS_PROTOCOL is "grpc"/],
   [
     { OTEL_EXPORTER_OTLP_TRACES_HEADERS: "=hush" },
     /^OTEL_EXPORTER_OTLP_TRACES_HEADERS is malformed: pair 1 /,
@@ -217,24 +296,24 @@ const WARNED: readonly (readonly [env: Environment, warning: RegExp, read: Read,
   ],
   [{ OTEL_PROPAGATORS: "b3" }, /^OTEL_PROPAGATORS asks for more/, exporter, "none"],
   [
-    { OTEL_EXPORTER_OTLP_CERTIFICATE: "/ca.pem" },
-    /^OTEL_EXPORTER_OTLP_CERTIFICATE is set and not supported/,
-    exporter,
+    { OTEL_BSP_MAX_QUEUE_SIZE: "100", OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "200" },
+    /^OTEL_BSP_MAX_EXPORT_BATCH_SIZE is more than OTEL_BSP_MAX_QUEUE_SIZE, cut to 100$/,
+    (config) => config.tracing.batch.batchCountMax,
+    100,
+  ],
+  [{ OTEL_SDK_DISABLED: "yes" }, /^OTEL_SDK_DISABLED is not true or false, taken as false$/, enabled, true],
+  [
+    { OTEL_LOGS_EXPORTER: "zipkin" },
+    /^OTEL_LOGS_EXPORTER is not one of none, otlp, console/,
+    logExporter,
     "none",
   ],
   [
-    { OTEL_EXPORTER_OTLP_CLIENT_KEY: "/k.pem" },
-    /^OTEL_EXPORTER_OTLP_CLIENT_KEY is set and not supported/,
-    exporter,
-    "none",
+    { OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: "-1" },
+    /^OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT is not an integer from 0/,
+    (config) => config.tracing.limits.attributeCountMax,
+    128,
   ],
-  [
-    { OTEL_SPAN_EVENT_COUNT_LIMIT: "1" },
-    /^OTEL_SPAN_EVENT_COUNT_LIMIT is set and not supported/,
-    exporter,
-    "none",
-  ],
-  [{ OTEL_LOGS_EXPORTER: "otlp" }, /^OTEL_LOGS_EXPORTER is set and not supported/, exporter, "none"],
 ];
 
 for (const [env, warning, read, value] of WARNED) {

@@ -12,7 +12,7 @@ function aReport(): Made {
   const told: LogFields[] = [];
   const clock = { nowMs: 5 };
   const log = { warn: (_message: string, fields: LogFields = {}): void => void told.push(fields) } as Logger;
-  return { report: new DropReport(log, () => clock.nowMs), told, clock };
+  return { report: new DropReport(log, "telemetry.spans_dropped", () => clock.nowMs), told, clock };
 }
 
 Deno.test("DropReport tells of the first loss at once", () => {

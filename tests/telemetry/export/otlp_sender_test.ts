@@ -1,22 +1,26 @@
 import assert from "node:assert/strict";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { type OtlpConfig, OtlpSender } from "../../../telemetry/export/otlp_sender.ts";
+import type { SendResult } from "../../../telemetry/export/sender.ts";
 import { getSpanKindRow } from "../../../telemetry/span_kind.ts";
 import { SpanRecord } from "../../../telemetry/span_record.ts";
 import { Collector, type CollectorMode } from "../../support/collector.ts";
+import { encodeSpans } from "../../support/span_recorder.ts";
 
 const NO_LEAKS = { sanitizeOps: true, sanitizeResources: true } as const;
 const IDS = { traceId: "a".repeat(32), spanId: "b".repeat(16), traceFlags: 1 };
 const NEVER = new AbortController().signal;
 const resource = resourceFromAttributes({});
 
-function spans(count: number): SpanRecord[] {
+/** An encoded batch. */
+function spans(count: number): Uint8Array<ArrayBuffer> {
   const owner = { resource, nowMs: () => 0, finish: (): void => {} };
-  return Array.from({ length: count }, () => {
+  const batch = Array.from({ length: count }, () => {
     const span = new SpanRecord(owner, getSpanKindRow("wasi_cuda.sync"), IDS, undefined, 0, { instance: 1 });
     span.end(1);
     return span;
   });
+  return encodeSpans(resource, batch);
 }
 
 interface Sent {
@@ -29,9 +33,9 @@ async function send(mode: CollectorMode, config: Partial<OtlpConfig> = {}, signa
   await using collector = new Collector();
   collector.mode = mode;
   const base = { url: collector.url, headers: {}, timeoutMs: 5000, compression: "none" } as const;
-  const sender = new OtlpSender({ ...base, ...config }, resource, "test/1");
+  const sender = new OtlpSender({ ...base, ...config }, "test/1");
   try {
-    const { acceptedCount, reason } = await sender.send(spans(3), signal);
+    const { acceptedCount, reason } = await sender.send(spans(3), 3, signal);
     return { acceptedCount, reason, requestCount: collector.requests.length };
   } finally {
     sender.close();
@@ -47,8 +51,8 @@ Deno.test("OtlpSender.send() posts protobuf with its headers", NO_LEAKS, async (
     timeoutMs: 5000,
     compression: "none",
   } as const;
-  const sender = new OtlpSender(config, resource, "test/1");
-  assert.deepEqual(await sender.send(spans(3), NEVER), { acceptedCount: 3 });
+  const sender = new OtlpSender(config, "test/1");
+  assert.deepEqual(await sender.send(spans(3), 3, NEVER), { acceptedCount: 3 });
   sender.close();
   const [request] = collector.requests;
   assert.equal(request?.path, "/some/path");
@@ -61,8 +65,8 @@ Deno.test("OtlpSender.send() posts protobuf with its headers", NO_LEAKS, async (
 Deno.test("OtlpSender.send() compresses when asked", NO_LEAKS, async () => {
   await using collector = new Collector();
   const config = { url: collector.url, headers: {}, timeoutMs: 5000, compression: "gzip" } as const;
-  const sender = new OtlpSender(config, resource, "test/1");
-  assert.deepEqual(await sender.send(spans(100), NEVER), { acceptedCount: 100 });
+  const sender = new OtlpSender(config, "test/1");
+  assert.deepEqual(await sender.send(spans(100), 100, NEVER), { acceptedCount: 100 });
   sender.close();
   const [request] = collector.requests;
   assert.equal(request?.headers.get("content-encoding"), "gzip");
@@ -147,4 +151,80 @@ Deno.test("OtlpSender.send() settles at once when it is aborted between two atte
 Deno.test("OtlpSender.send() does not reach a collector that is down", NO_LEAKS, async () => {
   const sent = await send({ type: "accept" }, { url: "http://127.0.0.1:1/v1/traces", timeoutMs: 20 });
   assert.deepEqual(sent, { acceptedCount: 0, reason: "the collector is not reachable", requestCount: 0 });
+});
+
+/** A server that answers with what it is given; `hits` counts requests. */
+class OddServer implements AsyncDisposable {
+  hits = 0;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor(answer: () => Response) {
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
+      this.hits += 1;
+      await request.arrayBuffer();
+      return answer();
+    });
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}/v1/traces`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+  }
+}
+
+async function sendTo(url: string, timeoutMs = 5000): Promise<SendResult> {
+  const headers = { "x-honeycomb-team": "hush" };
+  const sender = new OtlpSender({ url, headers, timeoutMs, compression: "none" }, "test/1");
+  try {
+    return await sender.send(spans(3), 3, NEVER);
+  } finally {
+    sender.close();
+  }
+}
+
+Deno.test("OtlpSender does not follow a redirect, so keys stay where they were sent", async () => {
+  await using other = new OddServer(() => new Response());
+  await using server = new OddServer(() =>
+    new Response(null, { status: 307, headers: { location: other.url } })
+  );
+  assert.deepEqual(await sendTo(server.url), { acceptedCount: 0, reason: "the collector answered 307" });
+  assert.deepEqual([server.hits, other.hits], [1, 0]);
+});
+
+Deno.test("OtlpSender takes a 200 with garbage as an acceptance", async () => {
+  await using server = new OddServer(() => new Response(new Uint8Array(1000).fill(0xff)));
+  assert.deepEqual(await sendTo(server.url), { acceptedCount: 3 });
+});
+
+Deno.test("OtlpSender reads no more of an endless answer than a little", async () => {
+  let chunkCount = 0;
+  await using server = new OddServer(() =>
+    new Response(
+      new ReadableStream({
+        pull(controller): void {
+          chunkCount += 1;
+          controller.enqueue(new Uint8Array(16 * 1024));
+        },
+      }),
+    )
+  );
+  assert.deepEqual(await sendTo(server.url), { acceptedCount: 3 });
+  // What is above the limit was under way already.
+  assert.ok(chunkCount < 1000, `${chunkCount} chunks of 16 KiB were sent`);
+});
+
+Deno.test("OtlpSender gives up on an answer whose body never ends", async () => {
+  await using server = new OddServer(() => new Response(new ReadableStream({ start(): void {} })));
+  const reason = "the collector did not answer in time";
+  assert.deepEqual(await sendTo(server.url, 100), { acceptedCount: 0, reason });
+});
+
+Deno.test("OtlpSender takes an answer with a malformed Retry-After as one without", async () => {
+  const headers = { "retry-after": "soon" };
+  await using server = new OddServer(() => new Response(null, { status: 503, headers }));
+  assert.deepEqual(await sendTo(server.url, 50), { acceptedCount: 0, reason: "the collector answered 503" });
+  assert.equal(server.hits, 1);
 });

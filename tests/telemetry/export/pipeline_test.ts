@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { resourceFromAttributes } from "@opentelemetry/resources";
-import { SpanPipeline } from "../../../telemetry/export/pipeline.ts";
-import type { SendResult } from "../../../telemetry/export/sender.ts";
+import { Pipeline } from "../../../telemetry/export/pipeline.ts";
+import { ListBatcher, type SendResult } from "../../../telemetry/export/sender.ts";
 import { getSpanKindRow } from "../../../telemetry/span_kind.ts";
 import { SpanRecord } from "../../../telemetry/span_record.ts";
 
@@ -21,11 +21,11 @@ class TestPipeline {
   dropped = 0;
   readonly reasons: string[] = [];
   closed = false;
-  readonly pipeline: SpanPipeline;
+  readonly pipeline: Pipeline<SpanRecord, readonly SpanRecord[]>;
 
   constructor(queueCountMax: number, batchCountMax: number) {
     const sender = {
-      send: (spans: readonly SpanRecord[], signal: AbortSignal): Promise<SendResult> => {
+      send: (spans: readonly SpanRecord[], _count: number, signal: AbortSignal): Promise<SendResult> => {
         const { promise, resolve } = Promise.withResolvers<SendResult>();
         signal.addEventListener("abort", () => resolve({ acceptedCount: 0, reason: "aborted" }));
         this.pending.push({ count: spans.length, settle: resolve });
@@ -35,7 +35,11 @@ class TestPipeline {
         this.closed = true;
       },
     };
-    this.pipeline = new SpanPipeline(sender, { queueCountMax, batchCountMax, delayMs: 60_000 }, {
+    this.pipeline = new Pipeline(new ListBatcher<SpanRecord>(), sender, {
+      queueCountMax,
+      batchCountMax,
+      delayMs: 60_000,
+    }, {
       exported: (count) => {
         this.exported += count;
       },

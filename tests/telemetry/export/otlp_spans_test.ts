@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import fc from "fast-check";
-import { SpanEncoder, TEXT_LENGTH_MAX } from "../../../telemetry/export/otlp_encode.ts";
+import { TEXT_LENGTH_MAX } from "../../../telemetry/export/otlp_writer.ts";
 import { type AttributeValue, type SpanName, SPANS } from "../../../telemetry/mod.ts";
 import { getSpanKindRow } from "../../../telemetry/span_kind.ts";
 import { SpanRecord } from "../../../telemetry/span_record.ts";
 import { parseTracestate } from "../../../telemetry/tracestate.ts";
 import { type DecodedSpan, type DecodedValue, decodeTraceRequest } from "../../support/collector.ts";
+import { encodeSpans } from "../../support/span_recorder.ts";
 
 const resource = resourceFromAttributes({ "service.name": "svc", pid: 7, tags: ["a", "b"] });
 const IDS = { traceId: "a".repeat(32), spanId: "b".repeat(16), traceFlags: 1 };
@@ -23,7 +24,7 @@ function aSpan(
 }
 
 function roundTrip(...spans: SpanRecord[]): DecodedSpan[] {
-  return decodeTraceRequest(new SpanEncoder(resource).encode(spans));
+  return decodeTraceRequest(encodeSpans(resource, spans));
 }
 
 function valueOf(value: AttributeValue): DecodedValue {
@@ -70,7 +71,7 @@ function nanos(ms: number): bigint {
   return BigInt(ms * 4) * 250_000n;
 }
 
-Deno.test("SpanEncoder.encode(): what is decoded is what was recorded", () => {
+Deno.test("SpanEncoder: what is decoded is what was recorded", () => {
   fc.assert(
     fc.property(fc.array(spanInput, { minLength: 1, maxLength: 12 }), (inputs) => {
       const spans = inputs.map((input) => {
@@ -120,7 +121,7 @@ Deno.test("SpanEncoder.encode(): what is decoded is what was recorded", () => {
   );
 });
 
-Deno.test("SpanEncoder.encode() and the SDK's serializer say the same", () => {
+Deno.test("SpanEncoder and the SDK's serializer say the same", () => {
   fc.assert(fc.property(fc.array(spanInput, { minLength: 1, maxLength: 5 }), (inputs) => {
     const spans = inputs.map((input) => {
       const ids = { traceId: input.traceId, spanId: input.spanId, traceFlags: 1 };
@@ -136,7 +137,7 @@ Deno.test("SpanEncoder.encode() and the SDK's serializer say the same", () => {
   }));
 });
 
-Deno.test("SpanEncoder.encode() carries the resource once for all scopes", () => {
+Deno.test("SpanEncoder carries the resource once for all scopes", () => {
   const spans = roundTrip(aSpan("wasi_cuda.sync", {}), aSpan("http.request", {}));
   assert.deepEqual(spans.map((span) => span.resource), [
     { "service.name": "svc", pid: 7, tags: ["a", "b"] },
@@ -161,26 +162,26 @@ for (
     1e300,
   ]
 ) {
-  Deno.test(`SpanEncoder.encode() carries the number ${value}`, () => assert.equal(valueOf(value), value));
+  Deno.test(`SpanEncoder carries the number ${value}`, () => assert.equal(valueOf(value), value));
 }
 
-Deno.test("SpanEncoder.encode() carries infinities and NaN as doubles", () => {
+Deno.test("SpanEncoder carries infinities and NaN as doubles", () => {
   assert.deepEqual([Infinity, -Infinity, NaN].map(valueOf), [Infinity, -Infinity, NaN]);
 });
 
 for (const length of [0, 1, 63, 64, 127, 128, 129, TEXT_LENGTH_MAX]) {
-  Deno.test(`SpanEncoder.encode() carries texts of ${length} characters, ASCII and not`, () => {
+  Deno.test(`SpanEncoder carries texts of ${length} characters, ASCII and not`, () => {
     assert.equal(valueOf("x".repeat(length)), "x".repeat(length));
     assert.equal(valueOf("ü".repeat(length)), "ü".repeat(length));
     assert.equal(valueOf("\u{1f600}".repeat(length / 2)), "\u{1f600}".repeat(length / 2));
   });
 }
 
-Deno.test("SpanEncoder.encode() cuts a text that is too long", () => {
+Deno.test("SpanEncoder cuts a text that is too long", () => {
   assert.equal(valueOf("x".repeat(TEXT_LENGTH_MAX + 1)), "x".repeat(TEXT_LENGTH_MAX));
 });
 
-Deno.test("SpanEncoder.encode() carries trace state and says whether the parent is remote", () => {
+Deno.test("SpanEncoder carries trace state and says whether the parent is remote", () => {
   const traceState = parseTracestate("v=1");
   const owner = { resource, nowMs: () => 0, finish: (): void => {} };
   const parent = { ...IDS, isRemote: true };
@@ -195,20 +196,20 @@ Deno.test("SpanEncoder.encode() carries trace state and says whether the parent 
   assert.equal(decoded?.name, "cli x");
 });
 
-Deno.test("SpanEncoder.encode() counts events that were left out", () => {
+Deno.test("SpanEncoder counts events that were left out", () => {
   const span = aSpan("wasi_cuda.sync", { instance: 1 });
   for (let index = 0; index < 130; index++) span.addEvent("e", {}, 1);
   assert.equal(roundTrip(span)[0]?.droppedEventsCount, 2);
 });
 
-Deno.test("SpanEncoder.encode() of a present-day instant is exact to the nanosecond that a double has", () => {
+Deno.test("SpanEncoder of a present-day instant is exact to the nanosecond that a double has", () => {
   const startMs = 1_795_236_772_972.25;
   const span = aSpan("wasi_cuda.sync", {}, IDS, startMs);
   span.end(startMs);
   assert.equal(roundTrip(span)[0]?.startNanos, 1_795_236_772_972_250_000n);
 });
 
-Deno.test("SpanEncoder.encode() carries a value that types rule out as text, and the rest of the batch", () => {
+Deno.test("SpanEncoder carries a value that types rule out as text, and the rest of the batch", () => {
   const odd = { instance: null, extra: 5n, list: [null] } as unknown as Record<string, AttributeValue>;
   const [first, second] = roundTrip(aSpan("wasi_cuda.sync", odd), aSpan("wasi_cuda.sync", { instance: 2 }));
   assert.deepEqual(first?.attributes, {
