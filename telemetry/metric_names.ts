@@ -37,8 +37,8 @@ export const METRICS = {
   },
   tensor_wasm_active_instances: {
     type: "gauge",
-    help: "Guest instances alive",
-    labels: [],
+    help: "Guest instances alive, or about to be: calls that wait for a cell count",
+    labels: ["tenant"],
   },
   tensor_wasm_instance_spawns_total: {
     type: "counter",
@@ -119,8 +119,8 @@ export const METRICS = {
   },
   tensor_wasm_calls_shed_total: {
     type: "counter",
-    help: "Calls refused or displaced because too many waited",
-    labels: ["kind"],
+    help: "Calls refused or displaced because too many waited, by whose they were",
+    labels: ["kind", "tenant"],
   },
   tensor_wasm_call_retries_total: {
     type: "counter",
@@ -155,7 +155,7 @@ export const METRICS = {
   tensor_wasm_kernel_dispatches_total: {
     type: "counter",
     help: "Kernels that devices were given",
-    labels: ["device"],
+    labels: ["device", "tenant"],
   },
   tensor_wasm_kernel_latency_seconds: {
     type: "histogram",
@@ -170,8 +170,8 @@ export const METRICS = {
   },
   tensor_wasm_gpu_memory_used_bytes: {
     type: "gauge",
-    help: "Device memory of all calls",
-    labels: ["device"],
+    help: "Device memory of the calls that run",
+    labels: ["device", "tenant"],
   },
   tensor_wasm_ptx_loads_total: {
     type: "counter",
@@ -183,6 +183,149 @@ export const METRICS = {
     help: "Time that devices took to compile PTX",
     labels: ["device"],
     buckets: [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  },
+  tensor_wasm_guest_calls_waiting: {
+    type: "gauge",
+    help: "Calls that wait for a slot in a cell, by tenant",
+    labels: ["tenant"],
+  },
+  tensor_wasm_guest_queue_seconds_total: {
+    type: "counter",
+    help: "Time for which calls waited for a cell, by tenant",
+    labels: ["tenant"],
+  },
+  tensor_wasm_cpu_memory_bytes_per_tenant: {
+    type: "gauge",
+    help: "Linear memory of the guests that run",
+    labels: ["tenant_id"],
+  },
+  tensor_wasm_gpu_memory_bytes_per_tenant: {
+    type: "gauge",
+    help: "Device memory of the guests that run",
+    labels: ["tenant_id"],
+  },
+  tensor_wasm_tenants_tracked: {
+    type: "gauge",
+    help: "Tenants that have series of their own; the others share the label other",
+    labels: [],
+  },
+  tensor_wasm_pool_draws_total: {
+    type: "counter",
+    help: "Calls that began, by whether their cell had the module compiled: hit (warm) or miss (cold)",
+    labels: ["result"],
+  },
+  tensor_wasm_backpressure_permits_used: {
+    type: "gauge",
+    help: "Slots of cells that calls hold",
+    labels: [],
+  },
+  tensor_wasm_backpressure_permits_available: {
+    type: "gauge",
+    help: "Slots of cells that are free",
+    labels: [],
+  },
+  tensor_wasm_artifact_lookups_total: {
+    type: "counter",
+    help: "Instrumented modules that calls needed, by where they were: memory, disk, or nowhere (made)",
+    labels: ["result"],
+  },
+  tensor_wasm_module_instrument_seconds: {
+    type: "histogram",
+    help: "Time that the workshop took to examine and instrument a module",
+    labels: [],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  },
+  tensor_wasm_module_compile_seconds: {
+    type: "histogram",
+    help: "Time that the engine of a cell took to compile a module",
+    labels: [],
+    buckets: [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  },
+  tensor_wasm_functions_total: {
+    type: "counter",
+    help: "Functions deployed: versions that were stored",
+    labels: [],
+  },
+  tensor_wasm_request_faults_total: {
+    type: "counter",
+    help: "Requests that were answered with an error, by its kind",
+    labels: ["kind"],
+  },
+  tensor_wasm_deadlines_exceeded_total: {
+    type: "counter",
+    help: "Calls whose deadline passed, by where they were: queue or run",
+    labels: ["stage"],
+  },
+  tensor_wasm_ready: {
+    type: "gauge",
+    help: "1 while the part can serve, as /readyz says it",
+    labels: ["part"],
+  },
+  tensor_wasm_event_loop_delay_seconds: {
+    type: "histogram",
+    help: "How late the gateway's event loop came to a timer that is set ten times a second",
+    labels: [],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  },
+  tensor_wasm_cell_starts_total: {
+    type: "counter",
+    help: "Cell processes that became ready",
+    labels: [],
+  },
+  tensor_wasm_cell_start_failures_total: {
+    type: "counter",
+    help: "Cell processes that did not become ready",
+    labels: [],
+  },
+  tensor_wasm_cells_resident_bytes: {
+    type: "gauge",
+    help: "Resident memory of the cells that serve calls, as they said last",
+    labels: [],
+  },
+  tensor_wasm_isolation_violations_total: {
+    type: "counter",
+    help: "Cells that did what no cell does, and were killed for it: protocol_violation, log_overflow",
+    labels: ["kind"],
+  },
+  tensor_wasm_offload_success_total: {
+    type: "counter",
+    help: "Kernels that ran on a GPU",
+    labels: [],
+  },
+  tensor_wasm_offload_fallback_total: {
+    type: "counter",
+    help: "Kernels that ran on the CPU in place of a GPU, by why",
+    labels: ["reason"],
+  },
+  tensor_wasm_jit_cache_warm_hit_total: {
+    type: "counter",
+    help: "Loads of PTX that were compiled already",
+    labels: [],
+  },
+  tensor_wasm_jit_cache_cold_miss_then_insert_total: {
+    type: "counter",
+    help: "Loads of PTX that had to be compiled",
+    labels: [],
+  },
+  process_cpu_seconds_total: {
+    type: "counter",
+    help: "Time of the processor that the gateway has used, in user and system mode",
+    labels: [],
+  },
+  process_resident_memory_bytes: {
+    type: "gauge",
+    help: "Resident memory of the gateway",
+    labels: [],
+  },
+  process_open_fds: {
+    type: "gauge",
+    help: "File descriptors that the gateway has open; absent unless it runs with every permission",
+    labels: [],
+  },
+  process_start_time_seconds: {
+    type: "gauge",
+    help: "When the gateway started, in seconds since the epoch",
+    labels: [],
   },
 } as const satisfies Record<string, MetricRow>;
 

@@ -29,6 +29,8 @@ export interface Histogram {
   observe(value: number, ids?: SpanIds, atMs?: number): void;
   /** Adds what somebody else has counted: a count for each bucket and one beyond, and the sum of the values. */
   observeAll(counts: readonly number[], sum: number): void;
+  /** Makes `ids` of a sampled span the exemplar of the bucket of a value that was counted by `observeAll`. */
+  exemplify(value: number, ids: SpanIds, atMs?: number): void;
 }
 
 /** One event of those that were counted: whose trace tells more of it. */
@@ -141,10 +143,8 @@ export class HistogramSeries implements Histogram, HistogramReading {
   }
 
   observe(value: number, ids?: SpanIds, atMs?: number): void {
-    const { bounds, counts } = this;
-    let bucket = 0;
-    while (bucket < bounds.length && value > (bounds[bucket] ?? Infinity)) bucket += 1;
-    counts[bucket] = (counts[bucket] ?? 0) + 1;
+    const bucket = this.#bucketOf(value);
+    this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
     this.#sum += value;
     if (ids !== undefined && (ids.traceFlags & SAMPLED) !== 0) {
       this.#keep(bucket, value, ids, atMs ?? this.#nowMs());
@@ -158,6 +158,12 @@ export class HistogramSeries implements Histogram, HistogramReading {
     this.#sum += sum;
   }
 
+  exemplify(value: number, ids: SpanIds, atMs?: number): void {
+    const bucket = this.#bucketOf(value);
+    if ((ids.traceFlags & SAMPLED) === 0 || this.counts[bucket] === 0) return;
+    this.#keep(bucket, value, ids, atMs ?? this.#nowMs());
+  }
+
   get sum(): number {
     return this.#sum;
   }
@@ -168,6 +174,13 @@ export class HistogramSeries implements Histogram, HistogramReading {
       this.#exemplarValues?.[bucket] ?? 0,
       this.#exemplarAtMs?.[bucket] ?? 0,
     );
+  }
+
+  #bucketOf(value: number): number {
+    const { bounds } = this;
+    let bucket = 0;
+    while (bucket < bounds.length && value > (bounds[bucket] ?? Infinity)) bucket += 1;
+    return bucket;
   }
 
   #keep(bucket: number, value: number, ids: SpanIds, atMs: number): void {
