@@ -33,6 +33,9 @@ export interface RuntimeConfig {
   readonly callsPerCellMax: number;
   /** Most bytes of modules that one cell keeps compiled, and that the gateway keeps in memory. */
   readonly moduleCacheBytesMax: number;
+  /** Most tenants with metrics of their own, and how long one may be idle before its metrics end. */
+  readonly metricTenantsMax: number;
+  readonly metricTenantIdleMs: number;
   /** How long readiness says no before calls are refused, on SIGTERM. */
   readonly drainDelayMs: number;
   /** How long calls in flight may take after that. */
@@ -94,6 +97,8 @@ export function makeConfig(sources: ConfigSources): RuntimeConfig {
     moduleCacheBytesMax: number("moduleCacheBytesMax"),
     drainDelayMs: number("drainDelayMs"),
     drainTimeoutMs: number("drainTimeoutMs"),
+    metricTenantsMax: number("metricTenantsMax"),
+    metricTenantIdleMs: number("metricTenantIdleMs"),
     limits,
     limitsOf: makeLimitsOf(limits, readTenantLimits(text.get("tenants") ?? "{}", SETTINGS, limits)),
     gpu: { device: gpuDevice(text.get("gpu")), threads: number("gpuThreads") },

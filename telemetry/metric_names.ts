@@ -13,6 +13,8 @@ interface MetricRow {
   readonly type: MetricType;
   readonly help: string;
   readonly labels: readonly string[];
+  /** Present and true: there may be no series of it, because not every host tells. */
+  readonly mayBeAbsent?: true;
   /** Upper bounds of a histogram, in seconds. */
   readonly buckets?: readonly number[];
 }
@@ -321,6 +323,7 @@ export const METRICS = {
     type: "gauge",
     help: "File descriptors that the gateway has open; absent unless it runs with every permission",
     labels: [],
+    mayBeAbsent: true,
   },
   process_start_time_seconds: {
     type: "gauge",

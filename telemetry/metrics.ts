@@ -143,7 +143,9 @@ export class MetricRegistry implements Metrics {
     const names = Object.keys(METRICS) as MetricName[];
     this.#families = new Map(names.map((name) => [name, new Family(name, nowMs)]));
     // A metric without labels has one series, and it is there from the start.
-    for (const family of this.#families.values()) if (family.labelNames.length === 0) family.find({});
+    for (const family of this.#families.values()) {
+      if (family.labelNames.length === 0 && !("mayBeAbsent" in METRICS[family.name])) family.find({});
+    }
   }
 
   counter<N extends MetricNameOf<"counter">>(name: N, labels: MetricLabels<N>): Counter {

@@ -36,6 +36,7 @@ export type { LoggedEvent, LogTap } from "./log_tap.ts";
 export type { PlainFields, PlainValue } from "./plain_value.ts";
 export type { WriteBytes } from "./line_buffer.ts";
 export type { Metrics, MetricsText } from "./metrics.ts";
+export { watchProcess } from "./process_metrics.ts";
 export type { Counter, Exemplar, Gauge, Histogram, SeriesReading } from "./metric_series.ts";
 export type { FamilyReading, MetricsReading } from "./metrics.ts";
 export type { MetricsFormat } from "./exposition.ts";

@@ -7,6 +7,7 @@
  */
 import { openDevice } from "../../gpu/mod.ts";
 import type { GpuDevice } from "../../gpu/mod.ts";
+import { COMPILE_SECONDS } from "../model/compile_time.ts";
 import { RuntimeFault, toFaultRecord } from "../model/fault.ts";
 import type { DeviceFacts } from "../model/gpu.ts";
 import { invariant, InvariantError } from "../model/invariant.ts";
@@ -26,6 +27,7 @@ import type {
   PrepareMeta,
   ResultMeta,
 } from "../wire/messages.ts";
+import { Buckets } from "./buckets.ts";
 import { ChunkSender } from "./chunk_sender.ts";
 import type { ChunkSocket } from "./chunk_sender.ts";
 import { Fiber } from "./fiber.ts";
@@ -63,6 +65,7 @@ export class Cell {
   readonly #chunks = new Map<number, ChunkSender>();
   readonly #socket: ChunkSocket;
   #around: CellSurroundings;
+  readonly #compiles = new Buckets(COMPILE_SECONDS);
   #isConfigured = false;
   #hasToldDevice = false;
 
@@ -129,20 +132,28 @@ export class Cell {
     const { memory, gpu } = this.#around;
     const isNews = gpu !== undefined && !this.#hasToldDevice;
     this.#hasToldDevice = true;
+    const compiles = this.#compiles.take();
     return {
       nowMs: this.#host.nowMs(),
       residentBytes: this.#host.residentBytes(),
       gpuMemoryBytes: memory.deviceBytes,
+      tenants: memory.byTenant(),
+      ...(compiles === undefined ? {} : { compiles }),
       ...(isNews ? { device: factsOf(gpu) } : {}),
     };
   }
 
   #takeModule(id: number, bytes: Uint8Array<ArrayBuffer>): void {
+    const startMs = this.#host.nowMs();
+    const finish = (): void => this.#compiles.add((this.#host.nowMs() - startMs) / 1000);
     const compiled = startCompiling(bytes);
     this.#modules.set(id, compiled);
-    if (!(compiled instanceof Promise)) return;
+    if (!(compiled instanceof Promise)) return finish();
     // The calls that wait for it report a failure; it must not go unhandled before the first comes.
-    compiled.then((module) => this.#modules.has(id) && this.#modules.set(id, module), () => {});
+    compiled.then((module) => {
+      finish();
+      if (this.#modules.has(id)) this.#modules.set(id, module);
+    }, () => {});
   }
 
   #call(id: number, meta: CallMeta, input: Uint8Array): void {

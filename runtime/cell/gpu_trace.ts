@@ -7,36 +7,14 @@
  */
 import type { GpuObserver, LaunchRecord, LoadRecord, OperationRecord } from "../../gpu/mod.ts";
 import { KERNEL_LATENCY_SECONDS, PTX_COMPILE_SECONDS } from "../model/gpu.ts";
-import type { BucketCounts, GpuReport, GpuSpan } from "../wire/messages.ts";
+import type { GpuReport, GpuSpan } from "../wire/messages.ts";
+import { Buckets } from "./buckets.ts";
 
 /** Most spans of one call. A launch that came to the device has two. */
 export const GPU_SPANS_MAX = 64;
 
 /** The reason of an operation during which the call was ended. */
 const STOPPED = "call_stopped";
-
-/** A histogram in the making. */
-class Buckets {
-  readonly #bounds: readonly number[];
-  readonly #counts: number[];
-  #sumSeconds = 0;
-
-  constructor(bounds: readonly number[]) {
-    this.#bounds = bounds;
-    this.#counts = Array<number>(bounds.length + 1).fill(0);
-  }
-
-  add(seconds: number): void {
-    let index = 0;
-    while (index < this.#bounds.length && seconds > (this.#bounds[index] ?? Infinity)) index++;
-    this.#counts[index] = (this.#counts[index] ?? 0) + 1;
-    this.#sumSeconds += seconds;
-  }
-
-  get counts(): BucketCounts {
-    return { counts: this.#counts, sumSeconds: this.#sumSeconds };
-  }
-}
 
 /** Observes the session of one call. */
 export class GpuTrace implements GpuObserver {

@@ -7,6 +7,7 @@
  * one does not pay for a large one.
  */
 import type { Outcome } from "../model/outcome.ts";
+import type { TenantMemory } from "../wire/messages.ts";
 import type { Fiber } from "./fiber.ts";
 
 interface Holding {
@@ -87,6 +88,18 @@ export class MemoryGuard {
   hasRoom(byteLength: number): boolean {
     for (const holding of this.#holdings.values()) this.#measure(holding);
     return this.#totalBytes + byteLength <= this.#bounds.memoryBytesMax;
+  }
+
+  /** What the calls of each tenant hold, as last seen. */
+  byTenant(): TenantMemory[] {
+    const tenants = new Map<string, { tenant: string; memoryBytes: number; deviceBytes: number }>();
+    for (const [{ tenant }, { memoryBytes, deviceBytesLast }] of this.#holdings) {
+      const sum = tenants.get(tenant) ?? { tenant, memoryBytes: 0, deviceBytes: 0 };
+      sum.memoryBytes += memoryBytes - deviceBytesLast;
+      sum.deviceBytes += deviceBytesLast;
+      tenants.set(tenant, sum);
+    }
+    return [...tenants.values()];
   }
 
   /** A call has the thread again: what the heap has grown by since it had it last is not its doing. */

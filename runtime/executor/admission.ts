@@ -87,6 +87,11 @@ export class Admission<Grant> {
     return this.#line.tenantCount;
   }
 
+  /** How many calls of each tenant wait. */
+  waiting(): Iterable<readonly [tenant: string, count: number]> {
+    return this.#line.waiting();
+  }
+
   /** Whether a call that arrives now may be served at once, if `freeSlots` are free. */
   mayPass(wait: Wait, freeSlots: number): boolean {
     return !this.hasPassed(wait) && this.#line.mayPass(wait, freeSlots);

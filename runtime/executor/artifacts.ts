@@ -46,6 +46,10 @@ export interface ArtifactsOptions {
   readonly moduleBytes: (digest: string) => Promise<Uint8Array>;
   /** Most bytes that are kept in memory. */
   readonly bytesMax: number;
+  /** Told where a call's artifact was. */
+  readonly onLookup?: (result: "memory" | "disk" | "made") => void;
+  /** Told how long the workshop took to examine and instrument a module. */
+  readonly onPrepared?: (ms: number) => void;
   /** Keeps them beyond a restart; it may forget. */
   readonly kept?: ArtifactKeeper | undefined;
 }
@@ -83,7 +87,9 @@ export class Artifacts {
 
   /** The artifact of a module, if it is at hand. */
   find(key: string): Artifact | undefined {
-    return this.#kept.get(key);
+    const artifact = this.#kept.get(key);
+    if (artifact !== undefined) this.#options.onLookup?.("memory");
+    return artifact;
   }
 
   /** The artifact of a module. @throws RuntimeFault as `prepare` does */
@@ -127,7 +133,9 @@ export class Artifacts {
       concurrentCallsMax: WORKSHOP_CALLS_PER_TENANT_MAX,
       queuedCallsMax: WORKSHOP_QUEUED_PER_TENANT_MAX,
     });
+    const startMs = performance.now();
     const answer = await lease.cell.prepare({ form, limits }, body, deadlineAtMs);
+    this.#options.onPrepared?.(performance.now() - startMs);
     if (answer.type === "died") throw prepareDied(answer.reason, deadlineMs);
     if ("fault" in answer.meta) throw fromFaultRecord(answer.meta.fault);
     const { name, facts, originalBytes } = answer.meta;
@@ -142,6 +150,7 @@ export class Artifacts {
 
   async #make(digest: string, key: string, order: WorkOrder): Promise<Artifact> {
     const kept = await this.#options.kept?.read(key);
+    this.#options.onLookup?.(kept === undefined ? "made" : "disk");
     if (kept !== undefined) return this.#keep({ key, bytes: kept });
     const bytes = await this.#options.moduleBytes(digest);
     const { instrumented } = await this.prepare("wasm", bytes as Uint8Array<ArrayBuffer>, order);

@@ -162,6 +162,16 @@ export class CellPool<Cell extends PooledCell> {
     return { ...this.#slots.counts(), starting: this.#starter.starting, queueDepth: depth, tenantsWaiting };
   }
 
+  /** How many calls of each tenant wait. */
+  waiting(): Iterable<readonly [tenant: string, count: number]> {
+    return this.#line.waiting();
+  }
+
+  /** The cells that live. */
+  *cells(): Generator<Cell> {
+    for (const { cell } of this.#slots.members()) if (!cell.isDead) yield cell;
+  }
+
   /** Takes a slot, or waits in line for one. See Admission.wait for what it throws. */
   lease(wait: Wait): Promise<Lease<Cell>> | Lease<Cell> {
     if (this.#closed) return Promise.reject(closing());

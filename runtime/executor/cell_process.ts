@@ -14,6 +14,7 @@ import type { Frame } from "../wire/frame.ts";
 import { FrameWriter } from "../wire/frame_writer.ts";
 import { FRAME } from "../wire/messages.ts";
 import type {
+  BucketCounts,
   CallMeta,
   CancelMeta,
   CellLogLine,
@@ -22,6 +23,7 @@ import type {
   PreparedMeta,
   PrepareMeta,
   ResultMeta,
+  TenantMemory,
 } from "../wire/messages.ts";
 import { readCellLog, readTail } from "./cell_log.ts";
 import { ModuleShelf } from "./module_shelf.ts";
@@ -60,8 +62,10 @@ export class CellProcess {
   #clockOffsetMs: number;
   #nextRequestId = 1;
   readonly #onDevice: ((device: DeviceFacts) => void) | undefined;
+  readonly #onCompiles: ((compiles: BucketCounts) => void) | undefined;
   #residentBytes: number | undefined;
   #gpuMemoryBytes = 0;
+  #tenantMemory: readonly TenantMemory[] = [];
   #wasOverdue = false;
   #killReason: string | undefined;
   /** Its socket is gone: it is dying, or is made to. The reason is whatever its status says. */
@@ -79,6 +83,7 @@ export class CellProcess {
     this.id = options.id;
     this.#clock = options.clock;
     this.#onDevice = options.onDevice;
+    this.#onCompiles = options.onCompiles;
     this.#spawned = spawned;
     this.#clockOffsetMs = spawned.clockOffsetMs;
     this.#shelf = new ModuleShelf(options.moduleBytesMax);
@@ -127,6 +132,11 @@ export class CellProcess {
   /** Device memory of its calls, likewise. */
   get gpuMemoryBytes(): number {
     return this.#gpuMemoryBytes;
+  }
+
+  /** What tenants' calls hold, likewise. */
+  get tenantMemory(): readonly TenantMemory[] {
+    return this.#tenantMemory;
   }
 
   /** Whether the cell has a module, by the key of its artifact. */
@@ -252,10 +262,12 @@ export class CellProcess {
         return this.#requests.answer(frame, meta.logLines);
       }
       case FRAME.pong: {
-        const { nowMs, residentBytes, gpuMemoryBytes, device } = frame.meta as PongMeta;
+        const { nowMs, residentBytes, gpuMemoryBytes, tenants, compiles, device } = frame.meta as PongMeta;
         this.#refineClock(nowMs);
         this.#residentBytes = residentBytes;
         this.#gpuMemoryBytes = gpuMemoryBytes;
+        this.#tenantMemory = tenants;
+        if (compiles !== undefined) this.#onCompiles?.(compiles);
         if (device !== undefined) this.#onDevice?.(device);
         const answered = this.#pings.get(frame.id);
         this.#pings.delete(frame.id);

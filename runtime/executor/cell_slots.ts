@@ -6,6 +6,7 @@
  * lent to that call; its slots then count as used. Invariant: a slot is free only in a cell that lives, is not
  * retired and not held; used and free slots add up to all slots of such cells and the calls in retired ones.
  */
+import type { TenantMemory } from "../wire/messages.ts";
 import type { Account } from "./fair_line.ts";
 
 /** What the pool needs of a cell; CellProcess is one. */
@@ -19,6 +20,9 @@ export interface PooledCell {
   readonly deathReason: string;
   /** Device memory of its calls, as last heard. */
   readonly gpuMemoryBytes?: number;
+  /** Resident memory, and what tenants' calls hold of it, likewise. */
+  readonly residentBytes?: number | undefined;
+  readonly tenantMemory?: readonly TenantMemory[];
   kill(reason: string): void;
 }
 

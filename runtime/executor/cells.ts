@@ -17,6 +17,7 @@ import { CellWatch } from "./cell_watch.ts";
 import { observePool } from "./pool_telemetry.ts";
 import { isCrash, Quarantine } from "./quarantine.ts";
 import { readResidentBytes } from "./resident_bytes.ts";
+import type { TenantTable } from "./tenant_series.ts";
 
 /** Most cells of the workshop; each works on one module at a time. */
 const WORKSHOP_CELLS_MAX = 2;
@@ -53,12 +54,18 @@ export interface Cells {
 }
 
 /** Makes the pools; the caller opens `pool`. */
-export async function openCells(options: CellsOptions, clock: Clock, telemetry: Telemetry): Promise<Cells> {
+export async function openCells(
+  options: CellsOptions,
+  clock: Clock,
+  telemetry: Telemetry,
+  tenants: TenantTable,
+): Promise<Cells> {
   const { limits } = options;
   const quarantine = new Quarantine(clock);
   const launcher = await findLauncher();
-  const observer = observePool(telemetry, "calls");
+  const observer = observePool(telemetry, "calls", tenants);
   const device = Promise.withResolvers<DeviceFacts | undefined>();
+  const compileSeconds = telemetry.metrics.histogram("tensor_wasm_module_compile_seconds", {});
   if (options.gpu.device === "off") device.resolve(undefined);
   const makePool = (
     sizes: Pick<CellsOptions, "cellsMin" | "cellsMax" | "callsPerCellMax"> & { queueDepthMax: number },
@@ -87,6 +94,7 @@ export async function openCells(options: CellsOptions, clock: Clock, telemetry: 
           clock,
           moduleBytesMax: options.moduleCacheBytesMax,
           environment: options.cellEnvironment,
+          onCompiles: ({ counts, sumSeconds }) => compileSeconds.observeAll(counts, sumSeconds),
           ...gpu,
         });
         watch.watch(cell);
@@ -114,7 +122,7 @@ export async function openCells(options: CellsOptions, clock: Clock, telemetry: 
       callsPerCellMax: 1,
       queueDepthMax: WORKSHOP_QUEUE_DEPTH_MAX,
     },
-    observePool(telemetry, "workshop"),
+    observePool(telemetry, "workshop", tenants),
     // It works on one module without a pause, at most until the deadline of the deploy.
     Math.max(limits.pingTimeoutMs, limits.deadlineMs),
   );

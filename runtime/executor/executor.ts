@@ -5,7 +5,7 @@
  * cell's death into an Outcome. It knows no HTTP and no storage. Invariant: every run ends with exactly one
  * outcome, one whole span tree per attempt and its lease given back, also when the cell is killed under it.
  */
-import type { Counter, Gauge, Histogram, Span, SpanIds, Telemetry } from "../../telemetry/mod.ts";
+import type { Counter, Span, SpanIds, Telemetry } from "../../telemetry/mod.ts";
 import type { Clock } from "../model/clock.ts";
 import { RuntimeFault } from "../model/fault.ts";
 import { InvariantError } from "../model/invariant.ts";
@@ -57,20 +57,16 @@ export class Executor {
   readonly #options: ExecutorOptions;
   readonly #running = new Set<RunningCall>();
   readonly #departures: Departures;
-  readonly #active: Gauge;
   readonly #spawns: Counter;
   readonly #terminations: Counter;
-  readonly #queueWait: Histogram;
   readonly #retries: Counter;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
     const { metrics } = options.telemetry;
     this.#departures = new Departures(options.clock);
-    this.#active = metrics.gauge("tensor_wasm_active_instances", {});
     this.#spawns = metrics.counter("tensor_wasm_instance_spawns_total", {});
     this.#terminations = metrics.counter("tensor_wasm_instance_terminations_total", {});
-    this.#queueWait = metrics.histogram("tensor_wasm_queue_wait_seconds", {});
     this.#retries = metrics.counter("tensor_wasm_call_retries_total", {});
   }
 
@@ -89,13 +85,12 @@ export class Executor {
       wasm_bytes_len: invocation.function.moduleBytes,
     });
     const askedAtMs = clock.nowMs();
-    this.#active.inc();
+    const series = metering.begin(invocation.tenant);
     try {
       const { result, cold, startedAtMs } = await this.#attempts(span, invocation);
       const queueMs = wholeMicros(startedAtMs - askedAtMs);
       const execution: Execution = { ...result, cold, queueMs };
-      this.#queueWait.observe(queueMs / 1000);
-      metering.record(invocation.tenant, execution);
+      metering.record(series, execution, span.ids);
       span.setAttribute("queue_ms", queueMs);
       span.setAttribute("cold", cold);
       if (!isSuccess(execution.outcome)) span.fail(execution.outcome.type);
@@ -103,12 +98,13 @@ export class Executor {
     } catch (error) {
       // It never began, so all its time was queueing.
       const queueMs = wholeMicros(clock.nowMs() - askedAtMs);
-      this.#queueWait.observe(queueMs / 1000);
+      const code = error instanceof RuntimeFault ? error.code : undefined;
+      metering.refused(series, code, queueMs, span.ids);
       span.setAttribute("queue_ms", queueMs);
-      span.fail(error instanceof RuntimeFault ? error.code : "error");
+      span.fail(code ?? "error");
       throw error;
     } finally {
-      this.#active.dec();
+      series.end();
       span.end();
     }
   }
@@ -233,7 +229,10 @@ export class Executor {
       throw new InvariantError(meta.fault.message);
     }
     recordCellSpans(context, meta);
-    if (meta.gpu !== undefined) this.#options.gpuMetering.record(meta.gpu);
+    if (meta.gpu !== undefined) {
+      const { gpuMetering, metering } = this.#options;
+      gpuMetering.record(meta.gpu, metering.seriesOf(invocation.tenant), context.parent);
+    }
     return { outcome: meta.outcome, output: blob, contentType: meta.contentType, usage: meta.usage };
   }
 }

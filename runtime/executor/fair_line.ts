@@ -120,6 +120,11 @@ export class FairLine<Value> {
     return this.#accounts.get(tenant)?.waiting ?? 0;
   }
 
+  /** How many calls of each tenant wait, for those that have any. */
+  *waiting(): Generator<readonly [tenant: string, count: number]> {
+    for (const { tenant, waiting } of this.#accounts.values()) if (waiting > 0) yield [tenant, waiting];
+  }
+
   /** Whether no call ahead and no rule of the line holds up one that arrives now, if `freeSlots` are free. */
   mayPass(request: Request, freeSlots: number): boolean {
     const account = this.#accounts.get(request.tenant);

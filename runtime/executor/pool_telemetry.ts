@@ -6,27 +6,41 @@
  */
 import type { Telemetry } from "../../telemetry/mod.ts";
 import type { PoolObserver } from "./cell_pool.ts";
+import type { TenantTable } from "./tenant_series.ts";
 
 /** Ends that are part of normal operation. */
 const EXPECTED_REASONS = new Set(["closed", "idle"]);
+/** Ends of cells that did what none does: whatever runs in them has got beyond its bounds, or tried to. */
+const VIOLATIONS = ["protocol_violation", "log_overflow"];
+/** Kills that are looked for first: their series are there from the start. */
+const KILL_REASONS = ["memory", "unresponsive", "overdue", "quarantined", "cell_out_of_memory", "cell_sigkill"];
 
 /** Makes the observer of a pool; its name tells the cells of one from those of another in logs. */
-export function observePool(telemetry: Telemetry, pool: "calls" | "workshop"): PoolObserver {
-  const { metrics } = telemetry;
+export function observePool(
+  telemetry: Telemetry,
+  pool: "calls" | "workshop",
+  tenants: TenantTable,
+): PoolObserver {
+  const { metrics, tracer } = telemetry;
   const log = telemetry.log("tensor_wasm_exec");
   // Series that are there from the start, so that a rate over the first event is not lost.
   metrics.counter("tensor_wasm_cell_retirements_total", { reason: "memory" });
-  for (const kind of ["capacity", "tenant", "displaced"]) {
-    metrics.counter("tensor_wasm_calls_shed_total", { kind });
-  }
+  for (const reason of KILL_REASONS) metrics.counter("tensor_wasm_cell_kills_total", { reason });
+  for (const kind of VIOLATIONS) metrics.counter("tensor_wasm_isolation_violations_total", { kind });
+  const starts = metrics.counter("tensor_wasm_cell_starts_total", {});
+  const startFailures = metrics.counter("tensor_wasm_cell_start_failures_total", {});
   return {
     cellStarted: (cell, startMs) => {
+      starts.inc();
       log.info("cell.started", { pool, cell: cell.id, pid: cell.pid, start_ms: Math.round(startMs) });
     },
     cellEnded: (cell) => {
       const reason = cell.deathReason;
       const isExpected = EXPECTED_REASONS.has(reason);
       if (!isExpected) metrics.counter("tensor_wasm_cell_kills_total", { reason }).inc();
+      if (VIOLATIONS.includes(reason)) {
+        metrics.counter("tensor_wasm_isolation_violations_total", { kind: reason }).inc();
+      }
       log[isExpected ? "info" : "warn"]("cell.ended", {
         pool,
         cell: cell.id,
@@ -39,10 +53,14 @@ export function observePool(telemetry: Telemetry, pool: "calls" | "workshop"): P
       log.warn("cell.retired", { pool, cell: cell.id, pid: cell.pid, reason });
     },
     shed: (kind, tenant) => {
-      metrics.counter("tensor_wasm_calls_shed_total", { kind }).inc();
       // Who is displaced says so itself; here another call's trace is at hand.
+      const ids = kind === "displaced" ? undefined : tracer.activeIds();
+      tenants.of(tenant).shed(kind).inc(1, ids);
       if (kind !== "displaced") log.warn("call.shed", { kind, tenant });
     },
-    cellFailedToStart: (error) => log.error("cell.start_failed", { pool, error }),
+    cellFailedToStart: (error) => {
+      startFailures.inc();
+      log.error("cell.start_failed", { pool, error });
+    },
   };
 }

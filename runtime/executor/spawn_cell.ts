@@ -12,7 +12,7 @@ import type { Limits } from "../model/limits.ts";
 import { FrameReader } from "../wire/frame.ts";
 import type { ByteSource } from "../wire/frame.ts";
 import { FRAME } from "../wire/messages.ts";
-import type { ReadyMeta } from "../wire/messages.ts";
+import type { BucketCounts, ReadyMeta } from "../wire/messages.ts";
 
 const WASM_PAGE_BYTES = 65_536;
 const MIB = 1024 * 1024;
@@ -32,6 +32,8 @@ export interface CellOptions {
   readonly gpu?: GpuConfig;
   /** Called when the cell says which device it has. */
   readonly onDevice?: (device: DeviceFacts) => void;
+  /** Told how long the cell's engine took to compile modules. */
+  readonly onCompiles?: (compiles: BucketCounts) => void;
   readonly clock: Clock;
   /** Most bytes of modules that the cell keeps compiled. */
   readonly moduleBytesMax: number;

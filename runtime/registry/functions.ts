@@ -32,6 +32,8 @@ export interface FunctionRegistryOptions {
   readonly clock: Clock;
   /** A new id: a lower-case UUID that was never given out. */
   readonly newId: () => string;
+  /** Told of every version that was stored. */
+  readonly onDeployed?: () => void;
   /** Most records kept in memory, by id and by name each; 10,000 when absent. */
   readonly cachedRecordsCountMax?: number;
   /** Most bytes of facts kept with those records, roughly, for each; 64 MiB when absent. */
@@ -61,6 +63,7 @@ export class FunctionRegistry implements AsyncDisposable {
   readonly #limitsOf: LimitsOf;
   readonly #functions: FunctionCache;
   readonly #modules: ModuleCache;
+  readonly #onDeployed: (() => void) | undefined;
   readonly #changes = new Set<Promise<unknown>>();
   #stopping = false;
 
@@ -68,6 +71,7 @@ export class FunctionRegistry implements AsyncDisposable {
     const { store, limits, clock, newId } = options;
     this.#tools = { store, limits, clock, newId, digestMutex: new KeyedMutex() };
     this.#limitsOf = options.limitsOf ?? (() => limits);
+    this.#onDeployed = options.onDeployed;
     this.#functions = new FunctionCache(store.records, {
       countMax: options.cachedRecordsCountMax ?? CACHED_RECORDS_COUNT,
       bytesMax: options.cachedRecordsBytesMax ?? CACHED_RECORDS_BYTES,
@@ -85,6 +89,7 @@ export class FunctionRegistry implements AsyncDisposable {
       const limits = this.#limitsOf(request.tenant);
       const deployed = await deployFunction(request, { ...this.#tools, limits });
       this.#functions.forget(deployed.record);
+      if (!deployed.replayed) this.#onDeployed?.();
       return deployed;
     });
   }

@@ -72,8 +72,19 @@ export interface PongMeta {
   readonly residentBytes: number;
   /** Device memory of all calls. */
   readonly gpuMemoryBytes: number;
+  /** Memory of the tenants whose calls run. */
+  readonly tenants: readonly TenantMemory[];
+  /** Compilations since the last answer, in the buckets of model/compile_time.ts. */
+  readonly compiles?: BucketCounts;
   /** In the first answer of a cell that has a device. */
   readonly device?: DeviceFacts;
+}
+
+/** What a tenant's calls hold in a cell: linear memory, and memory of the device. */
+export interface TenantMemory {
+  readonly tenant: string;
+  readonly memoryBytes: number;
+  readonly deviceBytes: number;
 }
 
 /** Meta of `call`. */
