@@ -5,16 +5,18 @@
  * Invariant: after `drain` or disposal no process, socket, timer or lock of the runtime is left, and every
  * finished span and log line has been handed to its sink.
  */
-import { startTelemetry } from "../telemetry/mod.ts";
+import { startTelemetry, watchProcess } from "../telemetry/mod.ts";
 import type { Telemetry } from "../telemetry/mod.ts";
 import type { RuntimeConfig } from "./config.ts";
 import { Artifacts } from "./executor/artifacts.ts";
 import { openCells } from "./executor/cells.ts";
 import type { Cells } from "./executor/cells.ts";
 import { Executor } from "./executor/executor.ts";
+import { keepGauges } from "./executor/gauges.ts";
 import { GpuMetering } from "./executor/gpu_metering.ts";
 import { instrumenterGeneration } from "./executor/instrumenter_generation.ts";
 import { Metering } from "./executor/metering.ts";
+import { TenantTable } from "./executor/tenant_series.ts";
 import { createApp } from "./gateway/app.ts";
 import { BodyBudget } from "./gateway/body_budget.ts";
 import { Lifecycle } from "./gateway/lifecycle.ts";
@@ -61,7 +63,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     v8_version: Deno.version.v8,
     target: Deno.build.target,
   }).set(1);
+  const { metrics } = telemetry;
+  stack.use(watchProcess(metrics));
   const store = stack.use(await openEmbeddedStore(config.dataFolder));
+  const deployed = metrics.counter("tensor_wasm_functions_total", {});
   const registry = stack.use(
     new FunctionRegistry({
       store,
@@ -69,25 +74,47 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       limits: config.limits,
       limitsOf: config.limitsOf,
       newId: () => crypto.randomUUID(),
+      onDeployed: () => deployed.inc(),
       cachedModulesBytesMax: config.moduleCacheBytesMax,
     }),
   );
-  const cells = await openCells(config, clock, telemetry);
+  const tenants = new TenantTable({
+    metrics,
+    clock,
+    device: config.gpu.device,
+    tenantsMax: config.metricTenantsMax,
+    idleMs: config.metricTenantIdleMs,
+  });
+  const cells = await openCells(config, clock, telemetry, tenants);
   stack.defer(() => cells.kill("closed"));
   await cells.pool.open();
   const lifecycle = new Lifecycle();
+  const readiness = { cells: (): boolean => cells.pool.isReady, store: (): boolean => answers(store) };
+  stack.defer(keepGauges(metrics, {
+    pool: cells.pool,
+    tenants,
+    suspectCount: () => cells.quarantine.count,
+    readiness: () => ({
+      lifecycle: lifecycle.phase === "serving",
+      cells: readiness.cells(),
+      store: readiness.store(),
+    }),
+  }));
+  const instrumentSeconds = metrics.histogram("tensor_wasm_module_instrument_seconds", {});
   const artifacts = new Artifacts({
     workshop: cells.workshop,
     moduleBytes: (digest) => registry.moduleBytes(digest),
     bytesMax: config.moduleCacheBytesMax,
     kept: await openKeptArtifacts(config),
+    onLookup: (result) => metrics.counter("tensor_wasm_artifact_lookups_total", { result }).inc(),
+    onPrepared: (ms) => instrumentSeconds.observe(ms / 1000, telemetry.tracer.activeIds()),
   });
-  const gpuMetering = new GpuMetering(telemetry.metrics, config.gpu.device);
+  const gpuMetering = new GpuMetering(metrics, config.gpu.device);
   const executor = new Executor({
     pool: cells.pool,
     artifacts,
     quarantine: cells.quarantine,
-    metering: new Metering(telemetry.metrics),
+    metering: new Metering(metrics, tenants),
     gpuMetering,
     limitsOf: config.limitsOf,
     clock,
@@ -104,11 +131,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     artifacts,
     lifecycle,
     bodies: new BodyBudget(config.limits),
-    poolCounts: () => cells.pool.counts(),
-    gpuMetering,
     device: cells.device,
-    suspectCount: () => cells.quarantine.count,
-    readiness: { cells: () => cells.pool.isReady, store: () => answers(store) },
+    readiness,
     version: VERSION,
   });
   return new RunningRuntime(config, telemetry, lifecycle, cells, executor, app.fetch, clock, stack.move());

@@ -28,7 +28,7 @@ export function watchProcess(metrics: Metrics): Disposable {
     const fds = countFds();
     if (fds !== undefined) metrics.gauge("process_open_fds", {}).set(fds);
   });
-  let timer = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const arm = (): void => {
     const dueAtMs = performance.now() + INTERVAL_MS;
     timer = setTimeout(() => {

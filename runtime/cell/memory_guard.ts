@@ -93,7 +93,7 @@ export class MemoryGuard {
   /** What the calls of each tenant hold, as last seen. */
   byTenant(): TenantMemory[] {
     const tenants = new Map<string, { tenant: string; memoryBytes: number; deviceBytes: number }>();
-    for (const [{ tenant }, { memoryBytes, deviceBytesLast }] of this.#holdings) {
+    for (const [{ limits: { tenant } }, { memoryBytes, deviceBytesLast }] of this.#holdings) {
       const sum = tenants.get(tenant) ?? { tenant, memoryBytes: 0, deviceBytes: 0 };
       sum.memoryBytes += memoryBytes - deviceBytesLast;
       sum.deviceBytes += deviceBytesLast;

@@ -13,7 +13,14 @@ const EXPECTED_REASONS = new Set(["closed", "idle"]);
 /** Ends of cells that did what none does: whatever runs in them has got beyond its bounds, or tried to. */
 const VIOLATIONS = ["protocol_violation", "log_overflow"];
 /** Kills that are looked for first: their series are there from the start. */
-const KILL_REASONS = ["memory", "unresponsive", "overdue", "quarantined", "cell_out_of_memory", "cell_sigkill"];
+const KILL_REASONS = [
+  "memory",
+  "unresponsive",
+  "overdue",
+  "quarantined",
+  "cell_out_of_memory",
+  "cell_sigkill",
+];
 
 /** Makes the observer of a pool; its name tells the cells of one from those of another in logs. */
 export function observePool(

@@ -6,7 +6,7 @@
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { ClientGone } from "../executor/admission.ts";
-import { fault } from "../model/fault.ts";
+import { fault, FAULTS } from "../model/fault.ts";
 import type { RuntimeFault } from "../model/fault.ts";
 import type { Dependencies, GatewayApp, GatewayContext, GatewayEnv } from "./environment.ts";
 import { resolveTenant } from "./middleware/tenant.ts";
@@ -28,6 +28,10 @@ export function createApp(dependencies: Dependencies): GatewayApp {
       if (!result.success) throw invalidRequest(result.error.issues);
     },
   });
+  // There from the start, so that no rate over a first error is lost.
+  for (const kind of Object.keys(FAULTS)) {
+    dependencies.telemetry.metrics.counter("tensor_wasm_request_faults_total", { kind });
+  }
   app.onError((error, c) => answerError(error, c, dependencies));
   app.notFound((c) => answerError(fault("not_found", "No such route"), c, dependencies));
   app.use("*", traceRequests(dependencies));
@@ -43,11 +47,13 @@ export function createApp(dependencies: Dependencies): GatewayApp {
 function answerError(error: Error, c: GatewayContext, { telemetry }: Dependencies): Response {
   if (error instanceof ClientGone) return new Response(null, { status: CLIENT_CLOSED_REQUEST });
   const problem = toProblem(error);
+  const ids = c.get("span")?.ids;
+  telemetry.metrics.counter("tensor_wasm_request_faults_total", { kind: problem.kind }).inc(1, ids);
   const log = telemetry.log("tensor_wasm_api");
   const fields = { kind: problem.kind, status: problem.status, stage: c.req.path.split("/")[3] ?? "request" };
   if (problem.kind === "internal") log.error("request.failed", { ...fields, error });
   else log[problem.status >= 500 ? "error" : "warn"]("request.failed", { ...fields, error: error.message });
-  return problemResponse(problem, c.get("span")?.ids?.traceId);
+  return problemResponse(problem, ids?.traceId);
 }
 
 function invalidRequest(

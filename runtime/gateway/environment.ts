@@ -7,10 +7,8 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Span, Telemetry } from "../../telemetry/mod.ts";
-import type { PoolCounts } from "../executor/cell_pool.ts";
 import type { Artifacts } from "../executor/artifacts.ts";
 import type { Executor } from "../executor/executor.ts";
-import type { GpuMetering } from "../executor/gpu_metering.ts";
 import type { Clock } from "../model/clock.ts";
 import type { DeviceFacts } from "../model/gpu.ts";
 import type { Cancellation } from "../model/invocation.ts";
@@ -36,14 +34,8 @@ export interface Dependencies {
   readonly bodies: BodyBudget;
   /** Which parts can serve right now. */
   readonly readiness: { cells(): boolean; store(): boolean };
-  /** The pool's counts, read when metrics are scraped. */
-  readonly poolCounts: () => PoolCounts;
-  /** Where the device memory of all cells goes when metrics are scraped. */
-  readonly gpuMetering: GpuMetering;
   /** The device that calls have, once a cell has said so; undefined if they have none. */
   readonly device: Promise<DeviceFacts | undefined>;
-  /** Modules under suspicion, likewise. */
-  readonly suspectCount: () => number;
   /** Version of the runtime, for the API's description. */
   readonly version: string;
 }

@@ -271,7 +271,7 @@ Deno.test("kernels, loads and failures are counted by device", async () => {
   const after = await scrape();
   const rise = (name: string, labels: Record<string, string> = {}): number =>
     valueOf(after, name, { device: "cpu", ...labels }) - valueOf(before, name, { device: "cpu", ...labels });
-  assert.equal(rise("tensor_wasm_kernel_dispatches_total"), 4);
+  assert.equal(rise("tensor_wasm_kernel_dispatches_total", { tenant: "0" }), 4);
   assert.equal(rise("tensor_wasm_kernel_latency_seconds_count"), 4);
   assert.ok(rise("tensor_wasm_kernel_latency_seconds_sum") > 0);
   assert.equal(rise("tensor_wasm_ptx_loads_total", { result: "compiled" }), 2);
@@ -292,7 +292,7 @@ Deno.test("device memory of running calls is in the metrics, and goes with them"
     valueOf(
       parsePrometheusText(await (await fetch(`${gateway.url}/metrics`)).text()),
       "tensor_wasm_gpu_memory_used_bytes",
-      { device: "cpu" },
+      { device: "cpu", tenant: "0" },
     );
   const spinner = call("gpu_spins", { "x-tensorwasm-deadline-ms": "2500" });
   let seen = 0;

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { TestGateway } from "../support/gateway.ts";
-import { METRICS } from "../../telemetry/mod.ts";
+import { type MetricName, METRICS } from "../../telemetry/mod.ts";
 import { type MetricFamily, parsePrometheusText, valueOf } from "./prometheus_text.ts";
 
 let gateway: TestGateway;
@@ -80,6 +80,8 @@ Deno.test("every metric of the vocabulary is emitted, with its type, help and la
     const family = families.get(name);
     assert.deepEqual([family?.type, family?.help], [type, help]);
     const [sample] = family?.samples ?? [];
+    // The gateway of the tests has not every permission, so some things it cannot know.
+    if (sample === undefined && "mayBeAbsent" in METRICS[name as MetricName]) continue;
     assert.ok(sample !== undefined, `${name} has a series`);
     const names = Object.keys(sample.labels).filter((label) => label !== "le");
     assert.deepEqual(names.sort(), [...labels].sort(), name);
@@ -116,13 +118,13 @@ Deno.test("gauges show calls under way, and nothing once they are over", async (
   ) {
     during = await scrape();
   }
-  assert.equal(valueOf(during, "tensor_wasm_active_instances"), 1);
+  assert.equal(valueOf(during, "tensor_wasm_active_instances", { tenant: "0" }), 1);
   assert.equal(valueOf(during, "tensor_wasm_cell_slots", { state: "used" }), 1);
   assert.equal(valueOf(during, "tensor_wasm_http_requests_in_flight", labels), 1);
   await (await spinner).body?.cancel();
   await add();
   const after = await scrape();
-  assert.equal(valueOf(after, "tensor_wasm_active_instances"), 0);
+  assert.equal(valueOf(after, "tensor_wasm_active_instances", { tenant: "0" }), 0);
   assert.equal(valueOf(after, "tensor_wasm_http_requests_in_flight", labels), 0);
   assert.equal(valueOf(after, "tensor_wasm_cell_slots", { state: "used" }), 0);
   assert.equal(valueOf(after, "tensor_wasm_queue_depth"), 0);

@@ -7,7 +7,7 @@
  */
 import type { MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
-import type { Counter, Gauge, Histogram, Metrics } from "../../../telemetry/mod.ts";
+import type { Counter, Gauge, Histogram, Metrics, SpanIds } from "../../../telemetry/mod.ts";
 import type { Usage } from "../../model/usage.ts";
 import type { Dependencies, GatewayContext, GatewayEnv } from "../environment.ts";
 
@@ -61,7 +61,7 @@ export function traceRequests({ telemetry, clock, limits }: Dependencies): Middl
       span.setAttribute("http.response.status_code", status);
       if (status >= 500) span.fail(`HTTP ${status}`);
       if (isLogged) log.info("request.completed", { method, route, status, duration_ms: round(durationMs) });
-      count(route, countedMethod, status, durationMs / 1000);
+      count(route, countedMethod, status, durationMs / 1000, span.ids, startMs + durationMs);
     });
     inFlight.dec();
     span.end();
@@ -85,9 +85,16 @@ function requestIdOf(headers: Headers): string {
 /** Counts answers; the series of a route, method and status are looked up once. */
 function countRequests(
   metrics: Metrics,
-): (route: string, method: string, status: number, seconds: number) => void {
+): (
+  route: string,
+  method: string,
+  status: number,
+  seconds: number,
+  ids: SpanIds | undefined,
+  atMs: number,
+) => void {
   const series = new Map<string, { readonly total: Counter; readonly duration: Histogram }>();
-  return (route, method, status, seconds) => {
+  return (route, method, status, seconds, ids, atMs) => {
     const key = `${status} ${method} ${route}`;
     let counted = series.get(key);
     if (counted === undefined) {
@@ -99,7 +106,7 @@ function countRequests(
       series.set(key, counted);
     }
     counted.total.inc();
-    counted.duration.observe(seconds);
+    counted.duration.observe(seconds, ids, atMs);
   };
 }
 

@@ -5,7 +5,21 @@
  * refused, and which part it is.
  */
 import { createRoute, z } from "@hono/zod-openapi";
-import type { Dependencies, GatewayApp } from "../environment.ts";
+import { accepts } from "hono/accepts";
+import type { MetricsFormat } from "../../../telemetry/mod.ts";
+import type { Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
+
+const OPEN_METRICS = "application/openmetrics-text";
+const PLAIN_TEXT = "text/plain";
+/** 0.0.1 is what Prometheus called the draft; the text is the same. */
+const OPEN_METRICS_VERSIONS = new Set(["1.0.0", "0.0.1"]);
+
+/** A media range of an Accept header. */
+interface Accept {
+  readonly type: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly q: number;
+}
 
 const healthz = createRoute({
   method: "get",
@@ -37,8 +51,16 @@ const readyz = createRoute({
 const metricsRoute = createRoute({
   method: "get",
   path: "/metrics",
-  summary: "Metrics in the Prometheus text format",
-  responses: { 200: { description: "Metrics", content: { "text/plain": { schema: z.string() } } } },
+  summary: "Metrics, as Prometheus text or, by Accept, as OpenMetrics with exemplars",
+  responses: {
+    200: {
+      description: "Metrics",
+      content: {
+        [PLAIN_TEXT]: { schema: z.string() },
+        [OPEN_METRICS]: { schema: z.string() },
+      },
+    },
+  },
 });
 
 /** Adds the routes. */
@@ -57,19 +79,31 @@ export function addHealthRoutes(app: GatewayApp, dependencies: Dependencies): vo
       : c.json({ status: "not_ready" as const, parts }, 503);
   });
   app.openAPIRegistry.registerPath(metricsRoute);
-  app.get("/metrics", async () => {
-    const { cells, starting, slotsFree, slotsUsed, queueDepth, gpuMemoryBytes } = dependencies.poolCounts();
-    const { metrics } = telemetry;
-    for (const [state, count] of Object.entries({ live: cells, starting })) {
-      metrics.gauge("tensor_wasm_cells", { state }).set(count);
-    }
-    for (const [state, count] of Object.entries({ free: slotsFree, used: slotsUsed })) {
-      metrics.gauge("tensor_wasm_cell_slots", { state }).set(count);
-    }
-    metrics.gauge("tensor_wasm_modules_suspected", {}).set(dependencies.suspectCount());
-    metrics.gauge("tensor_wasm_queue_depth", {}).set(queueDepth);
-    dependencies.gpuMetering.setMemory(gpuMemoryBytes);
-    const { contentType, body } = await telemetry.metrics.text();
-    return new Response(body, { headers: { "content-type": contentType } });
+  app.get("/metrics", async (c) => {
+    const { contentType, body } = await telemetry.metrics.text(metricsFormat(c));
+    return new Response(body, { headers: { "content-type": contentType, vary: "accept" } });
   });
+}
+
+/** OpenMetrics for whoever names it and wants it no less than plain text; everyone else gets Prometheus' text. */
+function metricsFormat(c: GatewayContext): MetricsFormat {
+  const chosen = accepts(c, {
+    header: "Accept",
+    supports: [OPEN_METRICS, PLAIN_TEXT],
+    default: PLAIN_TEXT,
+    match: (ranges) => {
+      const quality = (type: string): number =>
+        Math.max(0, ...ranges.filter((range) => isRangeOf(range, type)).map(({ q }) => q));
+      const open = quality(OPEN_METRICS);
+      return open > 0 && open >= quality(PLAIN_TEXT) ? OPEN_METRICS : PLAIN_TEXT;
+    },
+  });
+  return chosen === OPEN_METRICS ? "openmetrics" : "prometheus";
+}
+
+/** Whether a media range names the type itself, in a version that is spoken. */
+function isRangeOf({ type, params }: Accept, wanted: string): boolean {
+  if (type.toLowerCase() !== wanted) return false;
+  const { version } = params;
+  return wanted !== OPEN_METRICS || version === undefined || OPEN_METRICS_VERSIONS.has(version);
 }
