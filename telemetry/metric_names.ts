@@ -62,6 +62,11 @@ export const METRICS = {
     help: "Log lines written, by whether they carry a trace id",
     labels: ["has_trace"],
   },
+  tensor_wasm_log_lines_dropped_total: {
+    type: "counter",
+    help: "Log lines lost, by reason: output (it did not take them) or guest_rate (a guest logged too much)",
+    labels: ["reason"],
+  },
   tensor_wasm_spans_dropped_total: {
     type: "counter",
     help: "Spans lost: the queue was full, the export failed, or the process ended first",
