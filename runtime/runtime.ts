@@ -34,6 +34,8 @@ const STALLED_MS_MIN = 250;
 /** How long a call that is stopped may take to be answered: its cell looks at it once in a time slice. */
 const CANCEL_MS_MAX = 1_000;
 
+export type { LogOutput } from "../telemetry/mod.ts";
+
 /** What a runtime is given besides its configuration. */
 export interface RuntimeOptions {
   readonly config: RuntimeConfig;

@@ -4,7 +4,7 @@
  * Owns the open file and its reopening under the same path. Invariant: no line is torn between two files: what
  * belongs to a line that was begun in the old file never reaches the new one.
  */
-import type { LogOutput } from "../../telemetry/mod.ts";
+import type { LogOutput } from "../runtime.ts";
 
 const NEWLINE = 0x0a;
 /** Readable by the owner and the group: log lines name tenants. */

@@ -6,7 +6,7 @@
  * makes the gateway wait.
  */
 import { fstatSync } from "node:fs";
-import type { LogOutput } from "../../telemetry/mod.ts";
+import type { LogOutput } from "../runtime.ts";
 import { LogFile } from "./log_file.ts";
 import { StdoutPipe } from "./stdout_pipe.ts";
 

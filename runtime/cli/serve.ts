@@ -5,9 +5,8 @@
  * on stdout says where it listens. Invariant: the first signal drains; another one, once a second has passed,
  * ends the process at once; on every way out the log lines so far are handed out first.
  */
-import type { LogOutput } from "../../telemetry/mod.ts";
 import type { RuntimeConfig } from "../config.ts";
-import { createRuntime, type Runtime } from "../runtime.ts";
+import { createRuntime, type LogOutput, type Runtime } from "../runtime.ts";
 import { openLogOutput } from "./log_output.ts";
 import { writeStdout } from "./output.ts";
 

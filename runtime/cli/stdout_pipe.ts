@@ -5,7 +5,7 @@
  * A pipe or terminal whose reader stops blocks whoever writes to it; here that is a thread with nothing else
  * to do. Invariant: a piece is taken whole or not at all, and no more than BYTES_MAX are with the thread.
  */
-import type { LogOutput } from "../../telemetry/mod.ts";
+import type { LogOutput } from "../runtime.ts";
 
 /** What the thread is sent. */
 export interface OutputPiece {
