@@ -87,6 +87,16 @@ export const METRICS = {
     help: "Log records lost on their way to the OTLP collector; their lines on standard output were not",
     labels: [],
   },
+  tensor_wasm_metric_points_exported_total: {
+    type: "counter",
+    help: "Metric points that the OTLP collector accepted",
+    labels: [],
+  },
+  tensor_wasm_metric_points_dropped_total: {
+    type: "counter",
+    help: "Metric points that no OTLP collector accepted; the next export says what they would have said",
+    labels: [],
+  },
   tensor_wasm_cells: {
     type: "gauge",
     help: "Cell processes, by state",
