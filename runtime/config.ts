@@ -25,8 +25,6 @@ export interface RuntimeConfig {
   readonly hostname: string;
   readonly port: number;
   readonly dataFolder: string;
-  /** Where log lines are appended; empty for stdout. */
-  readonly logFile: string;
   readonly allowPlaintextPublic: boolean;
   readonly allowDevMode: boolean;
   readonly requireTenant: boolean;
@@ -90,7 +88,6 @@ export function makeConfig(sources: ConfigSources): RuntimeConfig {
     hostname,
     port,
     dataFolder: text.get("data") ?? "",
-    logFile: text.get("logFile") ?? "",
     allowPlaintextPublic: flag("allowPlaintextPublic"),
     allowDevMode: flag("allowDevMode"),
     requireTenant: flag("requireTenant"),
@@ -105,7 +102,7 @@ export function makeConfig(sources: ConfigSources): RuntimeConfig {
     limits,
     limitsOf: makeLimitsOf(limits, readTenantLimits(text.get("tenants") ?? "{}", SETTINGS, limits)),
     gpu: { device: gpuDevice(text.get("gpu")), threads: number("gpuThreads") },
-    telemetry: readTelemetry(sources, limits, text.get("logFile") ?? ""),
+    telemetry: readTelemetry(sources, limits),
     cellEnvironment: cellEnvironment(sources.env),
   });
   checkBind(config);
@@ -128,13 +125,11 @@ function gpuDevice(choice: string | undefined): GpuConfig["device"] {
   return "cpu";
 }
 
-function readTelemetry({ env, isTerminal }: ConfigSources, limits: Limits, logFile: string): TelemetryConfig {
+function readTelemetry({ env, isTerminal }: ConfigSources, limits: Limits): TelemetryConfig {
   try {
     const config = telemetryConfigFromEnv(env, { serviceVersion: VERSION });
     const warnings = [...config.warnings, ...unknownVariables(env), ...crampedCells(limits)];
-    const log = isTerminal === true && logFile === ""
-      ? { ...config.log, format: "pretty" as const }
-      : config.log;
+    const log = isTerminal === true ? { ...config.log, format: "pretty" as const } : config.log;
     return { ...config, log, warnings };
   } catch (error) {
     throw new ConfigError(error instanceof Error ? error.message : String(error), { cause: error });

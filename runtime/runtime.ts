@@ -6,7 +6,7 @@
  * finished span and log line has been handed to its sink.
  */
 import { startTelemetry, watchProcess } from "../telemetry/mod.ts";
-import type { LogOutput, Telemetry } from "../telemetry/mod.ts";
+import type { Telemetry } from "../telemetry/mod.ts";
 import type { RuntimeConfig } from "./config.ts";
 import { Artifacts } from "./executor/artifacts.ts";
 import { openCells } from "./executor/cells.ts";
@@ -20,6 +20,7 @@ import { TenantTable } from "./executor/tenant_series.ts";
 import { createApp } from "./gateway/app.ts";
 import { BodyBudget } from "./gateway/body_budget.ts";
 import { Lifecycle } from "./gateway/lifecycle.ts";
+import { Jobs } from "./jobs/jobs.ts";
 import type { Clock } from "./model/clock.ts";
 import { systemClock } from "./model/clock.ts";
 import { FunctionRegistry } from "./registry/functions.ts";
@@ -34,13 +35,11 @@ const STALLED_MS_MIN = 250;
 /** How long a call that is stopped may take to be answered: its cell looks at it once in a time slice. */
 const CANCEL_MS_MAX = 1_000;
 
-export type { LogOutput } from "../telemetry/mod.ts";
-
 /** What a runtime is given besides its configuration. */
 export interface RuntimeOptions {
   readonly config: RuntimeConfig;
-  /** Where log lines go. */
-  readonly output: LogOutput;
+  /** Receives log lines, whole, newline included, and must write them before it returns. */
+  readonly writeLog: (bytes: Uint8Array) => void;
   readonly clock?: Clock;
 }
 
@@ -52,19 +51,13 @@ export interface Runtime extends AsyncDisposable {
   listen(): Deno.NetAddr;
   /** Readiness off, calls in flight finished, cells ended, spans flushed, store closed. */
   drain(): Promise<void>;
-  /** Hands the log lines so far to the output and waits, synchronously, at most so long until they are out. */
-  flushLog(timeoutMs: number): void;
-  /** Has the log begin anew after a rotation, where it can, and exporters read their files again. */
-  reload(): Promise<void>;
-  /** Logs an error that nobody caught, and gives spans and lines so long to leave; the process is to end then. */
-  fail(error: unknown, timeoutMs: number): Promise<void>;
 }
 
 /** Builds and starts a runtime; resolves when its first cell is ready. */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { config, clock = systemClock } = options;
   await using stack = new AsyncDisposableStack();
-  const telemetry = stack.use(startTelemetry(config.telemetry, options.output));
+  const telemetry = stack.use(startTelemetry(config.telemetry, { write: options.writeLog }));
   telemetry.metrics.gauge("tensor_wasm_build_info", {
     version: VERSION,
     deno_version: Deno.version.deno,
@@ -128,6 +121,21 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     clock,
     telemetry,
   });
+  const jobs = stack.use(
+    new Jobs({
+      store: store.jobs,
+      executor,
+      findFunction: (id, tenant) => registry.get({ type: "id", id }, tenant),
+      telemetry,
+      clock,
+      limits: config.limits,
+      limitsOf: config.limitsOf,
+      newId: () => crypto.randomUUID(),
+      enter: () => lifecycle.enter(),
+      isBusy: () => cells.pool.counts().queueDepth > 0,
+    }),
+  );
+  await jobs.open();
   const app = createApp({
     telemetry,
     clock,
@@ -136,6 +144,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     requireTenant: config.requireTenant,
     registry,
     executor,
+    jobs,
     artifacts,
     lifecycle,
     bodies: new BodyBudget(config.limits),
@@ -143,7 +152,17 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     readiness,
     version: VERSION,
   });
-  return new RunningRuntime(config, telemetry, lifecycle, cells, executor, app.fetch, clock, stack.move());
+  return new RunningRuntime(
+    config,
+    telemetry,
+    lifecycle,
+    cells,
+    executor,
+    jobs,
+    app.fetch,
+    clock,
+    stack.move(),
+  );
 }
 
 /** Instrumented modules of earlier runs, for as long as the instrumenter is the same. */
@@ -173,6 +192,7 @@ class RunningRuntime implements Runtime {
   readonly #lifecycle: Lifecycle;
   readonly #cells: Cells;
   readonly #executor: Executor;
+  readonly #jobs: Jobs;
   readonly #fetch: Fetch;
   readonly #clock: Clock;
   readonly #stack: AsyncDisposableStack;
@@ -185,6 +205,7 @@ class RunningRuntime implements Runtime {
     lifecycle: Lifecycle,
     cells: Cells,
     executor: Executor,
+    jobs: Jobs,
     fetch: Fetch,
     clock: Clock,
     stack: AsyncDisposableStack,
@@ -194,6 +215,7 @@ class RunningRuntime implements Runtime {
     this.#lifecycle = lifecycle;
     this.#cells = cells;
     this.#executor = executor;
+    this.#jobs = jobs;
     this.#fetch = fetch;
     this.#clock = clock;
     this.#stack = stack;
@@ -220,21 +242,6 @@ class RunningRuntime implements Runtime {
     return this.#drained;
   }
 
-  flushLog(timeoutMs: number): void {
-    this.#telemetry.flushLog(timeoutMs);
-  }
-
-  async reload(): Promise<void> {
-    this.#telemetry.reopenLog();
-    await this.#telemetry.reload();
-  }
-
-  async fail(error: unknown, timeoutMs: number): Promise<void> {
-    this.#telemetry.log("tensor_wasm").error("process.failed", { error });
-    await this.#telemetry.flush(timeoutMs);
-    this.#telemetry.flushLog(timeoutMs);
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain();
   }
@@ -253,6 +260,7 @@ class RunningRuntime implements Runtime {
     // Calls that outlasted the timeout are stopped and answered; what does not stop ends with its cell. A
     // client that stalls, with its request half sent or its answer half read, has what is left of the timeout,
     // and then is cut off.
+    this.#jobs.endWatches();
     this.#executor.cancelAll();
     if (abandoned > 0) await Promise.race([this.#lifecycle.idle(), this.#pause(CANCEL_MS_MAX)]);
     await this.#cells.kill("closed");

@@ -28,6 +28,7 @@ export interface Setting {
 }
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;
 const FRAME_BLOB_BYTES_MAX = 128 * MIB;
@@ -72,14 +73,6 @@ export const SETTINGS: readonly Setting[] = [
     kind: "text",
     fallback: "./.tensor-wasm",
     meaning: "folder of the embedded store",
-  },
-  {
-    key: "logFile",
-    flag: "log-file",
-    env: "TENSOR_WASM_LOG_FILE",
-    kind: "text",
-    fallback: "",
-    meaning: "file that log lines are appended to, opened anew on SIGHUP; empty is stdout",
   },
   {
     key: "allowPlaintextPublic",
@@ -294,6 +287,51 @@ export const SETTINGS: readonly Setting[] = [
   limit("gpuArgsCountMax", "count", 0, 4096, "most arguments of one launch"),
   limit("gpuArgsBytesMax", "bytes", 0, 65_536, "most bytes of the argument records of one launch"),
   limit("gpuErrorBytesMax", "bytes", 16, 65_536, "longest text of a guest's last GPU error; the rest is cut"),
+  limit("jobsQueuedMax", "count", 0, 1_000_000, "most jobs that wait, of all tenants together"),
+  limit("jobsQueuedPerTenantMax", "count", 0, 1_000_000, "most jobs of one tenant that wait"),
+  limit(
+    "jobsRunningMax",
+    "count",
+    1,
+    16_384,
+    "most jobs that run at a time, of all tenants together; the other slots are for those who wait for an answer",
+  ),
+  limit("jobsRunningPerTenantMax", "count", 1, 16_384, "most jobs of one tenant that run at a time"),
+  limit(
+    "jobInputsBytesMax",
+    "bytes",
+    0,
+    64 * GIB,
+    "most bytes of the inputs of jobs that have not ended, of all tenants together",
+  ),
+  limit(
+    "jobInputsPerTenantBytesMax",
+    "bytes",
+    0,
+    64 * GIB,
+    "most bytes of the inputs of one tenant's jobs that have not ended",
+  ),
+  limit(
+    "jobDeadlineMsMax",
+    "ms",
+    1,
+    DAY_MS,
+    "largest deadline of a job, counted from the start of its run; the default is the tenant's deadlineMs",
+  ),
+  limit("jobQueueMsMax", "ms", 1, 30 * DAY_MS, "how long a job may wait for its turn"),
+  limit("jobAttemptsMax", "count", 1, 100, "most runs of an idempotent job that restarts interrupt"),
+  limit("jobsKeptMax", "count", 0, 10_000_000, "most finished jobs that are kept"),
+  limit("jobKeptMsMax", "ms", 0, 365 * DAY_MS, "how long a finished job is kept"),
+  limit("jobsKeptBytesMax", "bytes", 0, 1024 * GIB, "most bytes of finished jobs that are kept"),
+  limit("jobWaitMsMax", "ms", 0, HOUR_MS, "longest ?wait= for a job"),
+  limit(
+    "jobWatchersMax",
+    "count",
+    0,
+    1_000_000,
+    "most requests that wait for or follow jobs at a time, of all tenants together",
+  ),
+  limit("jobWatchersPerTenantMax", "count", 0, 1_000_000, "most such requests of one tenant"),
   limit("argsCountMax", "count", 0, 1000, "most arguments of one call"),
   limit("nameBytesMax", "bytes", 1, 1024, "longest function name"),
   limit("functionsPerTenantMax", "count", 1, 1_000_000, "most functions of one tenant"),

@@ -62,11 +62,6 @@ export const METRICS = {
     help: "Log lines written, by whether they carry a trace id",
     labels: ["has_trace"],
   },
-  tensor_wasm_log_lines_dropped_total: {
-    type: "counter",
-    help: "Log lines lost, by reason: output (it did not take them) or guest_rate (a guest logged too much)",
-    labels: ["reason"],
-  },
   tensor_wasm_spans_dropped_total: {
     type: "counter",
     help: "Spans lost: the queue was full, the export failed, or the process ended first",
@@ -85,16 +80,6 @@ export const METRICS = {
   tensor_wasm_log_records_dropped_total: {
     type: "counter",
     help: "Log records lost on their way to the OTLP collector; their lines on standard output were not",
-    labels: [],
-  },
-  tensor_wasm_metric_points_exported_total: {
-    type: "counter",
-    help: "Metric points that the OTLP collector accepted",
-    labels: [],
-  },
-  tensor_wasm_metric_points_dropped_total: {
-    type: "counter",
-    help: "Metric points that no OTLP collector accepted; the next export says what they would have said",
     labels: [],
   },
   tensor_wasm_cells: {
@@ -143,6 +128,27 @@ export const METRICS = {
     type: "counter",
     help: "Calls run a second time because their cell died and they may",
     labels: [],
+  },
+  tensor_wasm_jobs_active: {
+    type: "gauge",
+    help: "Jobs accepted and not ended: those that wait and those that run",
+    labels: [],
+  },
+  tensor_wasm_jobs_queued: {
+    type: "gauge",
+    help: "Jobs that wait for their turn",
+    labels: [],
+  },
+  tensor_wasm_job_queue_wait_seconds: {
+    type: "histogram",
+    help: "Time from the acceptance of a job to the start of its run",
+    labels: [],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600],
+  },
+  tensor_wasm_jobs_finished_total: {
+    type: "counter",
+    help: "Jobs ended, by the state they ended in",
+    labels: ["state"],
   },
   tensor_wasm_modules_suspected: {
     type: "gauge",

@@ -17,6 +17,8 @@ import { addDocsRoutes } from "./routes/docs.ts";
 import { addFunctionRoutes } from "./routes/functions.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addInvokeRoute } from "./routes/invoke.ts";
+import { addInvokeAsyncRoute } from "./routes/invoke_async.ts";
+import { addJobRoutes } from "./routes/jobs.ts";
 
 /** nginx's status for a client that left; nobody receives it, the metric shows it. */
 const CLIENT_CLOSED_REQUEST = 499;
@@ -36,10 +38,13 @@ export function createApp(dependencies: Dependencies): GatewayApp {
   app.notFound((c) => answerError(fault("not_found", "No such route"), c, dependencies));
   app.use("*", traceRequests(dependencies));
   app.use("/functions/*", resolveTenant(dependencies));
+  app.use("/jobs/*", resolveTenant(dependencies));
   addHealthRoutes(app, dependencies);
   addDeviceRoute(app, dependencies);
   addFunctionRoutes(app, dependencies);
   addInvokeRoute(app, dependencies);
+  addInvokeAsyncRoute(app, dependencies);
+  addJobRoutes(app, dependencies);
   addDocsRoutes(app, dependencies.version);
   return app;
 }

@@ -142,6 +142,6 @@ export function resultToJson(values: readonly TypedValue[]): unknown {
 }
 
 /** A JSON literal (ECMAScript `JSON.rawJSON`, not in TypeScript's library yet). */
-function rawJson(text: string): unknown {
+export function rawJson(text: string): unknown {
   return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text);
 }

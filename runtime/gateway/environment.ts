@@ -9,6 +9,7 @@ import type { Context } from "hono";
 import type { Span, Telemetry } from "../../telemetry/mod.ts";
 import type { Artifacts } from "../executor/artifacts.ts";
 import type { Executor } from "../executor/executor.ts";
+import type { Jobs } from "../jobs/jobs.ts";
 import type { Clock } from "../model/clock.ts";
 import type { DeviceFacts } from "../model/gpu.ts";
 import type { Cancellation } from "../model/invocation.ts";
@@ -29,6 +30,7 @@ export interface Dependencies {
   readonly requireTenant: boolean;
   readonly registry: FunctionRegistry;
   readonly executor: Executor;
+  readonly jobs: Jobs;
   readonly artifacts: Artifacts;
   readonly lifecycle: Lifecycle;
   readonly bodies: BodyBudget;

@@ -25,6 +25,15 @@ export interface AnswerForm {
   readonly jsonBytesMax: number;
 }
 
+/** The JSON envelope of a call that succeeded. */
+export function callEnvelope(
+  functionId: string,
+  values: readonly TypedValue[],
+  output: Uint8Array,
+): { function_id: string; result: unknown; output?: string; output_b64?: string } {
+  return { function_id: functionId, result: resultToJson(values), ...outputMember(output) };
+}
+
 /** The answer to an execution that succeeded; throws the fault of one that did not. */
 export function respond(execution: Execution, form: AnswerForm): Response {
   const values = valuesOf(execution.outcome);
@@ -33,11 +42,7 @@ export function respond(execution: Execution, form: AnswerForm): Response {
       headers: { "content-type": execution.contentType ?? "application/octet-stream" },
     });
   }
-  const answer = {
-    function_id: form.functionId,
-    result: resultToJson(values),
-    ...outputMember(execution.output),
-  };
+  const answer = callEnvelope(form.functionId, values, execution.output);
   return new Response(JSON.stringify(answer), { headers: { "content-type": "application/json" } });
 }
 

@@ -73,7 +73,7 @@ export const FAULTS = {
     retryable: false,
     meaning: "The resource belongs to another tenant.",
   },
-  not_found: { class: "missing", retryable: false, meaning: "No such function or route." },
+  not_found: { class: "missing", retryable: false, meaning: "No such function, job or route." },
   idempotency_conflict: {
     class: "conflict",
     retryable: false,
@@ -130,6 +130,26 @@ export const FAULTS = {
     class: "lost",
     retryable: true,
     meaning: "The process that ran the call died before it answered.",
+  },
+  job_cancelled: {
+    class: "conflict",
+    retryable: false,
+    meaning: "The job was cancelled before it had ended.",
+  },
+  job_interrupted: {
+    class: "lost",
+    retryable: true,
+    meaning: "The gateway ended while the job ran, and it may not run again.",
+  },
+  job_expired: {
+    class: "timeout",
+    retryable: true,
+    meaning: "The job waited for its turn for longer than it may.",
+  },
+  job_unfinished: {
+    class: "conflict",
+    retryable: true,
+    meaning: "The job has not ended yet, so it has no output.",
   },
   internal: {
     class: "internal",

@@ -76,6 +76,30 @@ export interface Limits {
   readonly gpuArgsBytesMax: number;
   /** Longest text of a guest's last GPU error; the rest is cut. */
   readonly gpuErrorBytesMax: number;
+  /** Most jobs that wait, of all tenants together, and of one. */
+  readonly jobsQueuedMax: number;
+  readonly jobsQueuedPerTenantMax: number;
+  /** Most jobs that run at a time, of all tenants together, and of one: the rest of the slots is for others. */
+  readonly jobsRunningMax: number;
+  readonly jobsRunningPerTenantMax: number;
+  /** Most bytes of the inputs of jobs that have not ended, of all tenants together, and of one. */
+  readonly jobInputsBytesMax: number;
+  readonly jobInputsPerTenantBytesMax: number;
+  /** Largest deadline of a job, from the start of its run. The default is `deadlineMs`. */
+  readonly jobDeadlineMsMax: number;
+  /** How long a job may wait for its turn, restarts of the gateway included. */
+  readonly jobQueueMsMax: number;
+  /** Most runs of a job that may run again after an interruption. */
+  readonly jobAttemptsMax: number;
+  /** Finished jobs that are kept: how many, for how long, and how many bytes of records and outputs. */
+  readonly jobsKeptMax: number;
+  readonly jobKeptMsMax: number;
+  readonly jobsKeptBytesMax: number;
+  /** Longest `?wait=` for a job. */
+  readonly jobWaitMsMax: number;
+  /** Most requests that wait for or follow jobs at a time, of all tenants together, and of one. */
+  readonly jobWatchersMax: number;
+  readonly jobWatchersPerTenantMax: number;
 }
 
 const MIB = 1024 * 1024;
@@ -118,6 +142,21 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   gpuArgsCountMax: 128,
   gpuArgsBytesMax: 4096,
   gpuErrorBytesMax: 512,
+  jobsQueuedMax: 100_000,
+  jobsQueuedPerTenantMax: 20_000,
+  jobsRunningMax: 32,
+  jobsRunningPerTenantMax: 16,
+  jobInputsBytesMax: 1024 * MIB,
+  jobInputsPerTenantBytesMax: 256 * MIB,
+  jobDeadlineMsMax: 600_000,
+  jobQueueMsMax: 3_600_000,
+  jobAttemptsMax: 3,
+  jobsKeptMax: 50_000,
+  jobKeptMsMax: 86_400_000,
+  jobsKeptBytesMax: 1024 * MIB,
+  jobWaitMsMax: 60_000,
+  jobWatchersMax: 20_000,
+  jobWatchersPerTenantMax: 12_000,
 });
 
 /** The sentence of every limit refusal: what, which limit, its value, the actual value. */

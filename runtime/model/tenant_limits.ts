@@ -22,6 +22,11 @@ export const TENANT_LIMIT_KEYS = [
   "gpuAllocationsMax",
   "gpuKernelsMax",
   "ptxTotalBytesMax",
+  "jobsQueuedPerTenantMax",
+  "jobsRunningPerTenantMax",
+  "jobInputsPerTenantBytesMax",
+  "jobDeadlineMsMax",
+  "jobWatchersPerTenantMax",
 ] as const satisfies readonly (keyof Limits)[];
 
 /** A limit that can be set for one tenant. */

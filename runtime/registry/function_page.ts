@@ -52,7 +52,7 @@ export function parseCursor(cursor: string | undefined): ListPosition | undefine
   return { createdUnixMs: Number(created), id };
 }
 
-/** The cursor of a function; the next page begins after it. */
-export function toCursor(record: FunctionSummary): string {
+/** The cursor of a place; the next page begins after it. */
+export function toCursor(record: ListPosition): string {
   return `${record.createdUnixMs}_${record.id}`;
 }

@@ -71,8 +71,11 @@ export interface JobStore {
   requeue(id: string, attempt: number): Promise<boolean>;
   /** Notes that a running job is to be stopped; false when it was not running. */
   requestCancel(id: string): Promise<boolean>;
-  /** To a final state; false when it was final already. The input is given up. */
-  finish(id: string, finish: JobFinish): Promise<boolean>;
+  /**
+   * To a final state; the input is given up. Answers the bytes that the job takes from now on, as `kept` counts
+   * them; undefined when it was final already.
+   */
+  finish(id: string, finish: JobFinish): Promise<number | undefined>;
   /** The job with this id, of any tenant. */
   find(id: string): JobRecord | undefined;
   /** What a tenant's idempotency key stands for, as long as its job is there. */

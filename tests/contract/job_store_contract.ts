@@ -84,7 +84,8 @@ function stateContract(property: Property): void {
     assert.equal(await jobs.start(job.id, 1, 1_700_000_000_500.25), true);
     const running = { ...queued, state: "running" as const, attempt: 1, startedUnixMs: 1_700_000_000_500.25 };
     assert.deepEqual(jobs.find(job.id), running);
-    assert.equal(await jobs.finish(job.id, aFinish()), true);
+    const keptBytes = await jobs.finish(job.id, aFinish());
+    assert.deepEqual(jobs.kept(), [{ tenant: "7", count: 1, bytes: keptBytes }]);
     assert.deepEqual(jobs.find(job.id), {
       ...running,
       state: "completed",
@@ -108,11 +109,14 @@ function stateContract(property: Property): void {
         await jobs.requestCancel(job.id),
         await jobs.finish(job.id, aFinish({ output: bytes(70_000) })),
       ],
-      [false, false, false, false],
+      [false, false, false, undefined],
     );
     assert.deepEqual(jobs.find(job.id), ended);
     const nobody = crypto.randomUUID();
-    assert.deepEqual([await jobs.start(nobody, 1, 1), await jobs.finish(nobody, aFinish())], [false, false]);
+    assert.deepEqual([await jobs.start(nobody, 1, 1), await jobs.finish(nobody, aFinish())], [
+      false,
+      undefined,
+    ]);
   });
   property("of changes that race, one wins", async (jobs) => {
     const job = aJob();
@@ -126,7 +130,7 @@ function stateContract(property: Property): void {
       jobs.start(job.id, 1, 1),
       jobs.finish(job.id, aFinish()),
     ]);
-    assert.deepEqual(won, [true, false, false]);
+    assert.deepEqual(won.map((answer) => answer === undefined || answer === false), [false, true, true]);
     assert.deepEqual([jobs.find(job.id)?.state, jobs.find(job.id)?.attempt], ["cancelled", 0]);
   });
   property("a running job can go back to the queue, and a wish to cancel it stays", async (jobs) => {

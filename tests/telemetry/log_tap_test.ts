@@ -16,10 +16,9 @@ class TestLog implements Disposable {
 
   constructor(filter: string) {
     const decoder = new TextDecoder();
-    const write = (bytes: Uint8Array): void => {
+    this.#buffer = new LineBuffer((bytes) => {
       this.#output += decoder.decode(bytes);
-    };
-    this.#buffer = new LineBuffer({ write });
+    });
     this.log = new Log({
       filter: parseLogFilter(filter),
       format: "json",

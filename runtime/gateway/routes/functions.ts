@@ -10,6 +10,7 @@ import { checkFunctionName, parseFunctionRef } from "../../model/function_record
 import type { FunctionRecord } from "../../model/function_record.ts";
 import { readBody } from "../body.ts";
 import type { Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
+import { IDEMPOTENCY_HEADER, idempotencyKeyOf } from "../idempotency_key.ts";
 import { inSpan } from "../in_span.ts";
 import { isJson } from "../invoke_request.ts";
 import {
@@ -22,8 +23,6 @@ import {
   toFunctionSummary,
 } from "../schemas.ts";
 
-const IDEMPOTENCY_HEADER = "idempotency-key";
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 const LIST_LIMIT_DEFAULT = 100;
 const LIST_LIMIT_MAX = 1000;
 
@@ -214,12 +213,4 @@ function formOf(contentType: string | undefined): "json" | "wasm" {
   const type = contentType?.split(";", 1)[0]?.trim().toLowerCase();
   if (type === "application/wasm" || type === "application/octet-stream") return "wasm";
   throw fault("bad_request", "Content-Type must be application/json or application/wasm");
-}
-
-function idempotencyKeyOf(c: GatewayContext): string | undefined {
-  const key = c.req.header(IDEMPOTENCY_HEADER);
-  if (key !== undefined && !IDEMPOTENCY_KEY.test(key)) {
-    throw fault("bad_request", "Idempotency-Key is not 1 to 255 printable ASCII characters");
-  }
-  return key;
 }

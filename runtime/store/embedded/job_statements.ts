@@ -52,7 +52,7 @@ export function prepareJobStatements(database: DatabaseSync): JobStatements {
     ),
     finish: database.prepare(
       "UPDATE jobs SET state = ?, end = ?, output_bytes = ?, finished_unix_ms = ?, kept_bytes = kept_bytes + ? " +
-        "WHERE id = ? AND finished_unix_ms IS NULL RETURNING seq, input_bytes",
+        "WHERE id = ? AND finished_unix_ms IS NULL RETURNING seq, input_bytes, kept_bytes",
     ),
     find: database.prepare(`${select} WHERE id = ?`),
     findKey: database.prepare("SELECT id, request_digest FROM jobs WHERE tenant = ? AND idempotency_key = ?"),

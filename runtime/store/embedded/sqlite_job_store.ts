@@ -69,20 +69,21 @@ export class SqliteJobStore implements JobStore {
     return this.#change(() => this.#statements.requestCancel.run(id).changes !== 0);
   }
 
-  async finish(id: string, finish: JobFinish): Promise<boolean> {
+  async finish(id: string, finish: JobFinish): Promise<number | undefined> {
     const isLarge = finish.output.length > INLINE_BYTES_MAX;
+    // The output of a job that is final is not to be replaced.
+    if (isLarge && this.find(id)?.end !== undefined) return undefined;
     if (isLarge) await this.#writeFile(id, "output", finish.output);
-    let before: Row | undefined;
+    let row: Row | undefined;
     try {
-      before = await this.#change(() => this.#finish(id, finish, isLarge));
+      row = await this.#change(() => this.#finish(id, finish, isLarge));
     } catch (error) {
       if (isLarge) await this.#files.remove(id, "output");
       throw error;
     }
-    if (before !== undefined && numberOf(before, "input_bytes") > INLINE_BYTES_MAX) {
-      await this.#files.remove(id, "input");
-    }
-    return before !== undefined;
+    if (row === undefined) return undefined;
+    if (numberOf(row, "input_bytes") > INLINE_BYTES_MAX) await this.#files.remove(id, "input");
+    return numberOf(row, "kept_bytes");
   }
 
   find(id: string): JobRecord | undefined {
