@@ -25,6 +25,8 @@ export interface RuntimeConfig {
   readonly hostname: string;
   readonly port: number;
   readonly dataFolder: string;
+  /** Where log lines are appended; empty for stdout. */
+  readonly logFile: string;
   readonly allowPlaintextPublic: boolean;
   readonly allowDevMode: boolean;
   readonly requireTenant: boolean;
@@ -88,6 +90,7 @@ export function makeConfig(sources: ConfigSources): RuntimeConfig {
     hostname,
     port,
     dataFolder: text.get("data") ?? "",
+    logFile: text.get("logFile") ?? "",
     allowPlaintextPublic: flag("allowPlaintextPublic"),
     allowDevMode: flag("allowDevMode"),
     requireTenant: flag("requireTenant"),
@@ -102,7 +105,7 @@ export function makeConfig(sources: ConfigSources): RuntimeConfig {
     limits,
     limitsOf: makeLimitsOf(limits, readTenantLimits(text.get("tenants") ?? "{}", SETTINGS, limits)),
     gpu: { device: gpuDevice(text.get("gpu")), threads: number("gpuThreads") },
-    telemetry: readTelemetry(sources, limits),
+    telemetry: readTelemetry(sources, limits, text.get("logFile") ?? ""),
     cellEnvironment: cellEnvironment(sources.env),
   });
   checkBind(config);
@@ -125,11 +128,13 @@ function gpuDevice(choice: string | undefined): GpuConfig["device"] {
   return "cpu";
 }
 
-function readTelemetry({ env, isTerminal }: ConfigSources, limits: Limits): TelemetryConfig {
+function readTelemetry({ env, isTerminal }: ConfigSources, limits: Limits, logFile: string): TelemetryConfig {
   try {
     const config = telemetryConfigFromEnv(env, { serviceVersion: VERSION });
     const warnings = [...config.warnings, ...unknownVariables(env), ...crampedCells(limits)];
-    const log = isTerminal === true ? { ...config.log, format: "pretty" as const } : config.log;
+    const log = isTerminal === true && logFile === ""
+      ? { ...config.log, format: "pretty" as const }
+      : config.log;
     return { ...config, log, warnings };
   } catch (error) {
     throw new ConfigError(error instanceof Error ? error.message : String(error), { cause: error });

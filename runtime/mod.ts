@@ -9,7 +9,7 @@ export { DEFAULT_LIMITS } from "./model/limits.ts";
 export type { Limits } from "./model/limits.ts";
 export type { Outcome } from "./model/outcome.ts";
 export { createRuntime } from "./runtime.ts";
-export type { Runtime, RuntimeOptions } from "./runtime.ts";
+export type { LogOutput, Runtime, RuntimeOptions } from "./runtime.ts";
 export { SETTINGS } from "./settings.ts";
 export type { Setting } from "./settings.ts";
 export { VERSION } from "./version.ts";

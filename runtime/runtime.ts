@@ -6,7 +6,7 @@
  * finished span and log line has been handed to its sink.
  */
 import { startTelemetry, watchProcess } from "../telemetry/mod.ts";
-import type { Telemetry } from "../telemetry/mod.ts";
+import type { LogOutput, Telemetry } from "../telemetry/mod.ts";
 import type { RuntimeConfig } from "./config.ts";
 import { Artifacts } from "./executor/artifacts.ts";
 import { openCells } from "./executor/cells.ts";
@@ -35,11 +35,13 @@ const STALLED_MS_MIN = 250;
 /** How long a call that is stopped may take to be answered: its cell looks at it once in a time slice. */
 const CANCEL_MS_MAX = 1_000;
 
+export type { LogOutput } from "../telemetry/mod.ts";
+
 /** What a runtime is given besides its configuration. */
 export interface RuntimeOptions {
   readonly config: RuntimeConfig;
-  /** Receives log lines, whole, newline included, and must write them before it returns. */
-  readonly writeLog: (bytes: Uint8Array) => void;
+  /** Where log lines go. */
+  readonly output: LogOutput;
   readonly clock?: Clock;
 }
 
@@ -51,13 +53,19 @@ export interface Runtime extends AsyncDisposable {
   listen(): Deno.NetAddr;
   /** Readiness off, calls in flight finished, cells ended, spans flushed, store closed. */
   drain(): Promise<void>;
+  /** Hands the log lines so far to the output and waits, synchronously, at most so long until they are out. */
+  flushLog(timeoutMs: number): void;
+  /** Has the log begin anew after a rotation, where it can, and exporters read their files again. */
+  reload(): Promise<void>;
+  /** Logs an error that nobody caught, and gives spans and lines so long to leave; the process is to end then. */
+  fail(error: unknown, timeoutMs: number): Promise<void>;
 }
 
 /** Builds and starts a runtime; resolves when its first cell is ready. */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { config, clock = systemClock } = options;
   await using stack = new AsyncDisposableStack();
-  const telemetry = stack.use(startTelemetry(config.telemetry, { write: options.writeLog }));
+  const telemetry = stack.use(startTelemetry(config.telemetry, options.output));
   telemetry.metrics.gauge("tensor_wasm_build_info", {
     version: VERSION,
     deno_version: Deno.version.deno,
@@ -240,6 +248,21 @@ class RunningRuntime implements Runtime {
   drain(): Promise<void> {
     this.#drained ??= this.#drain();
     return this.#drained;
+  }
+
+  flushLog(timeoutMs: number): void {
+    this.#telemetry.flushLog(timeoutMs);
+  }
+
+  async reload(): Promise<void> {
+    this.#telemetry.reopenLog();
+    await this.#telemetry.reload();
+  }
+
+  async fail(error: unknown, timeoutMs: number): Promise<void> {
+    this.#telemetry.log("tensor_wasm").error("process.failed", { error });
+    await this.#telemetry.flush(timeoutMs);
+    this.#telemetry.flushLog(timeoutMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

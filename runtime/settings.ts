@@ -75,6 +75,14 @@ export const SETTINGS: readonly Setting[] = [
     meaning: "folder of the embedded store",
   },
   {
+    key: "logFile",
+    flag: "log-file",
+    env: "TENSOR_WASM_LOG_FILE",
+    kind: "text",
+    fallback: "",
+    meaning: "file that log lines are appended to, opened anew on SIGHUP; empty is stdout",
+  },
+  {
     key: "allowPlaintextPublic",
     flag: "allow-plaintext-public",
     env: "TENSOR_WASM_ALLOW_PLAINTEXT_PUBLIC",

@@ -4,6 +4,7 @@
  * Owns the shape only; config_env.ts fills it from environment variables, a test fills it by hand. Invariant:
  * it holds everything that startTelemetry needs, so that nothing else reads the environment.
  */
+import type { MetricReaderConfig } from "./export/metric_reader.ts";
 import { DEFAULT_RECORD_LIMITS, type RecordLimits } from "./export/otlp_logs.ts";
 import type { OtlpConfig } from "./export/otlp_sender.ts";
 import { DEFAULT_SPAN_LIMITS, type SpanLimits } from "./export/otlp_spans.ts";
@@ -36,6 +37,12 @@ export interface LogExportConfig {
   readonly limits: RecordLimits;
 }
 
+/** The way of metrics to a collector, beside `GET /metrics`. */
+export interface MetricExportConfig extends MetricReaderConfig {
+  readonly exporter: "none" | "otlp";
+  readonly otlp: OtlpConfig;
+}
+
 /** Logs. */
 export interface LogConfig {
   /** As in `info,tensor_wasm_exec=debug`. */
@@ -52,6 +59,7 @@ export interface TelemetryConfig {
   readonly tracing: TracingConfig;
   readonly log: LogConfig;
   readonly logExport: LogExportConfig;
+  readonly metricExport: MetricExportConfig;
   /** What was set and could not be followed; logged at start. */
   readonly warnings: readonly string[];
 }
@@ -88,6 +96,12 @@ export const DEFAULT_TELEMETRY_CONFIG: TelemetryConfig = Object.freeze<Telemetry
     otlp: { ...OTLP, url: "http://localhost:4318/v1/logs" },
     batch: { queueCountMax: 65_536, batchCountMax: 512, delayMs: 1000 },
     limits: DEFAULT_RECORD_LIMITS,
+  },
+  metricExport: {
+    exporter: "none",
+    otlp: { ...OTLP, url: "http://localhost:4318/v1/metrics" },
+    intervalMs: 60_000,
+    temporality: "cumulative",
   },
   warnings: [],
 });

@@ -9,6 +9,7 @@ import {
   DEFAULT_TELEMETRY_CONFIG,
   type ExporterType,
   type LogExportConfig,
+  type MetricExportConfig,
   type TelemetryConfig,
   type TracingConfig,
 } from "./config.ts";
@@ -32,6 +33,11 @@ const KNOWN_OTEL_VARIABLES: ReadonlySet<string> = new Set([
   "OTEL_RESOURCE_ATTRIBUTES",
   "OTEL_TRACES_EXPORTER",
   "OTEL_LOGS_EXPORTER",
+  "OTEL_METRICS_EXPORTER",
+  "OTEL_METRIC_EXPORT_INTERVAL",
+  "OTEL_METRIC_EXPORT_TIMEOUT",
+  "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+  "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
   "OTEL_TRACES_SAMPLER",
   "OTEL_TRACES_SAMPLER_ARG",
   "OTEL_PROPAGATORS",
@@ -58,7 +64,9 @@ const KNOWN_OTEL_VARIABLES: ReadonlySet<string> = new Set([
     "CERTIFICATE",
     "CLIENT_CERTIFICATE",
     "CLIENT_KEY",
-  ].flatMap((name) => ["", "TRACES_", "LOGS_"].map((signal) => `OTEL_EXPORTER_OTLP_${signal}${name}`)),
+  ].flatMap((name) =>
+    ["", "TRACES_", "METRICS_", "LOGS_"].map((signal) => `OTEL_EXPORTER_OTLP_${signal}${name}`)
+  ),
 ]);
 
 /**
@@ -81,6 +89,7 @@ export function telemetryConfigFromEnv(env: Environment, service: ServiceDefault
   const isDisabled = reader.boolean("OTEL_SDK_DISABLED");
   const tracing = readTracing(reader, isDisabled);
   const logExport = readLogExport(reader, isDisabled);
+  const metricExport = readMetricExport(reader, isDisabled);
   warnUnknown(reader);
   return {
     serviceName: reader.text("OTEL_SERVICE_NAME") ?? named ?? service.serviceName ??
@@ -90,6 +99,7 @@ export function telemetryConfigFromEnv(env: Environment, service: ServiceDefault
     tracing,
     log: { ...DEFAULT_TELEMETRY_CONFIG.log, filter },
     logExport,
+    metricExport,
     warnings: [...new Set(reader.warnings)],
   };
 }
@@ -139,6 +149,25 @@ function readLogExport(reader: EnvReader, isDisabled: boolean): LogExportConfig 
   };
 }
 
+/** `prometheus` asks for what `GET /metrics` is anyway. */
+function readMetricExport(reader: EnvReader, isDisabled: boolean): MetricExportConfig {
+  const defaults = DEFAULT_TELEMETRY_CONFIG.metricExport;
+  const standard = reader.oneOf("OTEL_METRICS_EXPORTER", ["none", "otlp", "prometheus"]);
+  const wanted = standard ?? (findEndpoint(reader, "METRICS") === undefined ? "none" : "otlp");
+  const temporality = reader.oneOf(
+    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+    ["cumulative", "delta", "lowmemory"],
+  );
+  reader.oneOf("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", ["explicit_bucket_histogram"]);
+  return {
+    exporter: wanted === "otlp" && !isDisabled ? "otlp" : "none",
+    otlp: readOtlp(reader, "METRICS", defaults.otlp, "OTEL_METRIC_EXPORT_TIMEOUT"),
+    intervalMs: reader.integer("OTEL_METRIC_EXPORT_INTERVAL", 1) ?? defaults.intervalMs,
+    // All our counters and histograms are synchronous, so "lowmemory" wants deltas of each of them as well.
+    temporality: temporality === "delta" || temporality === "lowmemory" ? "delta" : "cumulative",
+  };
+}
+
 function readSpanLimits(reader: EnvReader, defaults: SpanLimits): SpanLimits {
   const count = reader.integer("OTEL_ATTRIBUTE_COUNT_LIMIT", 0);
   return {
@@ -171,8 +200,6 @@ function readSampler(reader: EnvReader): SamplerConfig {
 function warnUnknown(reader: EnvReader): void {
   for (const name of reader.names("OTEL_")) {
     if (KNOWN_OTEL_VARIABLES.has(name)) continue;
-    // Metrics are not exported by OTLP, so "none" is what they get.
-    if (name === "OTEL_METRICS_EXPORTER" && reader.text(name) === "none") continue;
     reader.warn(`${name} is set and not supported, ignored`);
   }
   const supported = new Set(["tracecontext", "baggage"]);

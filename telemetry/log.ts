@@ -205,7 +205,7 @@ export class Log {
 
   #write(event: LogEvent): void {
     const { buffer, writer, format, onLine } = this.#parts;
-    if (buffer.droppedCount > 0) this.#writeDropped(event.atMs);
+    if (buffer.droppedCount > 0 && buffer.hasRoom) this.#writeDropped(event.atMs);
     const { atMs, level, target, message, ids, fields } = event;
     const logged: LoggedEvent = {
       atMs,

@@ -62,6 +62,11 @@ export const METRICS = {
     help: "Log lines written, by whether they carry a trace id",
     labels: ["has_trace"],
   },
+  tensor_wasm_log_lines_dropped_total: {
+    type: "counter",
+    help: "Log lines lost, by reason: output (it did not take them) or guest_rate (a guest logged too much)",
+    labels: ["reason"],
+  },
   tensor_wasm_spans_dropped_total: {
     type: "counter",
     help: "Spans lost: the queue was full, the export failed, or the process ended first",
@@ -80,6 +85,16 @@ export const METRICS = {
   tensor_wasm_log_records_dropped_total: {
     type: "counter",
     help: "Log records lost on their way to the OTLP collector; their lines on standard output were not",
+    labels: [],
+  },
+  tensor_wasm_metric_points_exported_total: {
+    type: "counter",
+    help: "Metric points that the OTLP collector accepted",
+    labels: [],
+  },
+  tensor_wasm_metric_points_dropped_total: {
+    type: "counter",
+    help: "Metric points that no OTLP collector accepted; the next export says what they would have said",
     labels: [],
   },
   tensor_wasm_cells: {

@@ -34,7 +34,7 @@ export type { LogFields, LogLevel } from "./log_line.ts";
 export type { Logger } from "./log.ts";
 export type { LoggedEvent, LogTap } from "./log_tap.ts";
 export type { PlainFields, PlainValue } from "./plain_value.ts";
-export type { WriteBytes } from "./line_buffer.ts";
+export type { LogOutput, WriteBytes } from "./line_buffer.ts";
 export type { Metrics, MetricsText } from "./metrics.ts";
 export { watchProcess } from "./process_metrics.ts";
 export type { Counter, Exemplar, Gauge, Histogram, SeriesReading } from "./metric_series.ts";

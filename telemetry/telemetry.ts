@@ -11,7 +11,7 @@ import type { TelemetryConfig } from "./config.ts";
 import type { SpanSender } from "./export/sender.ts";
 import { SignalExports } from "./export/signal_exports.ts";
 import { PooledIdGenerator, type SpanIds } from "./ids.ts";
-import { LineBuffer, type WriteBytes } from "./line_buffer.ts";
+import { LineBuffer, type LogOutput } from "./line_buffer.ts";
 import { exportSampled, SpanFanOut } from "./local_trace.ts";
 import { Log, type Logger } from "./log.ts";
 import { type LogFilter, parseLogFilter } from "./log_filter.ts";
@@ -23,13 +23,13 @@ import { SpanScopes } from "./span_scopes.ts";
 import { NULL_TRACER, RecordingTracer, type Tracer } from "./tracer.ts";
 
 const CLOSE_TIMEOUT_MS = 3000;
+/** How long the output may take over the last lines. */
+const LAST_LINES_MS = 1000;
 /** The target of telemetry's own lines. */
 const TARGET = "tensor-wasm-telemetry";
 
-/** What telemetry needs from outside. */
-export interface TelemetryDeps {
-  /** Where log lines and printed spans go; standard output in the real program. Synchronous. */
-  readonly write: WriteBytes;
+/** What telemetry needs from outside: where log lines and printed spans go, and what a test replaces. */
+export interface TelemetryDeps extends LogOutput {
   /** Milliseconds since the epoch; the process's clock by default. */
   readonly nowMs?: () => number;
   /** Takes the place of the configured exporter; for tests. */
@@ -48,8 +48,13 @@ export interface Telemetry extends AsyncDisposable {
   flush(timeoutMs: number): Promise<boolean>;
   /** Reads certificates, keys and headers of the exporters again from their files. */
   reload(): Promise<void>;
-  /** Writes the lines that wait, now; for every way out of the process. */
-  flushLog(): void;
+  /**
+   * Hands the lines that wait to the output, and gives it so long to be done with them: synchronously, for every
+   * way out of the process. Without a time it does not wait.
+   */
+  flushLog(timeoutMs?: number): void;
+  /** Has the output begin anew under its name; what was logged before stays in the old one. */
+  reopenLog(): void;
 }
 
 /**
@@ -62,11 +67,12 @@ export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Te
   const filter = parseLogFilter(config.log.filter);
   const nowMs = deps.nowMs ?? ((): number => performance.timeOrigin + performance.now());
   const metrics = new MetricRegistry(nowMs);
-  const buffer = new LineBuffer(deps.write);
+  const linesDropped = metrics.counter("tensor_wasm_log_lines_dropped_total", { reason: "output" });
+  const buffer = new LineBuffer(deps, (count) => linesDropped.inc(count));
   const { enabled } = config.tracing;
   // What is deferred first is done last: lines leave after everything else has had its say.
   using starting = new DisposableStack();
-  starting.defer(() => buffer.flush());
+  starting.defer(() => buffer.close(LAST_LINES_MS));
   if (enabled) starting.defer(registerGlobals());
   const scopes = enabled && filter.asksForSpans ? new SpanScopes() : undefined;
   const log = starting.adopt(
@@ -94,6 +100,7 @@ export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Te
     log,
     buffer,
     exports,
+    reopen: deps.reopen,
     closeTimeoutMs,
     end: starting.move(),
   });
@@ -105,6 +112,7 @@ interface RunningParts {
   readonly log: Log;
   readonly buffer: LineBuffer;
   readonly exports: SignalExports;
+  readonly reopen: (() => void) | undefined;
   readonly closeTimeoutMs: number;
   /** Takes back what start did, in order. */
   readonly end: DisposableStack;
@@ -137,8 +145,21 @@ class RunningTelemetry implements Telemetry {
     return this.#parts.exports.reload();
   }
 
-  flushLog(): void {
-    this.#parts.buffer.flush();
+  flushLog(timeoutMs = 0): void {
+    if (timeoutMs > 0) this.#parts.buffer.settle(timeoutMs);
+    else this.#parts.buffer.flush();
+  }
+
+  reopenLog(): void {
+    const { buffer, log, reopen } = this.#parts;
+    if (reopen === undefined) return;
+    buffer.flush();
+    try {
+      reopen();
+      log.logger(TARGET).info("log.reopened");
+    } catch (error) {
+      log.logger(TARGET).error("log.reopen_failed", { error });
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,54 +1,125 @@
 /**
  * `serve`: runs the gateway until SIGINT or SIGTERM, then drains it.
  *
- * Owns signals, the data folder's creation being the store's. The first line on stdout says where it
- * listens. Invariant: the first signal drains; another one, once a second has passed, ends the process at once.
+ * Owns signals and the ways out of the process, the data folder's creation being the store's. The first line
+ * on stdout says where it listens. Invariant: the first signal drains; another one, once a second has passed,
+ * ends the process at once; on every way out the log lines so far are handed out first.
  */
 import type { RuntimeConfig } from "../config.ts";
-import { createRuntime } from "../runtime.ts";
+import { createRuntime, type LogOutput, type Runtime } from "../runtime.ts";
+import { openLogOutput } from "./log_output.ts";
 import { writeStdout } from "./output.ts";
 
 /** Exit code of a process that a second signal ended: 128 + SIGINT, as shells have it. */
 const EXIT_INTERRUPTED = 130;
+const EXIT_FAILURE = 1;
+/** How long lines may take to leave when the process must end at once. */
+const LAST_LINES_MS = 1_000;
+/** A terminal signals the whole group and launchers forward what they get: one wish arrives twice. */
+const SAME_WISH_MS = 1_000;
+
+/** Ends the process. */
+type Exit = (code: number) => never;
 
 /** Serves; resolves with the exit code when drained. */
-export async function serve(config: RuntimeConfig, exit: (code: number) => never): Promise<number> {
-  // Log lines of the start wait until the address is printed: the first line of stdout is for scripts.
-  const early: Uint8Array[] = [];
-  let isListening = false;
-  const writeLog = (bytes: Uint8Array): void => {
-    if (isListening) writeStdout(bytes);
-    else early.push(bytes.slice());
-  };
+export async function serve(config: RuntimeConfig, exit: Exit): Promise<number> {
+  using stack = new DisposableStack();
+  const early = new EarlyLines(stack.use(openLogOutput(config.logFile)));
   try {
-    await using runtime = await createRuntime({ config, writeLog });
+    await using runtime = await createRuntime({ config, output: early });
+    stack.use(watchFailures(runtime, exit));
     const { hostname, port } = runtime.listen();
     const host = hostname.includes(":") ? `[${hostname}]` : hostname;
     writeStdout(new TextEncoder().encode(`listening on http://${host}:${port}\n`));
-    isListening = true;
-    for (const bytes of early.splice(0)) writeStdout(bytes);
-    await signalled(exit);
+    early.release();
+    // Of a gateway in a terminal a hang-up is the end, as ever; anybody else asks for rotation.
+    if (config.logFile !== "" || !Deno.stdout.isTerminal()) {
+      listen("SIGHUP", () => void runtime.reload(), stack);
+    }
+    await signalled(runtime, exit, stack);
     await runtime.drain();
-  } catch (error) {
-    isListening = true;
-    for (const bytes of early.splice(0)) writeStdout(bytes);
-    throw error;
+  } finally {
+    early.release();
+    early.settle?.(LAST_LINES_MS);
   }
   return 0;
 }
 
-/** A terminal signals the whole group and launchers forward what they get: one wish arrives twice. */
-const SAME_WISH_MS = 1_000;
+/** Holds the lines of the start until the address is printed: the first line of stdout is for scripts. */
+class EarlyLines implements LogOutput {
+  readonly #output: LogOutput;
+  #held: Uint8Array[] | undefined = [];
+  readonly settle?: (timeoutMs: number) => void;
+  readonly reopen?: () => void;
 
-function signalled(exit: (code: number) => never): Promise<void> {
+  constructor(output: LogOutput) {
+    this.#output = output;
+    if (output.settle !== undefined) this.settle = output.settle;
+    if (output.reopen !== undefined) this.reopen = output.reopen;
+  }
+
+  readonly write = (bytes: Uint8Array): number | void => {
+    if (this.#held === undefined) return this.#output.write(bytes);
+    this.#held.push(bytes.slice());
+  };
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const bytes of held) this.#writeAll(bytes);
+  }
+
+  #writeAll(bytes: Uint8Array): void {
+    try {
+      for (let rest = bytes; rest.length > 0;) {
+        const written = this.#output.write(rest) ?? rest.length;
+        if (written <= 0) return;
+        rest = rest.subarray(written);
+      }
+    } catch {
+      // A disk that is full at the start; the gateway serves without these few lines.
+    }
+  }
+}
+
+/** Errors that nobody caught end the process, but not before they are in the log. */
+function watchFailures(runtime: Runtime, exit: Exit): Disposable {
+  const fail = async (event: Event, error: unknown): Promise<void> => {
+    event.preventDefault();
+    await runtime.fail(error, LAST_LINES_MS);
+    exit(EXIT_FAILURE);
+  };
+  const onError = (event: ErrorEvent): void => void fail(event, event.error);
+  const onRejection = (event: PromiseRejectionEvent): void => void fail(event, event.reason);
+  const onUnload = (): void => runtime.flushLog(LAST_LINES_MS);
+  addEventListener("error", onError);
+  addEventListener("unhandledrejection", onRejection);
+  // Whoever calls Deno.exit comes by here.
+  addEventListener("unload", onUnload);
+  return {
+    [Symbol.dispose]: (): void => {
+      removeEventListener("error", onError);
+      removeEventListener("unhandledrejection", onRejection);
+      removeEventListener("unload", onUnload);
+    },
+  };
+}
+
+function signalled(runtime: Runtime, exit: Exit, stack: DisposableStack): Promise<void> {
   return new Promise((resolve) => {
     let firstAtMs: number | undefined;
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      Deno.addSignalListener(signal, () => {
-        firstAtMs ??= performance.now();
-        if (performance.now() - firstAtMs > SAME_WISH_MS) exit(EXIT_INTERRUPTED);
-        resolve();
-      });
-    }
+    const end = (): void => {
+      firstAtMs ??= performance.now();
+      if (performance.now() - firstAtMs <= SAME_WISH_MS) return resolve();
+      runtime.flushLog(LAST_LINES_MS);
+      exit(EXIT_INTERRUPTED);
+    };
+    listen("SIGINT", end, stack);
+    listen("SIGTERM", end, stack);
   });
+}
+
+function listen(signal: Deno.Signal, handler: () => void, stack: DisposableStack): void {
+  Deno.addSignalListener(signal, handler);
+  stack.defer(() => Deno.removeSignalListener(signal, handler));
 }

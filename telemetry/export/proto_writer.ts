@@ -86,6 +86,14 @@ export class ProtoWriter {
     this.#at += 4;
   }
 
+  /** A non-negative safe integer. */
+  fixed64(value: number): void {
+    this.#reserve(8);
+    this.#view.setUint32(this.#at, value % TWO_32, true);
+    this.#view.setUint32(this.#at + 4, Math.floor(value / TWO_32), true);
+    this.#at += 8;
+  }
+
   double(value: number): void {
     this.#reserve(8);
     this.#view.setFloat64(this.#at, value, true);

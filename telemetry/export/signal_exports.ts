@@ -6,12 +6,13 @@
  * a log line at most once a minute; that line may be lost in turn and never leads to another at once.
  */
 import type { Resource } from "@opentelemetry/resources";
-import type { TelemetryConfig } from "../config.ts";
+import type { MetricExportConfig, TelemetryConfig } from "../config.ts";
 import type { LoggedEvent, LogTap } from "../log_tap.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { SpanRecord } from "../span_record.ts";
 import { DropReport } from "./drop_report.ts";
+import { MetricReader } from "./metric_reader.ts";
 import { LogEncoder } from "./otlp_logs.ts";
 import { OtlpSender } from "./otlp_sender.ts";
 import { SpanEncoder } from "./otlp_spans.ts";
@@ -35,6 +36,20 @@ export interface ExportParts {
   readonly spanSender: SpanSender | undefined;
 }
 
+type Signal = "spans" | "logs" | "metrics";
+
+const COUNTERS = {
+  spans: { exported: "tensor_wasm_spans_exported_total", dropped: "tensor_wasm_spans_dropped_total" },
+  logs: {
+    exported: "tensor_wasm_log_records_exported_total",
+    dropped: "tensor_wasm_log_records_dropped_total",
+  },
+  metrics: {
+    exported: "tensor_wasm_metric_points_exported_total",
+    dropped: "tensor_wasm_metric_points_dropped_total",
+  },
+} as const;
+
 /** What of a pipeline matters once it is made. */
 type Running = Pick<Pipeline<unknown, unknown>, "flush" | "reload" | "close">;
 
@@ -50,7 +65,7 @@ export class SignalExports {
   /** @throws TelemetryConfigError when a file that a sender is configured with cannot be used */
   constructor(parts: ExportParts) {
     this.#parts = parts;
-    const { tracing, logExport } = parts.config;
+    const { tracing, logExport, metricExport } = parts.config;
     if (tracing.enabled) this.addSpan = this.#startSpans();
     if (logExport.exporter === "otlp") {
       const encoder = new LogEncoder(parts.resource, logExport.limits);
@@ -58,6 +73,7 @@ export class SignalExports {
       const add = this.#start<LoggedEvent, Uint8Array<ArrayBuffer>>(encoder, sender, logExport.batch, "logs");
       this.#logTap = parts.tapLog(add);
     }
+    if (metricExport.exporter === "otlp") this.#startMetrics(metricExport);
   }
 
   /** Sends what waits; settles once all of it was accepted or lost, however long that takes. */
@@ -88,28 +104,28 @@ export class SignalExports {
     return this.#start(new SpanEncoder(resource, limits), sender, batch, "spans");
   }
 
+  #startMetrics(config: MetricExportConfig): void {
+    const { metrics, resource } = this.#parts;
+    const sender = new OtlpSender(config.otlp, this.#userAgent());
+    const counts = this.#counts("metrics");
+    this.#pipelines.push(new MetricReader(() => metrics.read(), resource, sender, config, counts));
+  }
+
   #start<T, B>(
     batcher: Batcher<T, B>,
     sender: BatchSender<B>,
     batch: TelemetryConfig["tracing"]["batch"],
-    signal: "spans" | "logs",
+    signal: Signal,
   ): (item: T) => void {
     const pipeline = new Pipeline(batcher, sender, batch, this.#counts(signal));
     this.#pipelines.push(pipeline);
     return pipeline.add;
   }
 
-  #counts(signal: "spans" | "logs"): PipelineCounts {
+  #counts(signal: Signal): PipelineCounts {
     const { metrics, log, nowMs } = this.#parts;
-    const isSpans = signal === "spans";
-    const exported = metrics.counter(
-      isSpans ? "tensor_wasm_spans_exported_total" : "tensor_wasm_log_records_exported_total",
-      {},
-    );
-    const dropped = metrics.counter(
-      isSpans ? "tensor_wasm_spans_dropped_total" : "tensor_wasm_log_records_dropped_total",
-      {},
-    );
+    const exported = metrics.counter(COUNTERS[signal].exported, {});
+    const dropped = metrics.counter(COUNTERS[signal].dropped, {});
     const report = new DropReport(log, `telemetry.${signal}_dropped`, nowMs);
     this.#reports.push(report);
     return {

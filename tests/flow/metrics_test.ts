@@ -4,6 +4,8 @@
 import assert from "node:assert/strict";
 import { TestGateway } from "../support/gateway.ts";
 import { type MetricName, METRICS } from "../../telemetry/mod.ts";
+import { HAS_PROMETHEUS, PrometheusServer, promtool } from "../support/prometheus.ts";
+import { parseOpenMetrics } from "./open_metrics_text.ts";
 import { type MetricFamily, parsePrometheusText, valueOf } from "./prometheus_text.ts";
 
 let gateway: TestGateway;
@@ -36,23 +38,107 @@ Deno.test("the format is the one that the media type says", async () => {
   parsePrometheusText(await response.text());
 });
 
-Deno.test("promtool agrees, where it is installed", async () => {
-  const text = await (await fetch(`${gateway.url}/metrics`)).text();
-  let child: Deno.ChildProcess;
-  try {
-    child = new Deno.Command("promtool", {
-      args: ["check", "metrics"],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw error;
+async function openMetrics(accept = "application/openmetrics-text"): Promise<Response> {
+  return await fetch(`${gateway.url}/metrics`, { headers: { accept } });
+}
+
+Deno.test({
+  name: "promtool finds nothing to say of the names, helps and types",
+  ignore: !HAS_PROMETHEUS,
+  fn: async () => {
+    const text = await (await fetch(`${gateway.url}/metrics`)).text();
+    const { code, text: said } = await promtool(["check", "metrics"], text);
+    assert.deepEqual([code, said], [0, ""]);
+  },
+});
+
+Deno.test("the format is the one that the request prefers", async () => {
+  const open = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+  const plain = "text/plain; version=0.0.4; charset=utf-8";
+  const cases = [
+    // As Prometheus 2 and 3 ask.
+    [
+      "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75," +
+      "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+      open,
+    ],
+    [
+      "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;" +
+      "version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+      open,
+    ],
+    ["application/openmetrics-text", open],
+    ["Application/OpenMetrics-Text", open],
+    ["application/openmetrics-text; q=0.4, text/plain; q=0.5", plain],
+    ["application/openmetrics-text; q=0", plain],
+    ["application/openmetrics-text; version=2.0.0", plain],
+    ["text/plain", plain],
+    ["*/*", plain],
+    ["application/json", plain],
+    ["", plain],
+    [";;;,,q=", plain],
+  ] as const;
+  for (const [accept, expected] of cases) {
+    const response = await openMetrics(accept);
+    await response.body?.cancel();
+    assert.equal(response.headers.get("content-type"), expected, accept);
+    assert.equal(response.headers.get("vary")?.toLowerCase().includes("accept"), true);
   }
-  await new Blob([text]).stream().pipeTo(child.stdin);
-  const { code, stderr } = await child.output();
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
+});
+
+Deno.test("OpenMetrics: a call's trace is the exemplar of its bucket, and of its failure", async () => {
+  const called = await gateway.invoke("add", { export: "add", args: [1, 2] });
+  await called.body?.cancel();
+  const failed = await gateway.invoke("trap_unreachable", { export: "run" });
+  await failed.body?.cancel();
+  const { families, exemplars } = parseOpenMetrics(await (await openMetrics()).text());
+  assert.deepEqual([...families.keys()], Object.keys(METRICS));
+  const tracesOf = (pattern: RegExp): (string | undefined)[] =>
+    exemplars.filter(({ series }) => pattern.test(series)).map(({ labels }) => labels["trace_id"]);
+  const calledId = called.headers.get("x-trace-id");
+  const failedId = failed.headers.get("x-trace-id");
+  assert.ok(
+    tracesOf(/^tensor_wasm_http_request_duration_seconds_bucket.*invoke.*"200"/).includes(calledId ?? ""),
+  );
+  assert.ok(
+    tracesOf(/^tensor_wasm_queue_wait_seconds_bucket/).some((id) => id === calledId || id === failedId),
+  );
+  assert.deepEqual(tracesOf(/^tensor_wasm_request_faults_total\{kind="wasmtime"/), [failedId]);
+  assert.deepEqual(tracesOf(/^tensor_wasm_guest_calls_total\{tenant="0",outcome="trapped"/), [failedId]);
+});
+
+Deno.test("OpenMetrics: a trace that is not sampled is nobody's exemplar", async () => {
+  const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+  for (const flags of ["00", "01"]) {
+    const response = await gateway.invoke("add", { export: "add", args: [1, 2] }, {
+      traceparent: `00-${traceId}-00f067aa0ba902b7-${flags}`,
+    });
+    await response.body?.cancel();
+    assert.equal((await (await openMetrics()).text()).includes(traceId), flags === "01");
+  }
+});
+
+Deno.test({
+  name: "a Prometheus scrapes the gateway, takes every series, and keeps the exemplars",
+  ignore: !HAS_PROMETHEUS,
+  fn: async () => {
+    await using server = await PrometheusServer.start({ target: new URL(gateway.url).host });
+    const response = await gateway.invoke("add", { export: "add", args: [1, 2] });
+    await response.body?.cancel();
+    const traceId = response.headers.get("x-trace-id") ?? "";
+    const stored = await server.until("the call's exemplar", async () => {
+      const exemplars = await server.exemplars("tensor_wasm_http_request_duration_seconds_bucket");
+      return exemplars.find(({ labels }) => labels["trace_id"] === traceId);
+    });
+    assert.ok(Number(stored.value) > 0);
+    const [up] = await server.query("up");
+    assert.equal(up?.value[1], "1");
+    for (const [name, { type }] of Object.entries(METRICS)) {
+      const series = await server.query(type === "histogram" ? `${name}_count` : name);
+      const mayBeAbsent = "mayBeAbsent" in METRICS[name as MetricName];
+      assert.ok(series.length > 0 || mayBeAbsent, `${name} is stored`);
+    }
+  },
 });
 
 /** Kills the cell that was started last, and waits until the gateway has seen it. */

@@ -131,7 +131,7 @@ Deno.test("with tracing off there are no ids anywhere, and everything else works
   for (const field of ["trace_id", "span_id", "trace_flags"]) {
     assert.deepEqual(gateway.lines.filter((line) => field in line), []);
   }
-  assert.deepEqual(collector.requests.filter(({ path }) => path !== "/v1/logs"), []);
+  assert.deepEqual(collector.requests.filter(({ path }) => path === "/v1/traces"), []);
   assert.deepEqual(collector.logs.filter(({ traceId }) => traceId !== ""), []);
 });
 
@@ -159,39 +159,115 @@ Deno.test("the exporter stdout prints each span as one JSON line", async () => {
 
 const KEY = "hcaik_01abcdefghijklmnopqrstuvwxyz";
 
-for (
-  const [what, mode] of [["takes", { type: "accept" }], ["refuses", { type: "refuse", status: 401 }]] as const
-) {
-  Deno.test(`two standard variables are Honeycomb's whole set-up; its key is in no output when it ${what} spans`, async () => {
-    await using collector = new Collector();
-    collector.mode = mode;
-    await using gateway = await start({
-      OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
-      OTEL_EXPORTER_OTLP_HEADERS: `x-honeycomb-team=${KEY},x-honeycomb-dataset=tests`,
-      OTEL_SERVICE_NAME: "checkout",
-      OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test",
-      OTEL_BSP_SCHEDULE_DELAY: "20",
-      TENSOR_WASM_LOG: "trace",
-    });
-    await add(gateway);
-    await until("spans arrive", () => collector.requests.length > 0);
-    const [request] = collector.requests;
-    assert.equal(request?.path, "/v1/traces");
-    assert.equal(request?.headers.get("content-type"), "application/x-protobuf");
-    assert.equal(request?.headers.get("x-honeycomb-team"), KEY);
-    assert.equal(request?.headers.get("x-honeycomb-dataset"), "tests");
-    const { resource } = request?.spans[0] ?? {};
-    assert.deepEqual([resource?.["service.name"], resource?.["deployment.environment.name"]], [
-      "checkout",
-      "test",
-    ]);
-    const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
-    await assertEndsWell(gateway);
-    const output = JSON.stringify(gateway.lines) + gateway.strayLines.join("\n") + metrics;
-    assert.ok(!output.includes(KEY));
-    assert.ok(gateway.lines.every((line) => line["service"] === "checkout"));
-  });
+/** What Honeycomb's endpoint wants of each signal: path, protobuf, the team's key, and a dataset for metrics. */
+function assertHoneycombShape(collector: Collector): void {
+  const signals = ["traces", "logs", "metrics"];
+  for (const signal of signals) {
+    const request = collector.requests.find(({ path }) => path === `/v1/${signal}`);
+    assert.ok(request !== undefined, `no request for ${signal}`);
+    const headers = ["content-type", "x-honeycomb-team", "x-honeycomb-dataset"].map((name) =>
+      request.headers.get(name)
+    );
+    assert.deepEqual(headers, ["application/x-protobuf", KEY, signal === "metrics" ? "gateway" : "tests"]);
+    const [record] = [...request.spans, ...request.logs, ...request.metrics];
+    assert.equal(record?.resource["service.name"], "checkout");
+    assert.equal(record?.resource["deployment.environment.name"], "test");
+  }
+  assert.deepEqual(new Set(collector.requests.map(({ path }) => path.slice(4))), new Set(signals));
 }
+
+/** Ways to hand over the key. */
+const KEY_SOURCES = ["variable", "file"] as const;
+for (const source of KEY_SOURCES) {
+  for (
+    const [what, mode] of [["takes", { type: "accept" }], ["refuses", {
+      type: "refuse",
+      status: 401,
+    }]] as const
+  ) {
+    Deno.test(`Honeycomb's wire shape, the key from a ${source}: it is in no output when it ${what} what comes`, async () => {
+      await using collector = new Collector();
+      collector.mode = mode;
+      const folder = await Deno.makeTempDir();
+      await using cleanup = new AsyncDisposableStack();
+      cleanup.defer(() => Deno.remove(folder, { recursive: true }));
+      await Deno.writeTextFile(`${folder}/headers`, `x-honeycomb-team=${KEY}\n`);
+      const key = source === "file" ? "" : `x-honeycomb-team=${KEY},`;
+      await using gateway = await start({
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+        OTEL_EXPORTER_OTLP_HEADERS: `${key}x-honeycomb-dataset=tests`,
+        OTEL_EXPORTER_OTLP_METRICS_HEADERS: "x-honeycomb-dataset=gateway",
+        ...(source === "file" ? { TENSOR_WASM_OTLP_HEADERS_FILE: `${folder}/headers` } : {}),
+        OTEL_SERVICE_NAME: "checkout",
+        OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test",
+        OTEL_BSP_SCHEDULE_DELAY: "20",
+        OTEL_BLRP_SCHEDULE_DELAY: "20",
+        OTEL_METRIC_EXPORT_INTERVAL: "50",
+        TENSOR_WASM_LOG: "trace",
+      });
+      await add(gateway);
+      const paths = new Set(["/v1/traces", "/v1/logs", "/v1/metrics"]);
+      await until(
+        "all signals arrive",
+        () => paths.isSubsetOf(new Set(collector.requests.map(({ path }) => path))),
+      );
+      assertHoneycombShape(collector);
+      const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+      await assertEndsWell(gateway);
+      const output = JSON.stringify(gateway.lines) + gateway.strayLines.join("\n") + metrics;
+      assert.ok(!output.includes(KEY));
+      assert.ok(gateway.lines.every((line) => line["service"] === "checkout"));
+      const sent = JSON.stringify(collector.requests.flatMap(({ spans, logs }) => [spans, logs]), bigints);
+      assert.ok(!sent.includes(KEY));
+    });
+  }
+}
+
+function bigints(_name: string, value: unknown): unknown {
+  return typeof value === "bigint" ? String(value) : value;
+}
+
+Deno.test("every log line that was written is a record at the collector, with its ids and fields", async () => {
+  await using collector = new Collector();
+  await using gateway = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint });
+  const traceId = await add(gateway);
+  await gateway.line((line) => line.message === "request.completed" && line.trace_id === traceId);
+  await assertEndsWell(gateway);
+  const ofTrace = collector.logs.filter((log) => log.traceId === traceId);
+  const lines = gateway.lines.filter((line) => line.trace_id === traceId);
+  assert.deepEqual(
+    ofTrace.map(({ body }) => body).toSorted(),
+    lines.map(({ message }) => message).toSorted(),
+  );
+  const completed = ofTrace.find(({ body }) => body === "request.completed");
+  const line = lines.find(({ message }) => message === "request.completed");
+  assert.deepEqual([completed?.scope, completed?.severityText, completed?.spanId], [
+    line?.["target"],
+    line?.["level"],
+    line?.["span_id"],
+  ]);
+  for (const [name, value] of Object.entries(completed?.attributes ?? {})) {
+    assert.deepEqual(value, line?.[name]);
+  }
+  assert.equal(completed?.attributes["status"], 200);
+});
+
+Deno.test("what a metric says at the collector is what GET /metrics says", async () => {
+  await using collector = new Collector();
+  await using gateway = await start({
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+    OTEL_TRACES_EXPORTER: "none",
+    OTEL_LOGS_EXPORTER: "none",
+  });
+  for (let call = 0; call < 5; call++) await add(gateway);
+  const spawns = await metric(gateway, "tensor_wasm_instance_spawns_total");
+  assert.ok(spawns >= 5);
+  // The last export is at the end.
+  await assertEndsWell(gateway);
+  const [exported] = collector.metrics.filter(({ name }) => name === "tensor_wasm_instance_spawns_total");
+  assert.deepEqual([exported?.type, exported?.points[0]?.value], ["sum", spawns]);
+  assert.deepEqual(new Set(collector.requests.map(({ path }) => path)), new Set(["/v1/metrics"]));
+});
 
 Deno.test("a bad header variable is refused without being repeated", async () => {
   const run = await runProgram(["serve"], { OTEL_EXPORTER_OTLP_HEADERS: `x-honeycomb-team ${KEY}` });

@@ -16,9 +16,10 @@ class TestLog implements Disposable {
 
   constructor(filter: string) {
     const decoder = new TextDecoder();
-    this.#buffer = new LineBuffer((bytes) => {
+    const write = (bytes: Uint8Array): void => {
       this.#output += decoder.decode(bytes);
-    });
+    };
+    this.#buffer = new LineBuffer({ write });
     this.log = new Log({
       filter: parseLogFilter(filter),
       format: "json",

@@ -1,0 +1,192 @@
+/**
+ * Where log lines go and on which ways out they arrive, with real processes: readers that stop, files that are
+ * rotated, disks that are full, processes that fail.
+ */
+import assert from "node:assert/strict";
+import { runProgram, until } from "./program.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+interface Line {
+  readonly message: string;
+  readonly trace_id?: string;
+  readonly [field: string]: unknown;
+}
+
+/** A gateway whose stdout is read when the test wants it, in a folder of its own. */
+class RawGateway implements AsyncDisposable {
+  readonly folder: string;
+  readonly child: Deno.ChildProcess;
+  readonly #stdout: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
+  url = "";
+  /** What came with the first line, if the gateway was that quick. */
+  #read: Uint8Array[] = [];
+
+  static async start(flags: readonly string[] = [], entry = "main.ts"): Promise<RawGateway> {
+    const folder = await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
+    const gateway = new RawGateway(folder, flags.map((flag) => flag.replace("FOLDER", folder)), entry);
+    const { value = new Uint8Array(0) } = await gateway.#stdout.read();
+    const end = value.indexOf(10) + 1;
+    const first = new TextDecoder().decode(value.subarray(0, end));
+    gateway.#read = [value.subarray(end)];
+    gateway.url = /^listening on (\S+)\n$/.exec(first)?.[1] ?? "";
+    assert.notEqual(gateway.url, "", first);
+    return gateway;
+  }
+
+  private constructor(folder: string, flags: readonly string[], entry: string) {
+    this.folder = folder;
+    this.child = new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--quiet", "--no-check", "--allow-all", entry],
+        ...["serve", "--addr", "127.0.0.1:0", "--data", `${folder}/data`, ...flags],
+      ],
+      cwd: ROOT,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    this.#stdout = this.child.stdout.getReader();
+    this.#stdin = this.child.stdin.getWriter();
+  }
+
+  /** Asks for a function that does not exist: two to three lines. Returns the trace id. */
+  async ask(name = "nobody"): Promise<string> {
+    const response = await fetch(`${this.url}/functions/${name}`);
+    await response.body?.cancel();
+    assert.equal(response.status, 404);
+    return response.headers.get("x-trace-id") ?? "";
+  }
+
+  async fail(how: "t" | "r" | "e"): Promise<number> {
+    await this.#stdin.write(new TextEncoder().encode(how));
+    return (await this.child.status).code;
+  }
+
+  async end(): Promise<number> {
+    this.child.kill("SIGTERM");
+    return (await this.child.status).code;
+  }
+
+  /** The rest of stdout. */
+  async stdout(): Promise<string> {
+    for (;;) {
+      const { done, value } = await this.#stdout.read();
+      if (done) return await new Blob(this.#read as BlobPart[]).text();
+      this.#read.push(value);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.child.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+    await this.child.status;
+    await this.#stdin.close().catch(() => {});
+    await this.#stdout.cancel().catch(() => {});
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+/** The lines of a text, all of which must be whole. */
+function linesOf(text: string): Line[] {
+  assert.ok(text === "" || text.endsWith("\n"), `torn: ${text.slice(-80)}`);
+  return text.split("\n").slice(0, -1).map((line) => JSON.parse(line) as Line);
+}
+
+function tracesOf(lines: readonly Line[], message: string): string[] {
+  return lines.filter((line) => line.message === message).map((line) => line.trace_id ?? "");
+}
+
+Deno.test("a reader that stops reading does not stop the gateway, and gets all lines when it goes on", async () => {
+  await using gateway = await RawGateway.start();
+  const asked: string[] = [];
+  // A pipe holds 64 KiB; these are three times as much.
+  for (let index = 0; index < 300; index++) asked.push(await gateway.ask("x".repeat(64)));
+  const stdout = gateway.stdout();
+  assert.equal(await gateway.end(), 0);
+  assert.deepEqual(tracesOf(linesOf(await stdout), "request.completed").toSorted(), asked.toSorted());
+});
+
+Deno.test("a gateway whose reader never goes on ends all the same, and leaves whole lines", async () => {
+  await using gateway = await RawGateway.start();
+  for (let index = 0; index < 300; index++) await gateway.ask("x".repeat(64));
+  assert.equal(await gateway.end(), 0);
+  const lines = linesOf(await gateway.stdout());
+  assert.ok(lines.length > 100 && lines.length < 900, `${lines.length}`);
+});
+
+Deno.test("a log file is rotated by rename and SIGHUP: no line lost, none torn, none twice", async () => {
+  await using gateway = await RawGateway.start(["--log-file", "FOLDER/log"]);
+  const { folder } = gateway;
+  const asked: string[] = [];
+  const isThere = (path: string) => (): Promise<boolean> => Deno.stat(path).then(() => true, () => false);
+  for (let round = 0; round < 4; round++) {
+    const asking = Promise.all(Array.from({ length: 50 }, () => gateway.ask()));
+    await Deno.rename(`${folder}/log`, `${folder}/log.${round}`);
+    gateway.child.kill("SIGHUP");
+    await until("a new log file", isThere(`${folder}/log`));
+    asked.push(...await asking);
+  }
+  assert.equal(await gateway.end(), 0);
+  const files = ["log.0", "log.1", "log.2", "log.3", "log"];
+  const texts = await Promise.all(files.map((name) => Deno.readTextFile(`${folder}/${name}`)));
+  const lines = texts.flatMap(linesOf);
+  assert.deepEqual(tracesOf(lines, "request.received").toSorted(), asked.toSorted());
+  assert.deepEqual(tracesOf(lines, "request.completed").toSorted(), asked.toSorted());
+  assert.equal(lines.filter((line) => line.message === "log.reopened").length, 4);
+  assert.equal(await gateway.stdout(), "");
+});
+
+Deno.test("a log file that cannot be reopened is written on, and the log says so", async () => {
+  await using gateway = await RawGateway.start(["--log-file", "FOLDER/log"]);
+  const { folder } = gateway;
+  await Deno.rename(`${folder}/log`, `${folder}/old`);
+  await Deno.mkdir(`${folder}/log`);
+  gateway.child.kill("SIGHUP");
+  await until(
+    "a line about it",
+    async () => (await Deno.readTextFile(`${folder}/old`)).includes("log.reopen_failed"),
+  );
+  const asked = await gateway.ask();
+  assert.equal(await gateway.end(), 0);
+  assert.deepEqual(tracesOf(linesOf(await Deno.readTextFile(`${folder}/old`)), "request.completed"), [asked]);
+});
+
+Deno.test("a log file that cannot be opened stops the start, by name", async () => {
+  const { code, stderr } = await runProgram(["serve", "--log-file", "/nowhere/log"]);
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: Cannot open the log file \/nowhere\/log: .*\n$/);
+});
+
+Deno.test("a gateway whose log's disk is full serves on, and ends well", async () => {
+  await using gateway = await RawGateway.start(["--log-file", "/dev/full"]);
+  for (let index = 0; index < 20; index++) await gateway.ask();
+  assert.equal(await gateway.end(), 0);
+});
+
+for (
+  const [how, code, error] of [["t", 1, "a bug, thrown"], ["r", 1, "a bug, rejected"], [
+    "e",
+    7,
+    undefined,
+  ]] as const
+) {
+  for (const flags of [[], ["--log-file", "FOLDER/log"]]) {
+    const where = flags.length === 0 ? "stdout" : "a log file";
+    Deno.test(`a process that fails (${how}) has its lines in ${where} first`, async () => {
+      await using gateway = await RawGateway.start(flags, "tests/support/failing_gateway.ts");
+      const asked = await Promise.all(Array.from({ length: 20 }, () => gateway.ask()));
+      assert.equal(await gateway.fail(how), code);
+      const stdout = await gateway.stdout();
+      const lines = linesOf(flags.length === 0 ? stdout : await Deno.readTextFile(`${gateway.folder}/log`));
+      assert.deepEqual(tracesOf(lines, "request.completed").toSorted(), asked.toSorted());
+      const failed = lines.filter((line) => line.message === "process.failed");
+      const messages = failed.map((line) => (line["error"] as { message: string }).message);
+      assert.deepEqual(messages, error === undefined ? [] : [error]);
+    });
+  }
+}
