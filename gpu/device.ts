@@ -116,6 +116,11 @@ export interface ContextOptions {
   readonly pacer: Pacer;
   /** Where the device's `printf` goes, text as it was printed, with its line breaks. */
   readonly print: (text: string) => void;
+  /**
+   * The memory that the holder's copies come from and go to, as it is now. It must live as long as what is held
+   * here: the device may have registered it.
+   */
+  readonly hostMemory?: () => ArrayBufferLike | undefined;
 }
 
 /**

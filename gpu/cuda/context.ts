@@ -63,7 +63,8 @@ export class CudaContext implements GpuContext {
     this.#info = info;
     this.#options = options;
     this.#onDisposed = onDisposed;
-    this.#transfers = new Transfers(workspace, (isDone) => this.#settle("copy", isDone));
+    const hostMemory = options.hostMemory ?? ((): undefined => undefined);
+    this.#transfers = new Transfers(workspace, (isDone) => this.#settle("copy", isDone), hostMemory);
     this.#timings = new Timings(context);
     this.#prints = new Prints({
       read: (target, pointer) => this.#transfers.fromDevice(target, pointer, this.#default),

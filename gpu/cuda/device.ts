@@ -19,6 +19,7 @@ import { CudaUnavailable, openLibrary } from "./library.ts";
 import type { LibraryOptions } from "./library.ts";
 import { OutCell } from "./pointers.ts";
 import type { DeviceOrdinal } from "./pointers.ts";
+import type { CopyWay } from "./transfers.ts";
 import { Workspace } from "./workspace.ts";
 import type { WorkspaceParts } from "./workspace.ts";
 
@@ -37,6 +38,12 @@ export interface CudaDeviceOptions extends LibraryOptions {
    * PAGEABLE_MEMORY_ACCESS: heterogeneous memory management, or a coherent link). False unless said.
    */
   readonly allowHostMemoryAccess?: boolean;
+  /**
+   * How copies of more than 64 KiB go: `direct` lets the driver stage them; `staged` takes them through pinned
+   * memory of ours; `registered` has guest memory that is copied often registered, where kernels of the same driver
+   * context can reach it. `direct` unless said: which is fastest is not measured on hardware.
+   */
+  readonly copies?: CopyWay;
   /** Told of a handle that was collected while it was open. */
   readonly onLeak?: (leak: HandleLeak) => void;
 }
@@ -105,7 +112,15 @@ export class CudaDevice implements GpuDevice {
     this.info = describe(driver, ordinal, index, attribute, ask);
     const hasPools = attribute("CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED") !== 0;
     if (hasPools) keepPool(driver, ordinal);
-    this.#parts = { driver, ordinal, hasPools, jit: new Jit(symbols), block: new LaunchBlock(symbols) };
+    const copies = options.copies ?? "direct";
+    this.#parts = {
+      driver,
+      ordinal,
+      hasPools,
+      jit: new Jit(symbols),
+      block: new LaunchBlock(symbols),
+      copies,
+    };
   }
 
   get health(): CudaHealth {

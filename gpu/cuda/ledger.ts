@@ -7,7 +7,7 @@
  */
 
 /** What can be open. */
-export type HandleKind = "context" | "stream" | "event" | "buffer" | "hostBuffer" | "module";
+export type HandleKind = "context" | "stream" | "event" | "buffer" | "hostBuffer" | "hostRange" | "module";
 
 /** How many of each kind. */
 export type HandleCounts = Readonly<Record<HandleKind, number>>;
@@ -26,6 +26,7 @@ export class HandleLedger {
     event: 0,
     buffer: 0,
     hostBuffer: 0,
+    hostRange: 0,
     module: 0,
   };
   readonly #registry: FinalizationRegistry<HandleLeak>;

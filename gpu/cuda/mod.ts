@@ -6,5 +6,6 @@
  */
 export { openCudaDevice } from "./device.ts";
 export type { CudaDevice, CudaDeviceOptions, CudaHealth } from "./device.ts";
+export type { CopyWay } from "./transfers.ts";
 export { CudaUnavailable, driverPaths } from "./library.ts";
 export type { TriedPath } from "./library.ts";

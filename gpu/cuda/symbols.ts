@@ -76,6 +76,10 @@ export const CUDA_SYMBOLS = {
   cuMemHostAlloc: { parameters: ["buffer", "usize", "u32"], result: "i32" },
   // CUresult cuMemFreeHost(void *p)
   cuMemFreeHost: { parameters: ["u64"], result: "i32" },
+  // CUresult cuMemHostRegister(void *p, size_t bytesize, unsigned int Flags)
+  cuMemHostRegister: { name: "cuMemHostRegister_v2", parameters: ["u64", "usize", "u32"], result: "i32" },
+  // CUresult cuMemHostUnregister(void *p)
+  cuMemHostUnregister: { parameters: ["u64"], result: "i32" },
 
   // CUresult cuMemcpyHtoDAsync(CUdeviceptr dstDevice, const void *srcHost, size_t ByteCount, CUstream hStream)
   cuMemcpyHtoDAsync: {
@@ -94,6 +98,13 @@ export const CUDA_SYMBOLS = {
   cuMemcpyDtoHAsync: {
     name: "cuMemcpyDtoHAsync_v2",
     parameters: ["buffer", "u64", "usize", "u64"],
+    result: "i32",
+  },
+  // The same to an address.
+  // CUresult cuMemcpyDtoHAsync(void *dstHost, CUdeviceptr srcDevice, size_t ByteCount, CUstream hStream)
+  cuMemcpyDtoHAsyncPinned: {
+    name: "cuMemcpyDtoHAsync_v2",
+    parameters: ["u64", "u64", "usize", "u64"],
     result: "i32",
   },
   // CUresult cuMemsetD8Async(CUdeviceptr dstDevice, unsigned char uc, size_t N, CUstream hStream)
@@ -125,6 +136,8 @@ export const CUDA_SYMBOLS = {
   addressOf: { name: "memcpy", parameters: ["buffer", "buffer", "usize"], result: "u64" },
   // void *memcpy(void *dst, const void *src, size_t n)
   copyToAddress: { name: "memcpy", parameters: ["u64", "buffer", "usize"], result: "u64" },
+  // void *memcpy(void *dst, const void *src, size_t n)
+  copyFromAddress: { name: "memcpy", parameters: ["buffer", "u64", "usize"], result: "u64" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The functions of an opened library. */

@@ -10,7 +10,13 @@ import type { ContextKind, Driver } from "./driver_context.ts";
 import type { Jit } from "./jit.ts";
 import type { LaunchBlock } from "./launch_block.ts";
 import { ModuleCache } from "./module_cache.ts";
+import { PinnedRing } from "./pinned_ring.ts";
 import type { DeviceOrdinal } from "./pointers.ts";
+import type { CopyWay } from "./transfers.ts";
+
+/** Pinned memory for large copies that are staged: a session copies in pieces of a slot's size. */
+const SLOT_BYTES = 1024 * 1024;
+const SLOT_COUNT = 4;
 
 /** What workspaces of one device are made with. */
 export interface WorkspaceParts {
@@ -19,6 +25,7 @@ export interface WorkspaceParts {
   readonly hasPools: boolean;
   readonly jit: Jit;
   readonly block: LaunchBlock;
+  readonly copies: CopyWay;
 }
 
 /** A context of the driver, ready for work. */
@@ -27,15 +34,20 @@ export class Workspace implements Disposable {
   readonly heap: DeviceHeap;
   readonly modules: ModuleCache;
   readonly block: LaunchBlock;
+  /** How large copies go, and the memory through which they go where they are staged. */
+  readonly copies: CopyWay;
+  readonly ring: PinnedRing;
   readonly #stack: DisposableStack;
 
   /** @throws GpuError */
-  constructor({ driver, ordinal, hasPools, jit, block }: WorkspaceParts, kind: ContextKind) {
+  constructor({ driver, ordinal, hasPools, jit, block, copies }: WorkspaceParts, kind: ContextKind) {
     using stack = new DisposableStack();
     this.context = stack.use(new DriverContext(driver, ordinal, kind));
     this.heap = stack.use(new DeviceHeap(this.context, hasPools));
     this.modules = stack.use(new ModuleCache(this.context, jit));
+    this.ring = stack.use(new PinnedRing(this.context, SLOT_BYTES, SLOT_COUNT));
     this.block = block;
+    this.copies = copies;
     this.#stack = stack.move();
   }
 

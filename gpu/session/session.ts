@@ -212,8 +212,14 @@ export class GpuSession implements Disposable {
 
   #openContext(): GpuContext {
     if (this.#isDisposed) throw new GpuError("context", "CUDA_ERROR_INVALID_CONTEXT", "the session is over");
-    const { device, limits, pacer, print } = this.#options;
-    this.#context ??= device.createContext({ memoryBytesMax: limits.gpuMemoryBytesMax, pacer, print });
+    const { device, limits, pacer, print, memory } = this.#options;
+    const { gpuMemoryBytesMax: memoryBytesMax } = limits;
+    this.#context ??= device.createContext({
+      memoryBytesMax,
+      pacer,
+      print,
+      hostMemory: () => memory()?.buffer,
+    });
     return this.#context;
   }
 

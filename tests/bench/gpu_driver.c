@@ -2,8 +2,10 @@
  * What a C program gets from the driver: the yardstick of deno task bench:gpu.
  *
  * Calls libcuda directly (opened by dlopen, so that it builds without one) and prints one JSON object: launches
- * and copies timed as tests/bench/gpu_hardware.ts times them. Arguments: path of the library, device number, bytes
- * of a copy, rounds. It exits with 2 and a reason where a call fails.
+ * and copies timed as tests/bench/gpu_device_rows.ts times them; copies of pageable memory, of memory that the
+ * driver pinned, and of pageable memory that was registered first (registering and giving it up are timed apart).
+ * Arguments: path of the library, device number, bytes of a copy, rounds. It exits with 2 and a reason where a call
+ * fails.
  */
 #include <cuda.h>
 #include <dlfcn.h>
@@ -73,6 +75,8 @@ int main(int count, char **args) {
   LOAD(cuMemAlloc);
   LOAD(cuMemHostAlloc);
   LOAD(cuMemcpyHtoDAsync);
+  LOAD(cuMemHostRegister);
+  LOAD(cuMemHostUnregister);
   LOAD(cuMemcpyDtoHAsync);
   CUdevice device;
   CUcontext context;
@@ -84,7 +88,12 @@ int main(int count, char **args) {
   CALL(cuDeviceGet, &device, atoi(args[2]));
   CALL(cuDevicePrimaryCtxRetain, &context, device);
   CALL(cuCtxSetCurrent, context);
-  CALL(cuModuleLoadDataEx, &module, PTX, 0, NULL, NULL);
+  char log[4096] = "";
+  CUjit_option keys[] = { CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES };
+  void *values[] = { log, (void *)sizeof log };
+  CUresult loaded = p_cuModuleLoadDataEx(&module, PTX, 2, keys, values);
+  if (loaded != CUDA_SUCCESS) fprintf(stderr, "%s\n", log);
+  check(loaded, "cuModuleLoadDataEx");
   CALL(cuModuleGetFunction, &function, module, "nothing");
   CALL(cuStreamCreate, &stream, CU_STREAM_NON_BLOCKING);
   CALL(cuMemAlloc, &memory, bytes);
@@ -117,16 +126,23 @@ int main(int count, char **args) {
   CALL(cuStreamSynchronize, stream);
   double per_second = launches / (now_us() - start) * 1e6;
 
-  char *pageable = malloc(bytes);
+  /* On a page, as guest memory is: registering is by pages. */
+  char *pageable = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
   void *pinned;
   memset(pageable, 1, bytes);
   CALL(cuMemHostAlloc, &pinned, bytes, CU_MEMHOSTALLOC_PORTABLE);
   memset(pinned, 1, bytes);
-  double gbps[4];
-  void *hosts[] = { pageable, pinned };
+  double gbps[6];
+  void *hosts[] = { pageable, pinned, pageable };
   int copies = rounds < 50 ? rounds : 50;
-  for (int way = 0; way < 4; way++) {
+  double register_us = 0, unregister_us = 0;
+  for (int way = 0; way < 6; way++) {
     void *host = hosts[way / 2];
+    if (way == 4) {
+      double from = now_us();
+      CALL(cuMemHostRegister, pageable, bytes, 0);
+      register_us = now_us() - from;
+    }
     for (int copy = 0; copy < copies; copy++) {
       double from = now_us();
       if (way % 2 == 0) CALL(cuMemcpyHtoDAsync, memory, host, bytes, stream);
@@ -136,8 +152,13 @@ int main(int count, char **args) {
     }
     gbps[way] = bytes / median(times, copies) / 1e3;
   }
+  double from = now_us();
+  CALL(cuMemHostUnregister, pageable);
+  unregister_us = now_us() - from;
   printf("{\"launchUs\":%.3f,\"launchWaitUs\":%.3f,\"launchesPerSecond\":%.0f,\"pageableUpGBps\":%.3f,"
-         "\"pageableDownGBps\":%.3f,\"pinnedUpGBps\":%.3f,\"pinnedDownGBps\":%.3f}\n",
-         launch_us, launch_wait_us, per_second, gbps[0], gbps[1], gbps[2], gbps[3]);
+         "\"pageableDownGBps\":%.3f,\"pinnedUpGBps\":%.3f,\"pinnedDownGBps\":%.3f,\"registeredUpGBps\":%.3f,"
+         "\"registeredDownGBps\":%.3f,\"registerUs\":%.1f,\"unregisterUs\":%.1f}\n",
+         launch_us, launch_wait_us, per_second, gbps[0], gbps[1], gbps[2], gbps[3], gbps[4], gbps[5], register_us,
+         unregister_us);
   return 0;
 }

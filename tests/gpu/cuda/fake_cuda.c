@@ -38,6 +38,7 @@ typedef int CUmemPool_attribute;
 #define cuModuleGetGlobal cuModuleGetGlobal_v2
 #define cuMemAlloc cuMemAlloc_v2
 #define cuMemFree cuMemFree_v2
+#define cuMemHostRegister cuMemHostRegister_v2
 #define cuMemcpyHtoDAsync cuMemcpyHtoDAsync_v2
 #define cuMemcpyDtoHAsync cuMemcpyDtoHAsync_v2
 #define cuStreamDestroy cuStreamDestroy_v2
@@ -46,16 +47,19 @@ typedef int CUmemPool_attribute;
 
 enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, NO_DEVICE = 100,
        INVALID_DEVICE = 101, INVALID_CONTEXT = 201, INVALID_PTX = 218, INVALID_HANDLE = 400, NOT_FOUND = 500,
-       NOT_READY = 600, ILLEGAL_ADDRESS = 700, MISALIGNED_ADDRESS = 716, LAUNCH_FAILED = 719 };
+       NOT_READY = 600, ILLEGAL_ADDRESS = 700, ALREADY_REGISTERED = 712,
+       NOT_REGISTERED = 713, MISALIGNED_ADDRESS = 716, LAUNCH_FAILED = 719 };
 
 /* Objects. None is ever freed before fake_reset, so that a use after its end is seen. */
-enum { CONTEXT, STREAM, EVENT, BUFFER, HOST, MODULE, FUNCTION, KINDS };
-static const char *const KIND_NAMES[KINDS] = { "context", "stream", "event", "buffer", "host", "module", "function" };
+enum { CONTEXT, STREAM, EVENT, BUFFER, HOST, MODULE, RANGE, FUNCTION, KINDS };
+static const char *const KIND_NAMES[KINDS] = { "context", "stream", "event", "buffer", "host", "module", "range",
+                                              "function" };
 
 typedef struct Object {
   int kind, live, sticky, recorded, is_pooled, dynamic_shared;
   struct Object *context, *module, *next;
   int64_t done_at; /* of a stream: when its work is done; of an event: when it is */
+  uintptr_t registered; /* where a range begins */
   char *memory;    /* of a buffer, a module variable or pinned memory */
   size_t size;
   char name[128];
@@ -78,9 +82,9 @@ static unsigned char last_params[4096];
 static unsigned last_shape[7];
 
 /* What fake_set changes. */
-enum { KERNEL_DELAY_US, HAS_POOLS, READS_HOST, DEVICE_COUNT, INIT_STATUS, COPY_DELAY_US, OPTIONS };
-static const int64_t DEFAULTS[OPTIONS] = { 0, 1, 0, 1, 0, 0 };
-static int64_t options[OPTIONS] = { 0, 1, 0, 1, 0, 0 };
+enum { KERNEL_DELAY_US, HAS_POOLS, READS_HOST, DEVICE_COUNT, INIT_STATUS, COPY_DELAY_US, LOCKED_BYTES_MAX, OPTIONS };
+static const int64_t DEFAULTS[OPTIONS] = { 0, 1, 0, 1, 0, 0, 0 };
+static int64_t options[OPTIONS] = { 0, 1, 0, 1, 0, 0, 0 };
 
 static int64_t now_ns(void) {
   struct timespec time;
@@ -480,6 +484,38 @@ CUresult cuMemFreeHost(void *pointer) {
   return problem(INVALID_VALUE, __func__, "memory that was not allocated");
 }
 
+static Object *host_at(const void *pointer, size_t size) {
+  for (Object *each = objects; each; each = each->next) {
+    if (each->kind != HOST || !each->live || each->context != current) continue;
+    if ((char *)pointer >= each->memory && (char *)pointer + size <= each->memory + each->size) return each;
+  }
+  return NULL;
+}
+static Object *range_at(uintptr_t address, size_t size) {
+  for (Object *each = objects; each; each = each->next) {
+    if (each->kind != RANGE || !each->live || each->context != current) continue;
+    if (address < each->registered + each->size && each->registered < address + size) return each;
+  }
+  return NULL;
+}
+CUresult cuMemHostRegister(void *pointer, size_t size, unsigned int flags) {
+  BEGIN(1);
+  CHECK(pointer && (uintptr_t)pointer % 4096 == 0 && size > 0 && flags == 0);
+  if (options[LOCKED_BYTES_MAX] && size > (size_t)options[LOCKED_BYTES_MAX]) return OUT_OF_MEMORY;
+  if (range_at((uintptr_t)pointer, size)) return problem(ALREADY_REGISTERED, __func__, "memory that is registered");
+  Object *object = make(RANGE, current);
+  object->registered = (uintptr_t)pointer;
+  object->size = size;
+  return SUCCESS;
+}
+CUresult cuMemHostUnregister(void *pointer) {
+  BEGIN(1);
+  Object *object = range_at((uintptr_t)pointer, 1);
+  if (!object || object->registered != (uintptr_t)pointer) return problem(NOT_REGISTERED, __func__, "no range begins there");
+  end(object);
+  return SUCCESS;
+}
+
 CUresult cuMemcpyHtoDAsync(CUdeviceptr target, const void *source, size_t size, CUstream stream) {
   BEGIN(1);
   HANDLE(on, stream, STREAM);
@@ -492,7 +528,8 @@ CUresult cuMemcpyDtoHAsync(void *target, CUdeviceptr source, size_t size, CUstre
   BEGIN(1);
   HANDLE(on, stream, STREAM);
   CHECK(size > 0 && target && buffer_at(source, size));
-  CHECK(on->done_at <= now_ns()); /* it would hold the thread up */
+  /* It would hold the thread up, but for pinned memory. */
+  CHECK(on->done_at <= now_ns() || host_at(target, size));
   memcpy(target, (void *)(uintptr_t)source, size);
   work(on, options[COPY_DELAY_US]);
   return SUCCESS;
@@ -522,6 +559,14 @@ CUresult cuStreamQuery(CUstream stream) {
   BEGIN(1);
   HANDLE(object, stream, STREAM);
   return object->done_at > now_ns() ? NOT_READY : SUCCESS;
+}
+/* Only the bench's C program waits like this: it would hold up a cell. */
+CUresult cuStreamSynchronize(CUstream stream) {
+  BEGIN(1);
+  HANDLE(object, stream, STREAM);
+  if (object->done_at == NEVER) return problem(INVALID_VALUE, __func__, "would wait for a kernel that does not end");
+  while (object->done_at > now_ns()) {}
+  return SUCCESS;
 }
 CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned int flags) {
   BEGIN(1);

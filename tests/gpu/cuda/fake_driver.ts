@@ -29,9 +29,10 @@ const OPTIONS = [
   "deviceCount",
   "initStatus",
   "copyDelayUs",
+  "lockedBytesMax",
 ] as const;
 /** The order of the kinds in fake_cuda.c. */
-const KINDS = ["context", "stream", "event", "buffer", "host", "module"] as const;
+const KINDS = ["context", "stream", "event", "buffer", "host", "module", "range"] as const;
 
 /** The library, built. Undefined, with the reason printed, where there is no C compiler. */
 export class FakeDriver {

@@ -1,0 +1,108 @@
+/**
+ * PinnedRing: pinned memory of the host in slots, used in turn by copies that are under way.
+ *
+ * Owns the memory, made when it is first needed, and an event for each slot that tells when its copy is done. It
+ * copies nothing. Invariant: a slot is given out only when who had it has given it back, and what was marked on it
+ * is done.
+ */
+import type { DriverContext } from "./driver_context.ts";
+import { CudaEvent, PinnedBuffer } from "./handles.ts";
+import type { CudaStream } from "./handles.ts";
+import type { HostPointer } from "./pointers.ts";
+
+/** A slot's memory, for whoever took it. */
+export class PinnedSlot {
+  readonly pointer: HostPointer;
+  readonly byteLength: number;
+  readonly #event: CudaEvent;
+  #isTaken = false;
+
+  constructor(pointer: HostPointer, byteLength: number, event: CudaEvent) {
+    this.pointer = pointer;
+    this.byteLength = byteLength;
+    this.#event = event;
+  }
+
+  /** Whether it can be taken. @throws GpuError what the copy before did wrong */
+  get isFree(): boolean {
+    return !this.#isTaken && this.isDone();
+  }
+
+  take(): this {
+    this.#isTaken = true;
+    return this;
+  }
+
+  /** Marks the end of the copy that uses it. */
+  mark(stream: CudaStream): void {
+    this.#event.record(stream);
+  }
+
+  /** Whether the copy that was marked is done; true if none was. */
+  isDone(): boolean {
+    return !this.#event.isRecorded || this.#event.isDone();
+  }
+
+  /** It is free once what was marked is done. */
+  giveBack(): void {
+    this.#isTaken = false;
+  }
+
+  /** Closes what it has. */
+  close(): void {
+    this.#event[Symbol.dispose]();
+  }
+}
+
+/** The slots. */
+export class PinnedRing implements Disposable {
+  readonly #context: DriverContext;
+  readonly #slotBytes: number;
+  readonly #slotCount: number;
+  #memory: PinnedBuffer | undefined;
+  /** Made one by one as they are needed. */
+  readonly #slots: PinnedSlot[] = [];
+  #turn = 0;
+
+  constructor(context: DriverContext, slotBytes: number, slotCount: number) {
+    this.#context = context;
+    this.#slotBytes = slotBytes;
+    this.#slotCount = slotCount;
+  }
+
+  /** Bytes of this process's memory. */
+  get byteLength(): number {
+    return this.#memory?.byteLength ?? 0;
+  }
+
+  /** Whether the slot whose turn it is can be taken. @throws GpuError */
+  isFree(): boolean {
+    return this.#next().isFree;
+  }
+
+  /** The slot whose turn it is, unless it is in use. @throws GpuError */
+  take(): PinnedSlot | undefined {
+    const slot = this.#next();
+    if (!slot.isFree) return undefined;
+    this.#turn = (this.#turn + 1) % this.#slotCount;
+    return slot.take();
+  }
+
+  [Symbol.dispose](): void {
+    for (const slot of this.#slots) slot.close();
+    this.#slots.length = 0;
+    this.#turn = 0;
+    this.#memory?.[Symbol.dispose]();
+    this.#memory = undefined;
+  }
+
+  #next(): PinnedSlot {
+    const known = this.#slots[this.#turn];
+    if (known !== undefined) return known;
+    const memory = this.#memory ??= PinnedBuffer.open(this.#context, this.#slotBytes * this.#slotCount);
+    const pointer = memory.pointer + BigInt(this.#turn * this.#slotBytes) as HostPointer;
+    const slot = new PinnedSlot(pointer, this.#slotBytes, CudaEvent.open(this.#context, false));
+    this.#slots.push(slot);
+    return slot;
+  }
+}
