@@ -5,7 +5,7 @@
  * is to set. Invariant: an unknown key or flag or an ill-formed value stops the start with a message that
  * names it, an unknown variable of ours is warned of; nothing is silently ignored.
  */
-import { telemetryConfigFromEnv } from "../telemetry/mod.ts";
+import { telemetryConfigFromEnv, variableNames, withFileSection } from "../telemetry/mod.ts";
 import type { TelemetryConfig } from "../telemetry/mod.ts";
 import type { GpuConfig } from "./model/gpu.ts";
 import { DEFAULT_LIMITS } from "./model/limits.ts";
@@ -53,15 +53,8 @@ export interface RuntimeConfig {
   readonly cellEnvironment: Readonly<Record<string, string>>;
 }
 
-/** Variables of ours that are read elsewhere: by telemetry, and by the command line. */
-const OTHER_VARIABLES = [
-  "TENSOR_WASM_LOG",
-  "TENSOR_WASM_TRACING",
-  "TENSOR_WASM_TRACE_EXPORTER",
-  "TENSOR_WASM_OTLP_ENDPOINT",
-  "TENSOR_WASM_OTLP_HEADERS_FILE",
-  "TENSOR_WASM_CONFIG",
-];
+/** The section of the file that is telemetry's; withFileSection knows its keys. */
+const TELEMETRY_SECTION = "telemetry";
 
 /** Where settings come from; each later one wins. */
 export interface ConfigSources {
@@ -128,9 +121,14 @@ function gpuDevice(choice: string | undefined): GpuConfig["device"] {
   return "cpu";
 }
 
-function readTelemetry({ env, isTerminal }: ConfigSources, limits: Limits, logFile: string): TelemetryConfig {
+function readTelemetry(
+  { env, file, isTerminal }: ConfigSources,
+  limits: Limits,
+  logFile: string,
+): TelemetryConfig {
   try {
-    const config = telemetryConfigFromEnv(env, { serviceVersion: VERSION });
+    const variables = withFileSection(env, file?.[TELEMETRY_SECTION]);
+    const config = telemetryConfigFromEnv(variables, { serviceVersion: VERSION });
     const warnings = [...config.warnings, ...unknownVariables(env), ...crampedCells(limits)];
     const log = isTerminal === true && logFile === ""
       ? { ...config.log, format: "pretty" as const }
@@ -143,7 +141,11 @@ function readTelemetry({ env, isTerminal }: ConfigSources, limits: Limits, logFi
 
 /** Variables of ours that nobody reads: likely misspelt, or of another version. */
 function unknownVariables(env: ConfigSources["env"]): string[] {
-  const known = new Set([...SETTINGS.map((setting) => setting.env), ...OTHER_VARIABLES]);
+  const known = new Set([
+    ...SETTINGS.map((setting) => setting.env),
+    ...variableNames(),
+    "TENSOR_WASM_CONFIG",
+  ]);
   return Object.keys(env).filter((name) => name.startsWith("TENSOR_WASM_") && !known.has(name))
     .map((name) =>
       `${name} is not a variable of this version${nearest(name, known, "TENSOR_WASM_".length + 3)}, ignored`
@@ -174,7 +176,7 @@ function read(setting: Setting, { file, env, flags }: ConfigSources): string {
 }
 
 function checkKeys({ file, flags }: ConfigSources): void {
-  const keys = new Set(SETTINGS.map((setting) => setting.key));
+  const keys = new Set([...SETTINGS.map((setting) => setting.key), TELEMETRY_SECTION]);
   const names = new Set(SETTINGS.map((setting) => setting.flag));
   for (const key of Object.keys(file ?? {})) {
     if (!keys.has(key)) {

@@ -17,6 +17,7 @@ import {
 } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
+import { ALL_PROPAGATORS, type Propagators } from "./propagation.ts";
 import { SpanRecord } from "./span_record.ts";
 
 /** The API's own keys: its context keys are global symbols, so the same text gives the same key. */
@@ -113,15 +114,18 @@ export class TelemetryStartError extends Error {
 }
 
 /**
- * Registers the AsyncLocalStorage context manager and the W3C propagators with the OpenTelemetry API.
+ * Registers the AsyncLocalStorage context manager and the wanted W3C propagators with the OpenTelemetry API.
  *
  * @returns a function that takes both back
  * @throws TelemetryStartError when something else is registered, or when registration has no effect
  */
-export function registerGlobals(): () => void {
+export function registerGlobals(wanted: Propagators = ALL_PROPAGATORS): () => void {
   const manager = new AsyncLocalStorageContextManager().enable();
   const propagator = new CompositePropagator({
-    propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()],
+    propagators: [
+      ...(wanted.traceContext ? [new W3CTraceContextPropagator()] : []),
+      ...(wanted.baggage ? [new W3CBaggagePropagator()] : []),
+    ],
   });
   if (!context.setGlobalContextManager(manager)) {
     manager.disable();

@@ -9,6 +9,8 @@ import { DEFAULT_RECORD_LIMITS, type RecordLimits } from "./export/otlp_logs.ts"
 import type { OtlpConfig } from "./export/otlp_sender.ts";
 import { DEFAULT_SPAN_LIMITS, type SpanLimits } from "./export/otlp_spans.ts";
 import type { BatchConfig } from "./export/pipeline.ts";
+import type { ExemplarFilter } from "./metric_series.ts";
+import { ALL_PROPAGATORS, type Propagators } from "./propagation.ts";
 import type { SamplerConfig } from "./sampling.ts";
 
 /** Where spans go; `none` leaves ids in logs and headers only. */
@@ -56,10 +58,13 @@ export interface TelemetryConfig {
   readonly serviceVersion: string;
   /** Attributes of the process on every span, beside the service's. */
   readonly resource: Readonly<Record<string, string>>;
+  readonly propagators: Propagators;
   readonly tracing: TracingConfig;
   readonly log: LogConfig;
   readonly logExport: LogExportConfig;
   readonly metricExport: MetricExportConfig;
+  /** Which events may become exemplars, at a collector and in OpenMetrics. */
+  readonly exemplars: ExemplarFilter;
   /** What was set and could not be followed; logged at start. */
   readonly warnings: readonly string[];
 }
@@ -82,6 +87,7 @@ export const DEFAULT_TELEMETRY_CONFIG: TelemetryConfig = Object.freeze<Telemetry
   serviceName: "tensor-wasm",
   serviceVersion: "unknown",
   resource: {},
+  propagators: ALL_PROPAGATORS,
   tracing: {
     enabled: true,
     exporter: "none",
@@ -103,5 +109,6 @@ export const DEFAULT_TELEMETRY_CONFIG: TelemetryConfig = Object.freeze<Telemetry
     intervalMs: 60_000,
     temporality: "cumulative",
   },
+  exemplars: "trace_based",
   warnings: [],
 });

@@ -1,9 +1,10 @@
 /**
  * Environment: the variables that configure telemetry.
  *
- * Owns the table of variables, their precedence and their checks (observability contract §4, OpenTelemetry's
- * "Environment Variable Specification"). It reads no process: the variables are an argument. Invariant:
- * nothing is ignored in silence, and no message holds a header, a key or the query of an address.
+ * Owns their precedence and their checks (observability contract §4, OpenTelemetry's "Environment Variable
+ * Specification"); variables.ts has the table, otlp_env.ts those of the exporters. It reads no process: the
+ * variables are an argument. Invariant: nothing is ignored in silence, and no message holds a header, a key or
+ * the query of an address.
  */
 import {
   DEFAULT_TELEMETRY_CONFIG,
@@ -16,8 +17,14 @@ import {
 import { type Environment, EnvReader, TelemetryConfigError } from "./env_reader.ts";
 import type { SpanLimits } from "./export/otlp_spans.ts";
 import { parseLogFilter } from "./log_filter.ts";
+import { EXEMPLAR_FILTERS } from "./metric_series.ts";
 import { findEndpoint, readBatch, readOtlp } from "./otlp_env.ts";
+import type { Propagators } from "./propagation.ts";
+import { REFUSED_VARIABLES, variableNames } from "./variables.ts";
 import { SAMPLER_TYPES, type SamplerConfig, type SamplerType } from "./sampling.ts";
+
+/** The target of telemetry's own lines. */
+export const TELEMETRY_TARGET = "tensor-wasm-telemetry";
 
 /** What differs between the programs of the project. */
 export interface ServiceDefaults {
@@ -25,49 +32,6 @@ export interface ServiceDefaults {
   readonly serviceName?: string;
   readonly serviceVersion?: string;
 }
-
-/** OpenTelemetry variables that are followed, or need not be because they ask for what happens anyway. */
-const KNOWN_OTEL_VARIABLES: ReadonlySet<string> = new Set([
-  "OTEL_SDK_DISABLED",
-  "OTEL_SERVICE_NAME",
-  "OTEL_RESOURCE_ATTRIBUTES",
-  "OTEL_TRACES_EXPORTER",
-  "OTEL_LOGS_EXPORTER",
-  "OTEL_METRICS_EXPORTER",
-  "OTEL_METRIC_EXPORT_INTERVAL",
-  "OTEL_METRIC_EXPORT_TIMEOUT",
-  "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
-  "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
-  "OTEL_TRACES_SAMPLER",
-  "OTEL_TRACES_SAMPLER_ARG",
-  "OTEL_PROPAGATORS",
-  "OTEL_DENO",
-  "OTEL_ATTRIBUTE_COUNT_LIMIT",
-  "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-  "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
-  "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-  "OTEL_SPAN_EVENT_COUNT_LIMIT",
-  "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
-  "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
-  "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-  ...["OTEL_BSP", "OTEL_BLRP"].flatMap((prefix) =>
-    ["SCHEDULE_DELAY", "EXPORT_TIMEOUT", "MAX_QUEUE_SIZE", "MAX_EXPORT_BATCH_SIZE"].map((name) =>
-      `${prefix}_${name}`
-    )
-  ),
-  ...[
-    "ENDPOINT",
-    "HEADERS",
-    "TIMEOUT",
-    "COMPRESSION",
-    "PROTOCOL",
-    "CERTIFICATE",
-    "CLIENT_CERTIFICATE",
-    "CLIENT_KEY",
-  ].flatMap((name) =>
-    ["", "TRACES_", "METRICS_", "LOGS_"].map((signal) => `OTEL_EXPORTER_OTLP_${signal}${name}`)
-  ),
-]);
 
 /**
  * Reads the configuration from environment variables.
@@ -84,8 +48,8 @@ export function telemetryConfigFromEnv(env: Environment, service: ServiceDefault
   }
   const resource = reader.resource();
   const { "service.name": named, ...attributes } = resource;
-  const filter = reader.text("TENSOR_WASM_LOG") ?? DEFAULT_TELEMETRY_CONFIG.log.filter;
-  parseLogFilter(filter);
+  const filter = readFilter(reader);
+  const propagators = readPropagators(reader);
   const isDisabled = reader.boolean("OTEL_SDK_DISABLED");
   const tracing = readTracing(reader, isDisabled);
   const logExport = readLogExport(reader, isDisabled);
@@ -96,10 +60,13 @@ export function telemetryConfigFromEnv(env: Environment, service: ServiceDefault
       DEFAULT_TELEMETRY_CONFIG.serviceName,
     serviceVersion: service.serviceVersion ?? DEFAULT_TELEMETRY_CONFIG.serviceVersion,
     resource: attributes,
+    propagators,
     tracing,
     log: { ...DEFAULT_TELEMETRY_CONFIG.log, filter },
     logExport,
     metricExport,
+    exemplars: reader.oneOf("OTEL_METRICS_EXEMPLAR_FILTER", EXEMPLAR_FILTERS) ??
+      DEFAULT_TELEMETRY_CONFIG.exemplars,
     warnings: [...new Set(reader.warnings)],
   };
 }
@@ -196,14 +163,39 @@ function readSampler(reader: EnvReader): SamplerConfig {
   return { type: type as SamplerType, ratio: 1 };
 }
 
+/** Which of the two formats of the W3C are read and written; the defaults where only others are named. */
+function readPropagators(reader: EnvReader): Propagators {
+  const text = reader.text("OTEL_PROPAGATORS");
+  if (text === undefined) return DEFAULT_TELEMETRY_CONFIG.propagators;
+  const names = new Set(text.split(",").map((name) => name.trim().toLowerCase()));
+  const known = { traceContext: names.has("tracecontext"), baggage: names.has("baggage") };
+  const hasNone = names.delete("none");
+  for (const name of ["tracecontext", "baggage", ""]) names.delete(name);
+  if (names.size > 0) {
+    reader.warn(
+      `OTEL_PROPAGATORS names ${[...names].join(", ")}, and only tracecontext and baggage are there`,
+    );
+  }
+  const isUnusable = !known.traceContext && !known.baggage && !hasNone;
+  return isUnusable ? DEFAULT_TELEMETRY_CONFIG.propagators : known;
+}
+
+/** The filter with `OTEL_LOG_LEVEL` for telemetry's own lines, unless it speaks of them itself. */
+function readFilter(reader: EnvReader): string {
+  const filter = reader.text("TENSOR_WASM_LOG") ?? DEFAULT_TELEMETRY_CONFIG.log.filter;
+  parseLogFilter(filter);
+  const level = reader.oneOf("OTEL_LOG_LEVEL", ["none", "error", "warn", "info", "debug", "trace"]);
+  if (level === undefined || /tensor[-_]wasm[-_]telemetry/.test(filter)) return filter;
+  return `${filter},${TELEMETRY_TARGET}=${level === "none" ? "off" : level}`;
+}
+
 /** Warns of variables of OpenTelemetry that nobody here follows. */
 function warnUnknown(reader: EnvReader): void {
+  const followed = new Set(variableNames());
+  const refused = new Map(REFUSED_VARIABLES.map(({ name, why }) => [name, why]));
   for (const name of reader.names("OTEL_")) {
-    if (KNOWN_OTEL_VARIABLES.has(name)) continue;
-    reader.warn(`${name} is set and not supported, ignored`);
-  }
-  const supported = new Set(["tracecontext", "baggage"]);
-  if (reader.text("OTEL_PROPAGATORS")?.split(",").some((name) => !supported.has(name.trim()))) {
-    reader.warn("OTEL_PROPAGATORS asks for more than tracecontext and baggage, which are always on; ignored");
+    if (followed.has(name)) continue;
+    const why = refused.get(name) ?? "nobody here knows it";
+    reader.warn(`${name} is set and not supported, ignored: ${why}`);
   }
 }

@@ -33,6 +33,20 @@ export interface Histogram {
   exemplify(value: number, ids: SpanIds, atMs?: number): void;
 }
 
+/** The values of `OTEL_METRICS_EXEMPLAR_FILTER`: of sampled traces, of any, or none. */
+export const EXEMPLAR_FILTERS = ["trace_based", "always_on", "always_off"] as const;
+
+/** See EXEMPLAR_FILTERS. */
+export type ExemplarFilter = (typeof EXEMPLAR_FILTERS)[number];
+
+/** The flags that an event's trace must have. */
+function wantedFlags(filter: ExemplarFilter): number {
+  return filter === "trace_based" ? SAMPLED : filter === "always_on" ? 0 : NEVER;
+}
+
+/** No flag that any trace has. */
+const NEVER = 0x100;
+
 /** One event of those that were counted: whose trace tells more of it. */
 export interface Exemplar {
   readonly traceId: string;
@@ -79,12 +93,18 @@ export class NumberSeries implements Counter, Gauge, NumberReading {
   readonly labels: Readonly<Record<string, string>>;
   readonly startMs: number;
   readonly #nowMs: () => number;
+  readonly #wantedFlags: number;
   #value = 0;
   #ids: SpanIds | undefined;
   #exemplarValue = 0;
   #exemplarAtMs = 0;
 
-  constructor(labels: Readonly<Record<string, string>>, nowMs: () => number) {
+  constructor(
+    labels: Readonly<Record<string, string>>,
+    nowMs: () => number,
+    exemplars: ExemplarFilter = "trace_based",
+  ) {
+    this.#wantedFlags = wantedFlags(exemplars);
     this.labels = labels;
     this.#nowMs = nowMs;
     this.startMs = nowMs();
@@ -93,7 +113,7 @@ export class NumberSeries implements Counter, Gauge, NumberReading {
   inc(count?: number, ids?: SpanIds): void {
     const added = count ?? 1;
     this.#value += added;
-    if (ids === undefined || (ids.traceFlags & SAMPLED) === 0) return;
+    if (ids === undefined || (ids.traceFlags & this.#wantedFlags) !== this.#wantedFlags) return;
     this.#ids = ids;
     this.#exemplarValue = added;
     this.#exemplarAtMs = this.#nowMs();
@@ -124,6 +144,7 @@ export class HistogramSeries implements Histogram, HistogramReading {
   readonly bounds: readonly number[];
   readonly counts: Float64Array;
   readonly #nowMs: () => number;
+  readonly #wantedFlags: number;
   #sum = 0;
   /** By bucket; made with the first exemplar. */
   #ids: (SpanIds | undefined)[] | undefined;
@@ -134,7 +155,9 @@ export class HistogramSeries implements Histogram, HistogramReading {
     labels: Readonly<Record<string, string>>,
     nowMs: () => number,
     bounds: readonly number[],
+    exemplars: ExemplarFilter = "trace_based",
   ) {
+    this.#wantedFlags = wantedFlags(exemplars);
     this.labels = labels;
     this.#nowMs = nowMs;
     this.startMs = nowMs();
@@ -146,7 +169,7 @@ export class HistogramSeries implements Histogram, HistogramReading {
     const bucket = this.#bucketOf(value);
     this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
     this.#sum += value;
-    if (ids !== undefined && (ids.traceFlags & SAMPLED) !== 0) {
+    if (ids !== undefined && (ids.traceFlags & this.#wantedFlags) === this.#wantedFlags) {
       this.#keep(bucket, value, ids, atMs ?? this.#nowMs());
     }
   }

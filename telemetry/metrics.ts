@@ -16,6 +16,7 @@ import {
 } from "./metric_names.ts";
 import {
   type Counter,
+  type ExemplarFilter,
   type Gauge,
   type Histogram,
   HistogramSeries,
@@ -91,9 +92,10 @@ class Family implements FamilyReading {
   readonly labelNames: readonly string[];
   readonly bounds: readonly number[];
   readonly #nowMs: () => number;
+  readonly #exemplars: ExemplarFilter;
   readonly #series = new Map<string, Series>();
 
-  constructor(name: MetricName, nowMs: () => number) {
+  constructor(name: MetricName, nowMs: () => number, exemplars: ExemplarFilter) {
     const row = METRICS[name];
     this.name = name;
     this.type = row.type;
@@ -101,6 +103,7 @@ class Family implements FamilyReading {
     this.labelNames = row.labels;
     this.bounds = row.type === "histogram" ? row.buckets : [];
     this.#nowMs = nowMs;
+    this.#exemplars = exemplars;
   }
 
   find(labels: LabelValues): Series {
@@ -110,8 +113,8 @@ class Family implements FamilyReading {
     if (series === undefined) {
       const own = Object.fromEntries(this.labelNames.map((label) => [label, labels[label] ?? ""]));
       series = this.type === "histogram"
-        ? new HistogramSeries(own, this.#nowMs, this.bounds)
-        : new NumberSeries(own, this.#nowMs);
+        ? new HistogramSeries(own, this.#nowMs, this.bounds, this.#exemplars)
+        : new NumberSeries(own, this.#nowMs, this.#exemplars);
       this.#series.set(key, series);
     }
     return series;
@@ -137,11 +140,14 @@ export class MetricRegistry implements Metrics {
   readonly #refreshers = new Set<() => void>();
 
   /** @param nowMs milliseconds since the epoch, for start times and exemplars */
-  constructor(nowMs: () => number = (): number => performance.timeOrigin + performance.now()) {
+  constructor(
+    nowMs: () => number = (): number => performance.timeOrigin + performance.now(),
+    exemplars: ExemplarFilter = "trace_based",
+  ) {
     this.#nowMs = nowMs;
     this.#startMs = nowMs();
     const names = Object.keys(METRICS) as MetricName[];
-    this.#families = new Map(names.map((name) => [name, new Family(name, nowMs)]));
+    this.#families = new Map(names.map((name) => [name, new Family(name, nowMs, exemplars)]));
     // A metric without labels has one series, and it is there from the start.
     for (const family of this.#families.values()) {
       if (family.labelNames.length === 0 && !("mayBeAbsent" in METRICS[family.name])) family.find({});

@@ -9,9 +9,20 @@ export { METRICS } from "./metric_names.ts";
 export type { MetricLabels, MetricName, MetricNameOf, MetricType } from "./metric_names.ts";
 export type { AttributeName, AttributeValue, SpanAttributes, SpanKindName, SpanName } from "./names.ts";
 export { DEFAULT_TELEMETRY_CONFIG } from "./config.ts";
-export type { ExporterType, LogConfig, LogFormat, TelemetryConfig, TracingConfig } from "./config.ts";
+export type {
+  ExporterType,
+  LogConfig,
+  LogExportConfig,
+  LogFormat,
+  MetricExportConfig,
+  TelemetryConfig,
+  TracingConfig,
+} from "./config.ts";
 export { telemetryConfigFromEnv } from "./config_env.ts";
 export type { ServiceDefaults } from "./config_env.ts";
+export { withFileSection } from "./config_file.ts";
+export { REFUSED_VARIABLES, variableNames, VARIABLES } from "./variables.ts";
+export type { RefusedRow, VariableRow } from "./variables.ts";
 export { TelemetryConfigError } from "./env_reader.ts";
 export type { Environment } from "./env_reader.ts";
 export { startTelemetry } from "./telemetry.ts";

@@ -31,6 +31,15 @@ export interface RemoteContext {
   readonly traceparent: string;
 }
 
+/** Which formats are read and written. */
+export interface Propagators {
+  readonly traceContext: boolean;
+  readonly baggage: boolean;
+}
+
+/** Both of the W3C's. */
+export const ALL_PROPAGATORS: Propagators = Object.freeze({ traceContext: true, baggage: true });
+
 /** A caller that sent nothing. */
 export const NO_REMOTE: RemoteContext = Object.freeze({
   parent: null,
@@ -44,9 +53,9 @@ export const NO_REMOTE: RemoteContext = Object.freeze({
  * Two `traceparent` headers arrive joined by a comma and so never parse: that is the fresh root which
  * §3.2.1 asks for. `tracestate` without a usable `traceparent` is ignored (§3.3).
  */
-export function extractRemote(headers: HeaderReader): RemoteContext {
-  const traceparent = headers.get("traceparent");
-  const baggageHeader = headers.get("baggage");
+export function extractRemote(headers: HeaderReader, wanted: Propagators = ALL_PROPAGATORS): RemoteContext {
+  const traceparent = wanted.traceContext ? headers.get("traceparent") : null;
+  const baggageHeader = wanted.baggage ? headers.get("baggage") : null;
   if (traceparent === null && baggageHeader === null) return NO_REMOTE;
   const baggage = baggageHeader === null ? undefined : parseBaggage(baggageHeader);
   const named = traceparent === null ? undefined : parseTraceparent(traceparent);
@@ -59,11 +68,17 @@ export function extractRemote(headers: HeaderReader): RemoteContext {
 }
 
 /** Writes the context of `ids` for the one who is called: an outgoing request or a queued message. */
-export function injectContext(headers: HeaderWriter, ids: SpanIds): void {
-  headers.set("traceparent", formatTraceparent(ids));
-  const state = ids.traceState?.serialize();
-  if (state !== undefined && state !== "") headers.set("tracestate", state);
-  if (ids.baggage !== undefined) headers.set("baggage", ids.baggage);
+export function injectContext(
+  headers: HeaderWriter,
+  ids: SpanIds,
+  wanted: Propagators = ALL_PROPAGATORS,
+): void {
+  if (wanted.traceContext) {
+    headers.set("traceparent", formatTraceparent(ids));
+    const state = ids.traceState?.serialize();
+    if (state !== undefined && state !== "") headers.set("tracestate", state);
+  }
+  if (wanted.baggage && ids.baggage !== undefined) headers.set("baggage", ids.baggage);
 }
 
 /** Writes `x-trace-id` and `traceresponse` for the one who called. */

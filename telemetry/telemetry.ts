@@ -8,6 +8,7 @@
 import { defaultResource, type Resource, resourceFromAttributes } from "@opentelemetry/resources";
 import { findActiveSpan, registerGlobals, TelemetryStartError } from "./active_span.ts";
 import type { TelemetryConfig } from "./config.ts";
+import { TELEMETRY_TARGET } from "./config_env.ts";
 import type { SpanSender } from "./export/sender.ts";
 import { SignalExports } from "./export/signal_exports.ts";
 import { PooledIdGenerator, type SpanIds } from "./ids.ts";
@@ -25,8 +26,6 @@ import { NULL_TRACER, RecordingTracer, type Tracer } from "./tracer.ts";
 const CLOSE_TIMEOUT_MS = 3000;
 /** How long the output may take over the last lines. */
 const LAST_LINES_MS = 1000;
-/** The target of telemetry's own lines. */
-const TARGET = "tensor-wasm-telemetry";
 
 /** What telemetry needs from outside: where log lines and printed spans go, and what a test replaces. */
 export interface TelemetryDeps extends LogOutput {
@@ -66,14 +65,14 @@ export interface Telemetry extends AsyncDisposable {
 export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Telemetry {
   const filter = parseLogFilter(config.log.filter);
   const nowMs = deps.nowMs ?? ((): number => performance.timeOrigin + performance.now());
-  const metrics = new MetricRegistry(nowMs);
+  const metrics = new MetricRegistry(nowMs, config.exemplars);
   const linesDropped = metrics.counter("tensor_wasm_log_lines_dropped_total", { reason: "output" });
   const buffer = new LineBuffer(deps, (count) => linesDropped.inc(count));
   const { enabled } = config.tracing;
   // What is deferred first is done last: lines leave after everything else has had its say.
   using starting = new DisposableStack();
   starting.defer(() => buffer.close(LAST_LINES_MS));
-  if (enabled) starting.defer(registerGlobals());
+  if (enabled) starting.defer(registerGlobals(config.propagators));
   const scopes = enabled && filter.asksForSpans ? new SpanScopes() : undefined;
   const log = starting.adopt(
     startLog(config, { filter, buffer, nowMs, metrics, scopes }),
@@ -84,7 +83,7 @@ export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Te
     config,
     resource,
     metrics,
-    log: log.logger(TARGET),
+    log: log.logger(TELEMETRY_TARGET),
     nowMs,
     writeLine: (line) => buffer.push(line),
     tapLog: (tap) => log.tap(tap),
@@ -92,7 +91,9 @@ export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Te
   });
   const tracer = enabled ? makeTracer(config, resource, nowMs, exports, scopes) : NULL_TRACER;
   metrics.gauge("tensor_wasm_build_info", buildLabels(config)).set(1);
-  for (const warning of config.warnings) log.logger(TARGET).warn("telemetry.config_ignored", { warning });
+  for (const warning of config.warnings) {
+    log.logger(TELEMETRY_TARGET).warn("telemetry.config_ignored", { warning });
+  }
   const closeTimeoutMs = deps.closeTimeoutMs ?? CLOSE_TIMEOUT_MS;
   return new RunningTelemetry({
     tracer,
@@ -156,9 +157,9 @@ class RunningTelemetry implements Telemetry {
     buffer.flush();
     try {
       reopen();
-      log.logger(TARGET).info("log.reopened");
+      log.logger(TELEMETRY_TARGET).info("log.reopened");
     } catch (error) {
-      log.logger(TARGET).error("log.reopen_failed", { error });
+      log.logger(TELEMETRY_TARGET).error("log.reopen_failed", { error });
     }
   }
 
@@ -222,6 +223,7 @@ function makeTracer(
   return new RecordingTracer({
     resource,
     sampler: makeSampler(config.tracing.sampler),
+    propagators: config.propagators,
     ids: new PooledIdGenerator(),
     nowMs,
     fanOut: new SpanFanOut(exports.addSpan === undefined ? [] : [exportSampled(exports.addSpan)]),

@@ -14,11 +14,13 @@ import { LocalTrace, type SpanFanOut } from "./local_trace.ts";
 import { plainTarget, type SpanFacts } from "./log_directive.ts";
 import type { AttributeValue, SpanAttributes, SpanName } from "./names.ts";
 import {
+  ALL_PROPAGATORS,
   extractRemote,
   type HeaderReader,
   type HeaderWriter,
   injectContext,
   NO_REMOTE,
+  type Propagators,
   type RemoteContext,
   writeResponseHeaders,
 } from "./propagation.ts";
@@ -91,6 +93,8 @@ export interface Tracer {
 export interface TracerParts {
   readonly resource: Resource;
   readonly sampler: Sampler;
+  /** Which formats are read and written; both by default. */
+  readonly propagators?: Propagators;
   readonly ids: IdGenerator;
   readonly nowMs: () => number;
   /** Told of every span, sampled or not. */
@@ -104,6 +108,7 @@ export class RecordingTracer implements Tracer, SpanOwner {
   readonly enabled = true;
   readonly resource: Resource;
   readonly #sampler: Sampler;
+  readonly #propagators: Propagators;
   readonly #ids: IdGenerator;
   readonly #scopes: SpanScopes | undefined;
   readonly nowMs: () => number;
@@ -112,6 +117,7 @@ export class RecordingTracer implements Tracer, SpanOwner {
   constructor(parts: TracerParts) {
     this.resource = parts.resource;
     this.#sampler = parts.sampler;
+    this.#propagators = parts.propagators ?? ALL_PROPAGATORS;
     this.#ids = parts.ids;
     this.#scopes = parts.scopes;
     this.nowMs = parts.nowMs;
@@ -172,11 +178,11 @@ export class RecordingTracer implements Tracer, SpanOwner {
   }
 
   extract(headers: HeaderReader): RemoteContext {
-    return extractRemote(headers);
+    return extractRemote(headers, this.#propagators);
   }
 
   inject(headers: HeaderWriter, ids: SpanIds | undefined): void {
-    if (ids !== undefined) injectContext(headers, ids);
+    if (ids !== undefined) injectContext(headers, ids, this.#propagators);
   }
 
   setResponseHeaders(headers: HeaderWriter, ids: SpanIds | undefined): void {

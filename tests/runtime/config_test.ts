@@ -165,3 +165,16 @@ for (const [flags, warnings] of CRAMPED) {
     assert.deepEqual(config({ flags }).telemetry.warnings, warnings);
   });
 }
+
+Deno.test("makeConfig() takes the file's section telemetry below the variables", () => {
+  const file = { telemetry: { tracing: { exporter: "stdout" }, variables: { OTEL_SERVICE_NAME: "file" } } };
+  const { telemetry } = makeConfig({ env: {}, flags: {}, file });
+  assert.deepEqual([telemetry.tracing.exporter, telemetry.serviceName], ["stdout", "file"]);
+  const over = makeConfig({ env: { OTEL_SERVICE_NAME: "env" }, flags: {}, file });
+  assert.equal(over.telemetry.serviceName, "env");
+  const bad = { telemetry: { loudness: 11 } };
+  assert.throws(
+    () => makeConfig({ env: {}, flags: {}, file: bad }),
+    /^ConfigError: Unknown telemetry\.loudness, /,
+  );
+});

@@ -3,9 +3,11 @@ import {
   DEFAULT_TELEMETRY_CONFIG,
   type Environment,
   LogFilterError,
+  REFUSED_VARIABLES,
   type TelemetryConfig,
   TelemetryConfigError,
   telemetryConfigFromEnv,
+  variableNames,
 } from "../../telemetry/mod.ts";
 
 type Read = (config: TelemetryConfig) => unknown;
@@ -16,6 +18,8 @@ const headers: Read = (config) => config.tracing.otlp.headers;
 const sampler: Read = (config) => config.tracing.sampler;
 const logExporter: Read = (config) => config.logExport.exporter;
 const tls: Read = (config) => [config.tracing.otlp.tls, config.logExport.otlp.tls];
+const metricExporter: Read = (config) => config.metricExport.exporter;
+const propagators: Read = (config) => config.propagators;
 const enabled: Read = (config) => config.tracing.enabled;
 
 const TRACES = "/v1/traces";
@@ -188,6 +192,43 @@ const FOLLOWED: readonly (readonly [env: Environment, read: Read, value: unknown
       { attributeCountMax: 4, textLengthMax: 0 },
     ],
   ],
+  // Metrics.
+  [{ [GENERAL]: "http://c" }, (config) => [metricExporter(config), config.metricExport.otlp.url], [
+    "otlp",
+    "http://c/v1/metrics",
+  ]],
+  [{ [GENERAL]: "http://c", OTEL_METRICS_EXPORTER: "prometheus" }, metricExporter, "none"],
+  [
+    { OTEL_METRICS_EXPORTER: "otlp", OTEL_METRIC_EXPORT_INTERVAL: "5", OTEL_METRIC_EXPORT_TIMEOUT: "3" },
+    (config) => [
+      metricExporter(config),
+      config.metricExport.intervalMs,
+      config.metricExport.otlp.timeoutMs,
+    ],
+    ["otlp", 5, 3],
+  ],
+  ...(["cumulative", "delta", "LowMemory"] as const).map((preference) =>
+    [
+      { OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: preference },
+      (config: TelemetryConfig) => config.metricExport.temporality,
+      preference === "cumulative" ? "cumulative" : "delta",
+    ] as const
+  ),
+  [{ OTEL_METRICS_EXEMPLAR_FILTER: "always_off" }, (config) => config.exemplars, "always_off"],
+  // Propagators, and telemetry's own level.
+  [{ OTEL_PROPAGATORS: "none" }, propagators, { traceContext: false, baggage: false }],
+  [{ OTEL_PROPAGATORS: "baggage,baggage" }, propagators, { traceContext: false, baggage: true }],
+  [{ OTEL_LOG_LEVEL: "Debug" }, (config) => config.log.filter, "info,tensor-wasm-telemetry=debug"],
+  [
+    { OTEL_LOG_LEVEL: "none", TENSOR_WASM_LOG: "warn,guest=info" },
+    (config) => config.log.filter,
+    "warn,guest=info,tensor-wasm-telemetry=off",
+  ],
+  [
+    { OTEL_LOG_LEVEL: "debug", TENSOR_WASM_LOG: "tensor_wasm_telemetry=error" },
+    (config) => config.log.filter,
+    "tensor_wasm_telemetry=error",
+  ],
   // What needs no warning.
   [{ OTEL_PROPAGATORS: "tracecontext,baggage" }, (config) => config.warnings, []],
   [{ OTEL_LOGS_EXPORTER: "none", OTEL_METRICS_EXPORTER: "none" }, (config) => config.warnings, []],
@@ -294,7 +335,37 @@ const WARNED: readonly (readonly [env: Environment, warning: RegExp, read: Read,
     (config) => config.resource,
     {},
   ],
-  [{ OTEL_PROPAGATORS: "b3" }, /^OTEL_PROPAGATORS asks for more/, exporter, "none"],
+  [
+    { OTEL_PROPAGATORS: "b3,tracecontext" },
+    /^OTEL_PROPAGATORS names b3, and only tracecontext and baggage are there$/,
+    propagators,
+    { traceContext: true, baggage: false },
+  ],
+  [{ OTEL_PROPAGATORS: "b3" }, /^OTEL_PROPAGATORS names b3/, propagators, {
+    traceContext: true,
+    baggage: true,
+  }],
+  [
+    { OTEL_METRICS_EXEMPLAR_FILTER: "some" },
+    /^OTEL_METRICS_EXEMPLAR_FILTER is not one of trace_based, always_on, always_off, ignored$/,
+    (config) => config.exemplars,
+    "trace_based",
+  ],
+  [
+    { OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION: "base2_exponential_bucket_histogram" },
+    /^OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION is not one of explicit_bucket_histogram/,
+    metricExporter,
+    "none",
+  ],
+  [{ OTEL_METRICS_EXPORTER: "console" }, /^OTEL_METRICS_EXPORTER is not one of/, metricExporter, "none"],
+  [{ OTEL_LOG_LEVEL: "loud" }, /^OTEL_LOG_LEVEL is not one of/, (config) => config.log.filter, "info"],
+  [
+    { OTEL_SPAN_LINK_COUNT_LIMIT: "1" },
+    /is set and not supported, ignored: spans here have no links$/,
+    exporter,
+    "none",
+  ],
+  [{ OTEL_GO_X_THING: "1" }, /is set and not supported, ignored: nobody here knows it$/, exporter, "none"],
   [
     { OTEL_BSP_MAX_QUEUE_SIZE: "100", OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "200" },
     /^OTEL_BSP_MAX_EXPORT_BATCH_SIZE is more than OTEL_BSP_MAX_QUEUE_SIZE, cut to 100$/,
@@ -330,4 +401,42 @@ Deno.test("telemetryConfigFromEnv() takes the program's own name and version as 
   assert.equal(config.serviceName, "tensor-wasm-agent");
   assert.equal(config.serviceVersion, "1.0.0");
   assert.equal(telemetryConfigFromEnv({ OTEL_SERVICE_NAME: "x" }, { serviceName: "y" }).serviceName, "x");
+});
+
+/** A value that is followed, where "1" is none; by the general name. */
+const VALUES: Readonly<Record<string, string>> = {
+  OTEL_SDK_DISABLED: "true",
+  OTEL_RESOURCE_ATTRIBUTES: "a=1",
+  OTEL_LOG_LEVEL: "warn",
+  OTEL_PROPAGATORS: "baggage",
+  OTEL_TRACES_SAMPLER: "always_on",
+  OTEL_TRACES_EXPORTER: "none",
+  OTEL_METRICS_EXPORTER: "none",
+  OTEL_LOGS_EXPORTER: "none",
+  OTEL_EXPORTER_OTLP_HEADERS: "a=1",
+  OTEL_EXPORTER_OTLP_COMPRESSION: "gzip",
+  OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
+  OTEL_EXPORTER_OTLP_TEMPORALITY_PREFERENCE: "delta",
+  OTEL_EXPORTER_OTLP_DEFAULT_HISTOGRAM_AGGREGATION: "explicit_bucket_histogram",
+  OTEL_METRICS_EXEMPLAR_FILTER: "always_on",
+};
+
+Deno.test("every variable of the tables is followed or refused, and none is in both", () => {
+  const followed = variableNames();
+  assert.equal(new Set(followed).size, followed.length);
+  for (const name of followed.filter((name) => name.startsWith("OTEL_") && name !== "OTEL_DENO")) {
+    const general = name.replace(/^OTEL_EXPORTER_OTLP_(TRACES|METRICS|LOGS)_/, "OTEL_EXPORTER_OTLP_");
+    const value = VALUES[general] ?? "1";
+    // A client certificate is only one with its key.
+    const other = name.replace(
+      /CLIENT_(KEY|CERTIFICATE)$/,
+      (_, half) => `CLIENT_${half === "KEY" ? "CERTIFICATE" : "KEY"}`,
+    );
+    const { warnings } = telemetryConfigFromEnv({ [other]: value, [name]: value });
+    assert.deepEqual(warnings, [], name);
+  }
+  for (const { name } of REFUSED_VARIABLES) {
+    assert.equal(followed.includes(name), false);
+    assert.match(telemetryConfigFromEnv({ [name]: "1" }).warnings[0] ?? "", /not supported, ignored/);
+  }
 });

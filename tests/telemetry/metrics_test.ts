@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { MetricRegistry } from "../../telemetry/metrics.ts";
-import { METRICS } from "../../telemetry/mod.ts";
+import { METRICS, type SpanIds } from "../../telemetry/mod.ts";
 
 const REQUEST = { route: "/functions/{id}/invoke", method: "POST", status: "200" };
 
@@ -159,3 +159,24 @@ Deno.test("metrics.forget() removes the series of a label's values, in every fam
   metrics.counter("tensor_wasm_guest_fuel_total", { tenant: "1" }).inc();
   assert.equal((await linesOf(metrics, "tensor_wasm_guest_fuel_total{")).length, 2);
 });
+
+for (const [filter, expected] of [["trace_based", "11"], ["always_on", "22"], ["always_off", ""]] as const) {
+  Deno.test(`metrics: the exemplar filter ${filter} decides by the trace of the event`, () => {
+    const registry = new MetricRegistry(() => 0, filter);
+    const ids = (digit: string, traceFlags: number): SpanIds => ({
+      traceId: digit.repeat(32),
+      spanId: digit.repeat(16),
+      traceFlags,
+    });
+    const counter = registry.counter("tensor_wasm_instance_spawns_total", {});
+    const histogram = registry.histogram("tensor_wasm_cell_ping_seconds", {});
+    for (const event of [ids("1", 1), ids("2", 0)]) {
+      counter.inc(1, event);
+      histogram.observe(0, event);
+    }
+    const seen = registry.read().families.flatMap((family) => [...family.series()]).flatMap((series) =>
+      series.type === "number" ? [series.exemplar] : [series.exemplarOf(0)]
+    );
+    assert.equal(seen.map((exemplar) => exemplar?.traceId[0] ?? "").join(""), expected);
+  });
+}

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { extractRemote, injectContext, writeResponseHeaders } from "../../telemetry/propagation.ts";
+import {
+  extractRemote,
+  injectContext,
+  NO_REMOTE,
+  type Propagators,
+  writeResponseHeaders,
+} from "../../telemetry/propagation.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const SPAN = "b7ad6b7169203331";
@@ -76,4 +82,30 @@ Deno.test("writeResponseHeaders() names the trace", () => {
   writeResponseHeaders(headers, { traceId: TRACE, spanId: SPAN, traceFlags: 1 });
   assert.equal(headers.get("x-trace-id"), TRACE);
   assert.equal(headers.get("traceresponse"), TRACEPARENT);
+});
+
+Deno.test("extractRemote() and injectContext() leave alone what is not wanted", () => {
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const sent = new Headers({ traceparent, tracestate: "a=1", baggage: "b=2" });
+  const write = (wanted: Propagators): Record<string, string> => {
+    const headers = new Headers();
+    const { parent } = extractRemote(sent);
+    assert.ok(parent !== null);
+    injectContext(headers, parent, wanted);
+    return Object.fromEntries(headers);
+  };
+  const traceOnly = { traceContext: true, baggage: false };
+  assert.equal(extractRemote(sent, traceOnly).baggage, undefined);
+  assert.equal(extractRemote(sent, traceOnly).parent?.traceId, "4bf92f3577b34da6a3ce929d0e0e4736");
+  assert.deepEqual(write(traceOnly), { traceparent, tracestate: "a=1" });
+  const baggageOnly = { traceContext: false, baggage: true };
+  assert.deepEqual(extractRemote(sent, baggageOnly), {
+    parent: null,
+    baggage: "b=2",
+    traceparent: "unknown",
+  });
+  assert.deepEqual(write(baggageOnly), { baggage: "b=2" });
+  const none = { traceContext: false, baggage: false };
+  assert.equal(extractRemote(sent, none), NO_REMOTE);
+  assert.deepEqual(write(none), {});
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import fc from "fast-check";
+import { SpanEncoder } from "../../../telemetry/export/otlp_spans.ts";
 import { TEXT_LENGTH_MAX } from "../../../telemetry/export/otlp_writer.ts";
 import { type AttributeValue, type SpanName, SPANS } from "../../../telemetry/mod.ts";
 import { getSpanKindRow } from "../../../telemetry/span_kind.ts";
@@ -219,4 +220,34 @@ Deno.test("SpanEncoder carries a value that types rule out as text, and the rest
     list: ["null"],
   });
   assert.equal(second?.attributes["instance"], 2);
+});
+
+Deno.test("SpanEncoder keeps to limits, required attributes first, and counts what is left out", () => {
+  const span = aSpan("wasi_cuda.sync", { b: "xyz", c: 1, d: 2, instance: 7 });
+  for (let index = 0; index < 3; index++) span.addEvent("event", { x: "xyz", y: 1 }, 1);
+  span.end(1001);
+  const limits = { attributeCountMax: 3, textLengthMax: 2, eventCountMax: 1, eventAttributeCountMax: 1 };
+  const encoder = new SpanEncoder(resource, limits);
+  encoder.add(span);
+  const [got] = decodeTraceRequest(encoder.take());
+  assert.deepEqual(got?.attributes, { target: "te", instance: 7, b: "xy" });
+  assert.equal(got?.droppedAttributesCount, 2);
+  assert.deepEqual([got?.events.map(({ attributes }) => attributes), got?.droppedEventsCount], [
+    [{ x: "xy" }],
+    2,
+  ]);
+  assert.equal(got?.events[0]?.droppedAttributesCount, 1);
+  // Names are not attributes.
+  assert.deepEqual([got?.name, got?.scope], ["wasi_cuda.sync", "tensor-wasm-wasi-gpu"]);
+});
+
+Deno.test("SpanEncoder takes limits of nothing", () => {
+  const limits = { attributeCountMax: 0, textLengthMax: 0, eventCountMax: 0, eventAttributeCountMax: 0 };
+  const encoder = new SpanEncoder(resource, limits);
+  const span = aSpan("wasi_cuda.sync", { instance: 1 });
+  span.addEvent("event", { x: 1 }, 1);
+  encoder.add(span);
+  const [got] = decodeTraceRequest(encoder.take());
+  assert.deepEqual([got?.attributes, got?.droppedAttributesCount], [{}, 2]);
+  assert.deepEqual([got?.events, got?.droppedEventsCount], [[], 1]);
 });
