@@ -1,18 +1,24 @@
 /**
  * Waiting for a trace to arrive at the collector.
  *
- * The root of a request's trace ends last, so once it has arrived the rest has too, or it will never.
+ * The root of a request's trace ends last, so once it has arrived the rest has too, or it will never. A job outlives
+ * its request; its own span ends last of what is below it.
  */
 import type { Collector, DecodedSpan } from "./collector.ts";
 
 const POLL_MS = 10;
 const WAIT_MS_MAX = 10_000;
 
-/** The spans of a trace, once its `http.request` span has arrived. */
-export async function awaitTrace(collector: Collector, traceId: string): Promise<readonly DecodedSpan[]> {
+/** The spans of a trace, once its `http.request` span has arrived, and that of each job if it is to have any. */
+export async function awaitTrace(
+  collector: Collector,
+  traceId: string,
+  jobSpansCount = 0,
+): Promise<readonly DecodedSpan[]> {
   for (let waitedMs = 0; waitedMs < WAIT_MS_MAX; waitedMs += POLL_MS) {
     const spans = collector.trace(traceId);
-    if (spans.some((span) => span.name === "http.request")) return spans;
+    const jobSpans = spans.filter((span) => span.name === "async_invoke.job").length;
+    if (jobSpans >= jobSpansCount && spans.some((span) => span.name === "http.request")) return spans;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   throw new Error(`Trace ${traceId} did not arrive within ${WAIT_MS_MAX} ms`);
