@@ -19,7 +19,7 @@ import type { LineBuffer } from "./line_buffer.ts";
 import { type LogFilter, rankOf, type SpanChains, type TargetFilter } from "./log_filter.ts";
 import type { LineWriter, LogEvent, LogFields, LogLevel } from "./log_line.ts";
 import { type LoggedEvent, type LogTap, LogTaps } from "./log_tap.ts";
-import { cutText, type PlainFields, Redactor } from "./plain_value.ts";
+import { type PlainFields, Redactor, safeText } from "./plain_value.ts";
 
 /** Writes events of one target. `ids` default to those of the active span. */
 export interface Logger {
@@ -210,8 +210,8 @@ export class Log {
     const logged: LoggedEvent = {
       atMs,
       level,
-      target: cutText(target, NAME_LENGTH_MAX),
-      message: cutText(message, NAME_LENGTH_MAX),
+      target: safeText(target, NAME_LENGTH_MAX),
+      message: safeText(message, NAME_LENGTH_MAX),
       ids,
       fields: fields === undefined ? NO_FIELDS : this.#redactor.fields(fields),
     };

@@ -2,10 +2,12 @@
  * Plain values: any value of an event as plain JSON data, redacted and bounded.
  *
  * Owns how values of every kind look in a log and what each may cost: depth, elements, text, and the sum over
- * one event. What is denied by name redact.ts says. Invariant: the result holds no denied field at any depth
- * and no reference to what it was made of; making it never throws, whatever getters and proxies do.
+ * one event. What is denied by name redact.ts says, what is taken out of texts scrub.ts. Invariant: the result
+ * holds no denied field at any depth and no reference to what it was made of; making it never throws, whatever
+ * getters and proxies do.
  */
 import { judgeField, mayLog, type Verdict } from "./redact.ts";
+import { scrubText } from "./scrub.ts";
 
 /** JSON data. */
 export type PlainValue = string | number | boolean | null | readonly PlainValue[] | PlainFields;
@@ -63,14 +65,15 @@ export class Redactor {
 
 /** What most fields are; undefined for everything else. */
 function toScalar(value: unknown): PlainValue | undefined {
-  if (typeof value === "string") return cutText(value, TEXT_LENGTH_MAX);
+  if (typeof value === "string") return safeText(value, TEXT_LENGTH_MAX);
   if (typeof value === "number" && Number.isFinite(value)) return value;
   return typeof value === "boolean" || value === null ? value : undefined;
 }
 
-/** A text within its bound; what is cut off is counted. */
-export function cutText(text: string, lengthMax: number): string {
-  return text.length <= lengthMax ? text : `${text.slice(0, lengthMax)}… (${text.length - lengthMax} more)`;
+/** A text within its bound and without credentials; what is cut off is counted. */
+export function safeText(text: string, lengthMax: number): string {
+  if (text.length <= lengthMax) return scrubText(text);
+  return `${scrubText(text.slice(0, lengthMax))}… (${text.length - lengthMax} more)`;
 }
 
 /** The way through the nested values of one event. */
@@ -121,6 +124,7 @@ class Walk {
 
   #object(value: object): PlainValue {
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? "invalid" : value.toISOString();
+    if (value instanceof URL) return this.#text(value.href, TEXT_LENGTH_MAX);
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
     if (Array.isArray(value)) return this.#list(value, value.length);
     if (value instanceof Set) return this.#list(value, value.size);
@@ -153,7 +157,7 @@ class Walk {
   }
 
   #text(text: string, lengthMax: number): string {
-    const cut = cutText(text, Math.min(lengthMax, this.#textLeft));
+    const cut = safeText(text, Math.min(lengthMax, this.#textLeft));
     this.#textLeft -= Math.min(this.#textLeft, cut.length);
     return cut;
   }
@@ -170,14 +174,14 @@ function* mapMembers(map: ReadonlyMap<unknown, unknown>): Iterable<readonly [str
 
 /** An error's own fields are not enumerable; those that were added to it are kept. */
 function* errorMembers(error: Error): Iterable<readonly [string, unknown]> {
-  const shown = new Set(["name", "message", "stack", "cause"]);
+  const shown = new Set(["name", "message", "stack", "cause", "errors"]);
   for (const name of ["name", "message"]) yield [name, cutMember(readMember(error, name))];
   for (const [name, value] of objectMembers(error)) if (!shown.has(name)) yield [name, value];
-  for (const name of ["stack", "cause"]) yield [name, cutMember(readMember(error, name))];
+  for (const name of ["stack", "cause", "errors"]) yield [name, cutMember(readMember(error, name))];
 }
 
 function cutMember(value: unknown): unknown {
-  return typeof value === "string" ? cutText(value, ERROR_TEXT_LENGTH_MAX) : value;
+  return typeof value === "string" ? safeText(value, ERROR_TEXT_LENGTH_MAX) : value;
 }
 
 function readMember(value: object, name: string): unknown {

@@ -3,7 +3,7 @@
  *
  * Owns the rule by name, at any depth: a field whose name has a word for content or credentials in it is left
  * out, whatever it holds, except for a plain count of such things (`tokens_in`, `key_count`). It does not look
- * into texts. Invariant: what a name is judged to be depends on the name and on whether the value is a number,
+ * into texts (scrub.ts does). Invariant: what a name is judged to be depends on the name and on whether the value is a number,
  * on nothing else.
  */
 
@@ -20,10 +20,13 @@ const DENIED_WORDS: ReadonlySet<string> = new Set([
   "content",
   "cookie",
   "credential",
+  "csrf",
+  "dsn",
   "input",
   "jwt",
   "key",
   "messages",
+  "otp",
   "output",
   "param",
   "passphrase",
@@ -36,18 +39,26 @@ const DENIED_WORDS: ReadonlySet<string> = new Set([
   "querystring",
   "secret",
   "session",
+  "signature",
   "text",
   "token",
+  "xsrf",
 ]);
 
 /** Denied at the end of a name written without separators, as in `accesstoken`. */
 const DENIED_ENDINGS = [
+  "accesskey",
   "apikey",
+  "authkey",
   "authorization",
   "cookie",
   "password",
   "passphrase",
+  "privatekey",
   "secret",
+  "secretkey",
+  "sessionkey",
+  "signingkey",
   "token",
 ] as const;
 
@@ -82,6 +93,9 @@ export function mayLog(verdict: Verdict, value: unknown): boolean {
 /** The words of a name: `X-Api-Key`, `apiKey` and `api.key` are all api, key. */
 function splitWords(name: string): string[] {
   return name
+    // Letters that only look different, and ones that cannot be seen.
+    .normalize("NFKC")
+    .replace(/\p{Cf}/gu, "")
     .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
     .toLowerCase()
     .split(/[^a-z0-9]+/)

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
+import { LineWriter } from "../../telemetry/log_line.ts";
 import { type PlainFields, Redactor } from "../../telemetry/plain_value.ts";
 
 function plainOf(fields: Readonly<Record<string, unknown>>): PlainFields {
@@ -118,4 +120,113 @@ Deno.test("Redactor.fields() keeps a field called __proto__ a field", () => {
 
 Deno.test("Redactor.fields() drops what has an endless name", () => {
   assert.deepEqual(plainOf({ [`${"x".repeat(300)}`]: 1, a: { [`${"x".repeat(300)}`]: 1 } }), { a: {} });
+});
+
+Deno.test("Redactor.fields() scrubs texts at any depth, error messages and URLs too", () => {
+  const error = new AggregateError([new Error("GET https://a/?x=hush")], "password=hush");
+  const text = JSON.stringify(
+    plainOf({ a: "Bearer hushhush", b: [{ c: "/p?hush" }], error, url: new URL("http://u:hush@h/?q=hush") }),
+  );
+  assert.equal(text.includes("hush"), false);
+  assert.match(text, /"errors":\[\{/);
+});
+
+const SECRET = "HUSH0123456789";
+const word = fc.constantFrom(
+  "token",
+  "key",
+  "secret",
+  "password",
+  "authorization",
+  "prompt",
+  "completion",
+  "messages",
+  "text",
+  "body",
+  "args",
+  "query",
+  "cookie",
+);
+/** A denied name, as anybody may spell it. */
+const deniedName = fc.tuple(
+  fc.constantFrom("", "api", "user", "x", "client.id", "ACCESS"),
+  fc.constantFrom("_", "-", ".", " ", "__"),
+  word,
+  fc.constantFrom(
+    (text: string) => text,
+    (text: string) => text.toUpperCase(),
+    (text: string) => text.charAt(0).toUpperCase() + text.slice(1),
+    (text: string) => `${text.charAt(0)}\u200b${text.slice(1)}`,
+  ),
+).map(([before, separator, name, spell]) => before === "" ? spell(name) : before + separator + spell(name));
+/** A text that has a secret in it in a form that can be recognised. */
+const hidingText = fc.constantFrom(
+  (secret: string) => `https://host/path?a=${secret}`,
+  (secret: string) => `https://${secret}@host/`,
+  (secret: string) => `/path?${secret}`,
+  (secret: string) => `Authorization: Bearer ${secret}`,
+  (secret: string) => `failed with password=${secret}`,
+  (secret: string) => `{"api_key":"${secret}"}`,
+).map((hide) => hide(SECRET));
+const leaf = fc.oneof(fc.integer(), fc.string(), fc.boolean(), fc.constant(null), hidingText);
+const { tree } = fc.letrec<{ tree: unknown; secretive: unknown }>((tie) => ({
+  tree: fc.oneof(
+    { depthSize: "small" },
+    leaf,
+    fc.array(tie("tree"), { maxLength: 3 }),
+    fc.dictionary(fc.string(), tie("tree"), { maxKeys: 3 }),
+    fc.array(fc.tuple(fc.string(), tie("tree")), { maxLength: 3 }).map((entries) => new Map(entries)),
+    fc.array(tie("tree"), { maxLength: 3 }).map((values) => new Set(values)),
+    fc.tuple(hidingText, tie("tree")).map(([text, cause]) => new Error(text, { cause })),
+    tie("secretive"),
+  ),
+  // Whatever hangs below a denied name is secret, in whatever it is wrapped.
+  secretive: fc.tuple(
+    deniedName,
+    fc.constantFrom(
+      (): unknown => SECRET,
+      (): unknown => [SECRET],
+      (): unknown => ({ value: SECRET }),
+      (): unknown => new Error(SECRET),
+      (): unknown => new Map([["value", SECRET]]),
+    ),
+    fc.constantFrom("record", "map", "error", "getter"),
+  ).map(([name, make, holder]): unknown => {
+    if (holder === "map") return new Map([[name, make()]]);
+    if (holder === "error") return Object.assign(new Error("x"), { [name]: make() });
+    if (holder === "record") return { [name]: make(), kept: 1 };
+    return Object.defineProperty({}, name, { enumerable: true, get: make });
+  }),
+}));
+
+Deno.test("no marked secret ever appears in a line, whatever it is wrapped in", () => {
+  const writer = new LineWriter("svc");
+  const redactor = new Redactor();
+  fc.assert(
+    fc.property(
+      fc.dictionary(fc.string(), tree),
+      tree,
+      deniedName,
+      hidingText,
+      (fields, cause, name, message) => {
+        const plain = redactor.fields({
+          ...fields,
+          cause,
+          [name]: SECRET,
+          error: new Error(message, { cause }),
+        });
+        const event = {
+          atMs: 0,
+          level: "info",
+          target: "t",
+          message: "m",
+          ids: undefined,
+          fields: plain,
+        } as const;
+        assert.equal(writer.toJson(event).includes(SECRET), false);
+        assert.equal(writer.toPretty(event).includes(SECRET), false);
+      },
+    ),
+    { numRuns: 500 },
+  );
 });

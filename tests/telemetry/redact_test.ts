@@ -45,6 +45,18 @@ const DROPPED = [
   "x-honeycomb-team",
   "jwt",
   "prompt_text",
+  "API_KEY",
+  "APIKey",
+  "X_API_KEY",
+  "privateKey",
+  "PRIVATEKEY",
+  "secretkey",
+  "Set-Cookie",
+  "ｔｏｋｅｎ",
+  "to\u200bken",
+  "otp",
+  "db_dsn",
+  "signature",
 ];
 
 const KEPT = [
