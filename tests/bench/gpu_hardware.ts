@@ -4,8 +4,9 @@
  *
  * Owns the order, the table and the JSON; gpu_device_rows.ts and gpu_http_rows.ts measure. Where there is no GPU it
  * says why. Options: --bytes N of a copy, --rounds N, --launches N of one call, --calls N, --seconds N for each
- * number of tenants, --tenants 1,2,4, --elements N and --steps N of a tenant's call, --json FILE. Numbers are of
- * the host that it ran on, and of no other; TENSOR_WASM_CUDA_DRIVER names another driver library.
+ * number of tenants, --tenants 1,2,4, --elements N and --steps N of a tenant's call, --only device or http,
+ * --json FILE. Numbers are of the host that it ran on, and of no other; TENSOR_WASM_CUDA_DRIVER names another
+ * driver library.
  */
 import { CudaUnavailable } from "../../gpu/cuda/mod.ts";
 import { openHardware } from "../gpu/hardware/hardware.ts";
@@ -55,9 +56,12 @@ async function main(): Promise<void> {
     return void print(`skipped: ${error.message}`);
   }
   const options = { bytes: number("bytes", 64 * 1024 * 1024), rounds: number("rounds", 1000) };
+  const only = text("only", "");
   const rows = [
-    ...await deviceRows((copies) => openHardware({ contexts: "primary", copies }), options),
-    ...await throughHttp(place),
+    ...only === "http"
+      ? []
+      : await deviceRows((copies) => openHardware({ contexts: "primary", copies }), options),
+    ...only === "device" ? [] : await throughHttp(place),
   ];
   print(tableOf(place, rows));
   const json = text("json", "");

@@ -70,12 +70,10 @@ export function tableOf(place: Place, rows: readonly Row[]): string {
   const title = `${place.date.slice(0, 10)} | ${place.device} | ${place.driver}`;
   const lines = rows.map((row) => lineOf(row, place.isStandIn));
   const widths = [0, 1, 2].map((column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  const text = lines.map((line) =>
-    line.map((cell, column) =>
-      column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)
-    )
-      .join("  ").trimEnd()
-  );
+  const text = lines.map(([name = "", value = "", ratio = "", verdict = ""]) => {
+    const [first = 0, second = 0, third = 0] = widths;
+    return `${name.padEnd(first)}  ${value.padStart(second)}  ${ratio.padEnd(third)}  ${verdict}`.trimEnd();
+  });
   return [place.isStandIn ? `${title} | ${STAND_IN}` : title, ...text].join("\n");
 }
 
