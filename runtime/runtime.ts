@@ -20,6 +20,8 @@ import { TenantTable } from "./executor/tenant_series.ts";
 import { createApp } from "./gateway/app.ts";
 import { BodyBudget } from "./gateway/body_budget.ts";
 import { Lifecycle } from "./gateway/lifecycle.ts";
+import { StreamBroken } from "./gateway/stream/stream_body.ts";
+import { Streams } from "./gateway/stream/streams.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import type { Clock } from "./model/clock.ts";
 import { systemClock } from "./model/clock.ts";
@@ -118,6 +120,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     onLookup: (result) => metrics.counter("tensor_wasm_artifact_lookups_total", { result }).inc(),
     onPrepared: (ms) => instrumentSeconds.observe(ms / 1000, telemetry.tracer.activeIds()),
   });
+  const streams = new Streams(config.limits.streamsMax, metrics);
+  // They tell how they ended before telemetry ends.
+  stack.defer(() => streams.abort());
   const gpuMetering = new GpuMetering(metrics, config.gpu.device);
   const executor = new Executor({
     pool: cells.pool,
@@ -156,6 +161,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     artifacts,
     lifecycle,
     bodies: new BodyBudget(config.limits),
+    streams,
     device: cells.device,
     readiness,
     version: VERSION,
@@ -235,7 +241,7 @@ class RunningRuntime implements Runtime {
     const { hostname, port } = this.#config;
     try {
       this.#server = Deno.serve(
-        { hostname, port, onListen: () => {} },
+        { hostname, port, onListen: () => {}, onError: (error) => this.#answerBug(error) },
         (request) => this.#fetch(request),
       );
     } catch (error) {
@@ -243,6 +249,14 @@ class RunningRuntime implements Runtime {
       throw new Error(`Cannot listen on ${hostname}:${port}: ${reason}`, { cause: error });
     }
     return this.#server.addr;
+  }
+
+  /** What the router did not answer; the server asks for it for bodies that break off as well. */
+  #answerBug(error: unknown): Response {
+    if (!(error instanceof StreamBroken)) {
+      this.#telemetry.log("tensor_wasm").error("server.failed", { error });
+    }
+    return new Response(null, { status: 500 });
   }
 
   drain(): Promise<void> {

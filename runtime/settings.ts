@@ -261,6 +261,23 @@ export const SETTINGS: readonly Setting[] = [
   limit("outputBytesMax", "bytes", 0, FRAME_BLOB_BYTES_MAX, "most output of one call"),
   limit("fileBytesMax", "bytes", 0, GIB, "most bytes in the in-memory files of one call"),
   limit("chunkBytesMax", "bytes", 1, FRAME_BLOB_BYTES_MAX, "largest emit-chunk"),
+  limit("streamBytesMax", "bytes", 0, 1024 * GIB, "most bytes of one stream"),
+  limit("streamChunksMax", "count", 0, Number.MAX_SAFE_INTEGER, "most chunks of one stream"),
+  limit(
+    "streamWindowBytes",
+    "bytes",
+    1,
+    GIB,
+    "what the gateway holds of one stream whose client does not read; at least twice the largest chunk",
+  ),
+  limit("streamsMax", "count", 0, 65_536, "most streams at a time, of all tenants together"),
+  limit(
+    "streamDrainMs",
+    "ms",
+    1,
+    HOUR_MS,
+    "how long a client may take to read the rest of a stream whose guest has ended",
+  ),
   limit("queueDepthMax", "count", 0, 1_000_000, "most calls that wait for a cell, of all tenants together"),
   limit(
     "concurrentCallsMax",

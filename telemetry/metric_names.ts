@@ -5,11 +5,13 @@
  * counts nothing (metrics.ts does). Invariant: each row is emitted, and each name is a promise: removing or
  * renaming one is a breaking change.
  */
+import { STREAM_METRICS } from "./stream_metric_names.ts";
 
 /** What a metric is: a sum that only rises, a value of the moment, or observations by size. */
 export type MetricType = "counter" | "gauge" | "histogram";
 
-interface MetricRow {
+/** A metric of the vocabulary. */
+export interface MetricRow {
   readonly type: MetricType;
   readonly help: string;
   readonly labels: readonly string[];
@@ -139,6 +141,7 @@ export const METRICS = {
     help: "Calls refused or displaced because too many waited, by whose they were",
     labels: ["kind", "tenant"],
   },
+  ...STREAM_METRICS,
   tensor_wasm_call_retries_total: {
     type: "counter",
     help: "Calls run a second time because their cell died and they may",

@@ -38,7 +38,10 @@ export const SPANS = {
   },
   "http.invoke_function": FUNCTION_CALL,
   "http.invoke_function_async": FUNCTION_CALL,
-  "http.invoke_function_stream": FUNCTION_CALL,
+  "http.invoke_function_stream": {
+    ...FUNCTION_CALL,
+    optional: ["name", "chunks", "bytes", "ending"],
+  },
   "http.create_function": FUNCTION_CALL,
   "async_invoke.job": {
     scope: "tensor-wasm-api",

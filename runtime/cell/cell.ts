@@ -116,7 +116,7 @@ export class Cell {
       case FRAME.call:
         return this.#call(frame.id, frame.meta as CallMeta, frame.blob);
       case FRAME.credit:
-        return this.#chunks.get(frame.id)?.give((frame.meta as CreditMeta).bytes);
+        return this.#chunks.get(frame.id)?.credit((frame.meta as CreditMeta).bytes);
       case FRAME.cancel:
         return this.#cancel(frame.id, (frame.meta as CancelMeta).by);
       case FRAME.prepare:

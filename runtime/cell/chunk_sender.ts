@@ -8,7 +8,7 @@
 import type { Outcome } from "../model/outcome.ts";
 import { INLINE_BLOB_BYTES_MAX } from "../wire/frame.ts";
 import type { ChunkMeta, StreamLimits, StreamReport } from "../wire/messages.ts";
-import { SendWindow } from "../wire/stream_window.ts";
+import { SendWindow } from "../model/stream_window.ts";
 
 /** Most bytes that wait in the cell's socket when another chunk is put behind them. */
 export const SOCKET_BACKLOG_BYTES_MAX = 256 * 1024;
@@ -80,8 +80,8 @@ export class ChunkSender {
   }
 
   /** The gateway gives room back. */
-  give(bytes: number): void {
-    this.#window.give(bytes);
+  credit(bytes: number): void {
+    this.#window.credit(bytes);
   }
 
   /** Counts a chunk that was refused to the guest. */

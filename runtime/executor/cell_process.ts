@@ -19,6 +19,7 @@ import type {
   CancelMeta,
   CellLogLine,
   ConfigureMeta,
+  CreditMeta,
   PongMeta,
   PreparedMeta,
   PrepareMeta,
@@ -28,7 +29,7 @@ import type {
 import { readCellLog, readTail } from "./cell_log.ts";
 import { ModuleShelf } from "./module_shelf.ts";
 import { RequestTable } from "./request_table.ts";
-import type { CellAnswer } from "./request_table.ts";
+import type { CellAnswer, RequestFacts } from "./request_table.ts";
 import { spawnCell } from "./spawn_cell.ts";
 import type { CellOptions, SpawnedCell } from "./spawn_cell.ts";
 
@@ -45,6 +46,8 @@ export interface RunningCall {
   readonly answer: Promise<CellAnswer<ResultMeta>>;
   /** Has the cell end it; it is answered as ever. */
   cancel(by: CancelMeta["by"]): void;
+  /** Tells the cell of room for more of a streamed output. */
+  credit(bytes: number): void;
 }
 
 /** A running child process. */
@@ -151,7 +154,10 @@ export class CellProcess {
     this.#writer.send(FRAME.module, number, undefined, instrumented);
   }
 
-  /** Runs a call on a module sent before. `onLine` gets the guest's log lines, all before the answer. */
+  /**
+   * Runs a call on a module sent before. `onLine` gets the guest's log lines and `onChunk` its output if that is
+   * streamed, all before the answer.
+   */
   call(
     key: string,
     digest: string,
@@ -159,10 +165,16 @@ export class CellProcess {
     input: Uint8Array,
     deadlineAtMs: number,
     onLine: (line: CellLogLine) => void,
+    onChunk?: RequestFacts["onChunk"],
   ): RunningCall {
-    if (this.isDead) return { answer: Promise.resolve(this.#died()), cancel: () => {} };
+    if (this.isDead) {
+      return { answer: Promise.resolve(this.#died()), cancel: () => {}, credit: () => {} };
+    }
     const id = this.#nextRequestId++ >>> 0;
-    const answer = this.#requests.add(id, { digest, deadlineAtMs, onLine });
+    const answer = this.#requests.add(id, {
+      ...{ digest, deadlineAtMs, onLine },
+      ...(onChunk === undefined ? {} : { onChunk }),
+    });
     const full: CallMeta = {
       ...meta,
       module: this.#shelf.use(key),
@@ -173,6 +185,9 @@ export class CellProcess {
       answer: answer as Promise<CellAnswer<ResultMeta>>,
       cancel: (by) => {
         if (!this.isDead) this.#writer.send(FRAME.cancel, id, { by } satisfies CancelMeta);
+      },
+      credit: (bytes) => {
+        if (!this.isDead) this.#writer.send(FRAME.credit, id, { bytes } satisfies CreditMeta);
       },
     };
   }
@@ -261,6 +276,8 @@ export class CellProcess {
         this.#refineClock(endedAtMs);
         return this.#requests.answer(frame, meta.logLines);
       }
+      case FRAME.chunk:
+        return this.#requests.takeChunk(frame);
       case FRAME.pong: {
         const { nowMs, residentBytes, gpuMemoryBytes, tenants, compiles, device } = frame.meta as PongMeta;
         this.#refineClock(nowMs);

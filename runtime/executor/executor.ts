@@ -9,13 +9,13 @@ import type { Counter, Span, SpanIds, Telemetry } from "../../telemetry/mod.ts";
 import type { Clock } from "../model/clock.ts";
 import { RuntimeFault } from "../model/fault.ts";
 import { InvariantError } from "../model/invariant.ts";
-import type { Execution, Invocation } from "../model/invocation.ts";
+import type { Execution, Invocation, OutputStream } from "../model/invocation.ts";
 import type { Limits } from "../model/limits.ts";
 import { findFunctionExport } from "../model/module_facts.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { LimitsOf } from "../model/tenant_limits.ts";
 import { NO_USAGE } from "../model/usage.ts";
-import type { CallGpuLimits, ResultMeta } from "../wire/messages.ts";
+import type { CallGpuLimits, ResultMeta, StreamLimits } from "../wire/messages.ts";
 import type { Artifact, Artifacts } from "./artifacts.ts";
 import { boundedWait } from "./bounded_wait.ts";
 import { KILLED_AT_DEADLINE } from "./cell_process.ts";
@@ -118,7 +118,9 @@ export class Executor {
   async #attempts(span: Span<"invoke.run">, invocation: Invocation): Promise<Attempt> {
     const attempt = await this.#attempt(span, invocation);
     const { outcome } = attempt.result;
+    // What a client has begun to read cannot be taken back.
     const mayRetry = outcome.type === "lost" && invocation.idempotent === true &&
+      invocation.stream?.hasBegun !== true &&
       this.#options.clock.nowMs() < invocation.deadlineAtMs;
     if (!mayRetry) return attempt;
     this.#retries.inc();
@@ -159,6 +161,7 @@ export class Executor {
       attributes: { tenant: invocation.tenant },
     });
     const initialize = needsInitialize(invocation);
+    const { stream } = invocation;
     const sentAtMs = clock.nowMs();
     const call = cell.call(
       artifact.key,
@@ -168,6 +171,7 @@ export class Executor {
         fuelMax: limits.fuelMax,
         outputBytesMax: limits.outputBytesMax,
         ...(usesGpu(invocation) ? { gpu: gpuLimits(limits) } : {}),
+        ...(stream === undefined ? {} : { stream: streamLimits(stream, limits) }),
         export: invocation.export,
         args: invocation.args,
         resultTypes: invocation.resultTypes,
@@ -180,7 +184,9 @@ export class Executor {
       invocation.input,
       invocation.deadlineAtMs,
       (line) => logGuestLine(telemetry, invocation, spawn, line),
+      stream && ((bytes, meta) => stream.take(bytes, meta?.contentType)),
     );
+    stream?.open((bytes) => call.credit(bytes));
     const answer = await this.#whileRunning(call, invocation);
     this.#spawns.inc();
     this.#terminations.inc();
@@ -233,7 +239,13 @@ export class Executor {
       const { gpuMetering, metering } = this.#options;
       gpuMetering.record(meta.gpu, metering.seriesOf(invocation.tenant), context.parent);
     }
-    return { outcome: meta.outcome, output: blob, contentType: meta.contentType, usage: meta.usage };
+    return {
+      outcome: meta.outcome,
+      output: blob,
+      contentType: meta.contentType,
+      usage: meta.usage,
+      ...(meta.stream === undefined ? {} : { chunksRejected: meta.stream.rejected }),
+    };
   }
 }
 
@@ -261,6 +273,10 @@ function usesGpu({ function: { facts } }: Invocation): boolean {
 function gpuLimits(limits: Limits): CallGpuLimits {
   const { gpuMemoryBytesMax, gpuAllocationsMax, gpuKernelsMax, ptxTotalBytesMax } = limits;
   return { gpuMemoryBytesMax, gpuAllocationsMax, gpuKernelsMax, ptxTotalBytesMax };
+}
+
+function streamLimits({ windowBytes }: OutputStream, limits: Limits): StreamLimits {
+  return { windowBytes, bytesMax: limits.streamBytesMax, chunksMax: limits.streamChunksMax };
 }
 
 function isSuccess(outcome: Outcome): boolean {

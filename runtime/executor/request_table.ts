@@ -6,7 +6,7 @@
  * settled exactly once, answered or died, and never before its last log line was handed on.
  */
 import type { Frame } from "../wire/frame.ts";
-import type { CellLogLine } from "../wire/messages.ts";
+import type { CellLogLine, ChunkMeta } from "../wire/messages.ts";
 
 /** How a cell answered: with its frame, or not at all because it died. */
 export type CellAnswer<Meta> =
@@ -19,6 +19,8 @@ export interface RequestFacts {
   readonly digest: string;
   readonly deadlineAtMs: number;
   readonly onLine: (line: CellLogLine) => void;
+  /** Takes the chunks of a streamed call; false if it has no room for one. */
+  readonly onChunk?: (bytes: Uint8Array<ArrayBuffer>, meta: ChunkMeta | undefined) => boolean;
 }
 
 interface Request {
@@ -47,6 +49,13 @@ export class RequestTable {
     request.answer = { frame, logLines };
     this.#settle(frame.id, request);
     return true;
+  }
+
+  /** Takes a chunk of a call's output; false if it is of no streamed call under way, or more than it takes. */
+  takeChunk(frame: Frame): boolean {
+    const request = this.#requests.get(frame.id);
+    if (request === undefined || request.answer !== undefined) return false;
+    return request.facts.onChunk?.(frame.blob, frame.meta as ChunkMeta | undefined) ?? false;
   }
 
   /** Takes a guest's log line. Lines of nobody are dropped. */

@@ -9,6 +9,7 @@ import { ClientGone } from "../executor/admission.ts";
 import { fault, FAULTS } from "../model/fault.ts";
 import type { RuntimeFault } from "../model/fault.ts";
 import type { Dependencies, GatewayApp, GatewayContext, GatewayEnv } from "./environment.ts";
+import { reportFailure } from "./failure_report.ts";
 import { resolveTenant } from "./middleware/tenant.ts";
 import { traceRequests } from "./middleware/trace.ts";
 import { problemResponse, toProblem } from "./problem.ts";
@@ -18,6 +19,7 @@ import { addFunctionRoutes } from "./routes/functions.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addInvokeRoute } from "./routes/invoke.ts";
 import { addInvokeAsyncRoute } from "./routes/invoke_async.ts";
+import { addInvokeStreamRoute } from "./routes/invoke_stream.ts";
 import { addJobRoutes } from "./routes/jobs.ts";
 
 /** nginx's status for a client that left; nobody receives it, the metric shows it. */
@@ -44,6 +46,7 @@ export function createApp(dependencies: Dependencies): GatewayApp {
   addFunctionRoutes(app, dependencies);
   addInvokeRoute(app, dependencies);
   addInvokeAsyncRoute(app, dependencies);
+  addInvokeStreamRoute(app, dependencies);
   addJobRoutes(app, dependencies);
   addDocsRoutes(app, dependencies.version);
   return app;
@@ -53,11 +56,7 @@ function answerError(error: Error, c: GatewayContext, { telemetry }: Dependencie
   if (error instanceof ClientGone) return new Response(null, { status: CLIENT_CLOSED_REQUEST });
   const problem = toProblem(error);
   const ids = c.get("span")?.ids;
-  telemetry.metrics.counter("tensor_wasm_request_faults_total", { kind: problem.kind }).inc(1, ids);
-  const log = telemetry.log("tensor_wasm_api");
-  const fields = { kind: problem.kind, status: problem.status, stage: c.req.path.split("/")[3] ?? "request" };
-  if (problem.kind === "internal") log.error("request.failed", { ...fields, error });
-  else log[problem.status >= 500 ? "error" : "warn"]("request.failed", { ...fields, error: error.message });
+  reportFailure(telemetry, problem, { stage: c.req.path.split("/")[3] ?? "request", error, ids });
   return problemResponse(problem, ids?.traceId);
 }
 

@@ -19,6 +19,7 @@ import type { Usage } from "../model/usage.ts";
 import type { FunctionRegistry } from "../registry/functions.ts";
 import type { BodyBudget } from "./body_budget.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import type { Streams } from "./stream/streams.ts";
 
 /** What the gateway works with. */
 export interface Dependencies {
@@ -34,12 +35,25 @@ export interface Dependencies {
   readonly artifacts: Artifacts;
   readonly lifecycle: Lifecycle;
   readonly bodies: BodyBudget;
+  readonly streams: Streams;
   /** Which parts can serve right now. */
   readonly readiness: { cells(): boolean; store(): boolean };
   /** The device that calls have, once a cell has said so; undefined if they have none. */
   readonly device: Promise<DeviceFacts | undefined>;
   /** Version of the runtime, for the API's description. */
   readonly version: string;
+}
+
+/** How a response's body ended that was made while it was sent. */
+export interface BodyEnd {
+  /** A word for it, for logs. */
+  readonly ending: string;
+  /** The status for metrics: what its head would have said, had it been known. */
+  readonly status: number;
+  /** Present if it failed: the kind of the error, or what broke it off. */
+  readonly failure?: string;
+  readonly chunks: number;
+  readonly bytes: number;
 }
 
 /** Set by middleware, read by handlers. */
@@ -51,6 +65,8 @@ export interface RequestVariables {
   deadlineMs: number;
   /** What the call used, once it has ended. */
   usage?: Usage;
+  /** Of a response whose body is still being made when its head leaves: resolves when it has ended. */
+  bodyEnd?: Promise<BodyEnd>;
 }
 
 /** The hono environment of the gateway. */

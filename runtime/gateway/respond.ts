@@ -68,7 +68,8 @@ function outputMember(output: Uint8Array): { output?: string; output_b64?: strin
   }
 }
 
-function valuesOf(outcome: Outcome): readonly TypedValue[] {
+/** What a call that succeeded returned; throws the fault of one that did not, ClientGone if its client left. */
+export function valuesOf(outcome: Outcome): readonly TypedValue[] {
   if (outcome.type === "returned") return outcome.values;
   if (outcome.type === "exited" && outcome.exitCode === 0) return [];
   // Nobody is there to read it; the status is for metrics and logs.

@@ -16,6 +16,18 @@ export interface Cancellation {
   onCancel(callback: () => void): void;
 }
 
+/** Where a call's output goes while it runs. The executor writes it, whoever made the invocation reads it. */
+export interface OutputStream {
+  /** How much it takes before it has given any room back, by the account of stream_window.ts. */
+  readonly windowBytes: number;
+  /** Whether a chunk has come: from then on the call must not be run a second time. */
+  readonly hasBegun: boolean;
+  /** The call is on its way to a cell, which `credit` tells of room for more. */
+  open(credit: (bytes: number) => void): void;
+  /** Takes a chunk, the first one with the content type that the guest set; false if there is no room for it. */
+  take(chunk: Uint8Array<ArrayBuffer>, contentType: string | undefined): boolean;
+}
+
 /** One call. */
 export interface Invocation {
   readonly tenant: string;
@@ -33,6 +45,8 @@ export interface Invocation {
   readonly deadlineMs: number;
   readonly deadlineAtMs: number;
   readonly cancellation?: Cancellation;
+  /** Takes the output chunk by chunk; without it the Execution has the output. */
+  readonly stream?: OutputStream;
   /** Whether the caller allows that it runs twice when a process dies under it. */
   readonly idempotent?: boolean;
 }
@@ -44,6 +58,8 @@ export interface Execution {
   readonly contentType: string | undefined;
   /** What it used. */
   readonly usage: Usage;
+  /** Chunks of a stream that were refused to the guest with a code. */
+  readonly chunksRejected?: number;
   /** Time spent waiting for a cell. */
   readonly queueMs: number;
   /** Whether the cell had to be sent the module first. */

@@ -43,6 +43,15 @@ export interface Limits {
   readonly outputBytesMax: number;
   /** Most bytes of one `emit-chunk`. */
   readonly chunkBytesMax: number;
+  /** Most bytes and most chunks of one streamed output. */
+  readonly streamBytesMax: number;
+  readonly streamChunksMax: number;
+  /** How much of one stream may be under way to a client that does not read; at least two chunks. */
+  readonly streamWindowBytes: number;
+  /** Most streams at a time, of all tenants together. */
+  readonly streamsMax: number;
+  /** How long a client may take to read the rest of a stream whose guest has ended. */
+  readonly streamDrainMs: number;
   /** Most bytes that a guest's in-memory files may hold together. */
   readonly fileBytesMax: number;
   /** Most calls that wait for a cell, of all tenants together. */
@@ -124,6 +133,11 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   pingTimeoutMs: 5_000,
   outputBytesMax: 64 * MIB,
   chunkBytesMax: 64 * 1024,
+  streamBytesMax: 64 * MIB,
+  streamChunksMax: 1_000_000,
+  streamWindowBytes: 256 * 1024,
+  streamsMax: 256,
+  streamDrainMs: 30_000,
   fileBytesMax: 64 * MIB,
   queueDepthMax: 4096,
   concurrentCallsMax: 512,

@@ -14,6 +14,8 @@ export const TENANT_LIMIT_KEYS = [
   "memoryBytesMax",
   "tableElementsMax",
   "outputBytesMax",
+  "streamBytesMax",
+  "streamChunksMax",
   "moduleBytesMax",
   "concurrentCallsMax",
   "queuedCallsMax",

@@ -120,7 +120,7 @@ export interface CallMeta {
 
 /** The bounds of a streamed output. */
 export interface StreamLimits {
-  /** How much may be under way, by the account of stream_window.ts. */
+  /** How much may be under way, by the account of runtime/model/stream_window.ts. */
   readonly windowBytes: number;
   /** Most bytes and most chunks of the whole stream. */
   readonly bytesMax: number;

@@ -1,7 +1,8 @@
 /**
  * Raw HTTP: requests that `fetch` would not send, byte by byte over TCP.
  *
- * Owns a connection, the writing of a request and the reading of one response whose length is declared.
+ * Owns a connection, the writing of a request, the reading of one response whose length is declared, and of bytes as
+ * they come.
  */
 
 const encoder = new TextEncoder();
@@ -59,6 +60,22 @@ export class RawConnection implements Disposable {
       if (count === null) return undefined;
       text += decoder.decode(buffer.subarray(0, count));
     }
+  }
+
+  /** The next bytes as they come; undefined when the connection has ended. */
+  async readSome(bytesMax = 64 * 1024): Promise<Uint8Array | undefined> {
+    const buffer = new Uint8Array(bytesMax);
+    const count = await this.#connection.read(buffer).catch(() => null);
+    return count === null ? undefined : buffer.subarray(0, count);
+  }
+
+  /** Everything until the connection ends, a character for each byte. */
+  async readAll(): Promise<string> {
+    let text = "";
+    for (let bytes = await this.readSome(); bytes !== undefined; bytes = await this.readSome()) {
+      text += decoder.decode(bytes);
+    }
+    return text;
   }
 
   [Symbol.dispose](): void {

@@ -9,7 +9,7 @@ import type { MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
 import type { Counter, Gauge, Histogram, Metrics, SpanIds } from "../../../telemetry/mod.ts";
 import type { Usage } from "../../model/usage.ts";
-import type { Dependencies, GatewayContext, GatewayEnv } from "../environment.ts";
+import type { BodyEnd, Dependencies, GatewayContext, GatewayEnv } from "../environment.ts";
 
 const REQUEST_ID_HEADER = "x-request-id";
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
@@ -48,24 +48,41 @@ export function traceRequests({ telemetry, clock, limits }: Dependencies): Middl
     const countedMethod = METHODS.has(method) ? method : "OTHER";
     const inFlight = inFlightOf(route, countedMethod);
     inFlight.inc();
+    const complete = (end: BodyEnd | undefined): void => {
+      const durationMs = clock.nowMs() - startMs;
+      const { status } = c.res;
+      span.setAttribute("http.route", route);
+      span.setAttribute("http.response.status_code", status);
+      const failure = failureOf(status, end);
+      if (failure !== undefined) span.fail(failure);
+      if (isLogged) {
+        const body = end && { ending: end.ending, chunks: end.chunks, bytes: end.bytes };
+        const durationRounded = round(durationMs);
+        log.info("request.completed", { method, route, status, duration_ms: durationRounded, ...body });
+      }
+      count(route, countedMethod, end?.status ?? status, durationMs / 1000, span.ids, startMs + durationMs);
+      inFlight.dec();
+      span.end();
+    };
     await tracer.withSpan(span, async () => {
       if (isLogged) log.info("request.received", { method, uri: path });
       await next();
-      const durationMs = clock.nowMs() - startMs;
-      const { status } = c.res;
       tracer.setResponseHeaders(c.res.headers, span.ids);
       c.res.headers.set(REQUEST_ID_HEADER, requestId);
       const usage = c.get("usage");
       if (usage !== undefined) setUsageHeaders(c.res.headers, usage);
-      span.setAttribute("http.route", route);
-      span.setAttribute("http.response.status_code", status);
-      if (status >= 500) span.fail(`HTTP ${status}`);
-      if (isLogged) log.info("request.completed", { method, route, status, duration_ms: round(durationMs) });
-      count(route, countedMethod, status, durationMs / 1000, span.ids, startMs + durationMs);
+      const bodyEnd = c.get("bodyEnd");
+      if (bodyEnd === undefined) complete(undefined);
+      // The request is over when the last of its body has left, which is long after this returns.
+      else void bodyEnd.then(complete);
     });
-    inFlight.dec();
-    span.end();
   };
+}
+
+/** The message of a request's error status: of its own, or of a body that broke off after a good head. */
+function failureOf(status: number, end: BodyEnd | undefined): string | undefined {
+  if (status >= 500) return `HTTP ${status}`;
+  return end !== undefined && end.status >= 500 ? end.failure : undefined;
 }
 
 /** What a call used, on its answer, whether it succeeded or failed. */

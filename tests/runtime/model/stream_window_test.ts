@@ -6,7 +6,7 @@ import {
   ReceiveWindow,
   SendWindow,
   windowBytesFor,
-} from "../../../runtime/wire/stream_window.ts";
+} from "../../../runtime/model/stream_window.ts";
 
 Deno.test("windowBytesFor() is as configured, or twice the charge of the largest chunk", () => {
   assert.equal(windowBytesFor(262_144, 65_536), 262_144);
@@ -20,10 +20,10 @@ Deno.test("SendWindow takes chunks up to its size, and more when room is given",
   assert.equal(window.tryTake(0), false);
   let hasRoom = false;
   const room = window.room(100).then(() => hasRoom = true);
-  window.give(chargeOf(99));
+  window.credit(chargeOf(99));
   await Promise.resolve();
   assert.equal(hasRoom, false);
-  window.give(1);
+  window.credit(1);
   await room;
   assert.equal(window.tryTake(100), true);
 });
@@ -97,7 +97,7 @@ Deno.test("for any chunks and any speeds: nothing is lost, the bound holds, nobo
         credit: () => {
           const credit = credits.shift();
           if (credit === undefined) return false;
-          sender.give(credit);
+          sender.credit(credit);
           return true;
         },
       };

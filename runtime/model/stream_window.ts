@@ -50,7 +50,7 @@ export class SendWindow {
   }
 
   /** The receiver gave room back. */
-  give(bytes: number): void {
+  credit(bytes: number): void {
     this.#roomBytes += bytes;
     if (this.#waiting === undefined || this.#waiting.charge > this.#roomBytes) return;
     this.#waiting.resolve();
