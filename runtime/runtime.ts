@@ -13,6 +13,7 @@ import { openCells } from "./executor/cells.ts";
 import type { Cells } from "./executor/cells.ts";
 import { Executor } from "./executor/executor.ts";
 import { keepGauges } from "./executor/gauges.ts";
+import { GuestLines } from "./executor/guest_lines.ts";
 import { GpuMetering } from "./executor/gpu_metering.ts";
 import { instrumenterGeneration } from "./executor/instrumenter_generation.ts";
 import { Metering } from "./executor/metering.ts";
@@ -133,6 +134,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     limitsOf: config.limitsOf,
     clock,
     telemetry,
+    guestLines: stack.use(new GuestLines({ telemetry, clock, limitsOf: config.limitsOf })),
   });
   const jobs = stack.use(
     new Jobs({

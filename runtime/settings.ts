@@ -361,5 +361,13 @@ export const SETTINGS: readonly Setting[] = [
   limit("nameBytesMax", "bytes", 1, 1024, "longest function name"),
   limit("functionsPerTenantMax", "count", 1, 1_000_000, "most functions of one tenant"),
   limit("guestLogLinesMax", "count", 0, 100_000, "most log lines of one call"),
+  limit(
+    "guestLogLinesPerSecondMax",
+    "count",
+    1,
+    1_000_000,
+    "most log lines a second of one function of one tenant, over all its calls",
+  ),
+  limit("guestLogLinesBurstMax", "count", 1, 1_000_000, "most of those lines at once, after a quiet while"),
   limit("guestLogLineBytesMax", "bytes", 16, 8192, "longest log line of a guest"),
 ];

@@ -23,8 +23,8 @@ import { type PlainFields, Redactor, safeText } from "./plain_value.ts";
 
 /** Writes events of one target. `ids` default to those of the active span. */
 export interface Logger {
-  /** Whether such an event would be written; to save the making of costly fields. */
-  enabled(level: LogLevel): boolean;
+  /** Whether such an event may be written, depending on its fields; to save the making of costly ones. */
+  enabled(level: LogLevel, ids?: SpanIds): boolean;
   trace(message: string, fields?: LogFields, ids?: SpanIds): void;
   debug(message: string, fields?: LogFields, ids?: SpanIds): void;
   info(message: string, fields?: LogFields, ids?: SpanIds): void;
@@ -108,9 +108,9 @@ class TargetLogger implements Logger {
     this.#tape = getLogger([target]);
   }
 
-  enabled(level: LogLevel): boolean {
+  enabled(level: LogLevel, ids?: SpanIds): boolean {
     const rank = rankOf(level);
-    return rank >= this.#rankMin && this.#filter.mayAdmit(rank, this.#parts.activeIds());
+    return rank >= this.#rankMin && this.#filter.mayAdmit(rank, ids ?? this.#parts.activeIds());
   }
 
   trace(message: string, fields?: LogFields, ids?: SpanIds): void {

@@ -22,7 +22,7 @@ import { KILLED_AT_DEADLINE } from "./cell_process.ts";
 import type { CellProcess, RunningCall } from "./cell_process.ts";
 import type { CellPool } from "./cell_pool.ts";
 import { Departures } from "./departures.ts";
-import { logGuestLine } from "./guest_lines.ts";
+import type { GuestLines } from "./guest_lines.ts";
 import type { GpuMetering } from "./gpu_metering.ts";
 import { recordCellSpans, recordLostSpans } from "./hops.ts";
 import type { HopContext } from "./hops.ts";
@@ -40,6 +40,7 @@ export interface ExecutorOptions {
   readonly limitsOf: LimitsOf;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  readonly guestLines: GuestLines;
 }
 
 /** How the import modules of the GPU interface begin. */
@@ -183,7 +184,7 @@ export class Executor {
       },
       invocation.input,
       invocation.deadlineAtMs,
-      (line) => logGuestLine(telemetry, invocation, spawn, line),
+      (line) => this.#options.guestLines.log(invocation, spawn, line),
       stream && ((bytes, meta) => stream.take(bytes, meta?.contentType)),
     );
     stream?.open((bytes) => call.credit(bytes));

@@ -62,6 +62,12 @@ export interface Limits {
   readonly queuedCallsMax: number;
   /** Most log lines of one call; the rest are counted and named in one line. */
   readonly guestLogLinesMax: number;
+  /**
+   * Most log lines a second of all calls of one function of one tenant, in the long run, and at once after a
+   * quiet while; the rest are counted and told of.
+   */
+  readonly guestLogLinesPerSecondMax: number;
+  readonly guestLogLinesBurstMax: number;
   /** Longest log line of a guest, in bytes; the rest is cut. */
   readonly guestLogLineBytesMax: number;
   /** Most functions of one tenant. */
@@ -143,6 +149,8 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   concurrentCallsMax: 512,
   queuedCallsMax: 1024,
   guestLogLinesMax: 100,
+  guestLogLinesPerSecondMax: 1_000,
+  guestLogLinesBurstMax: 5_000,
   guestLogLineBytesMax: 4096,
   functionsPerTenantMax: 10_000,
   gpuMemoryBytesMax: 4096 * MIB,

@@ -24,6 +24,8 @@ export const TENANT_LIMIT_KEYS = [
   "gpuAllocationsMax",
   "gpuKernelsMax",
   "ptxTotalBytesMax",
+  "guestLogLinesPerSecondMax",
+  "guestLogLinesBurstMax",
   "jobsQueuedPerTenantMax",
   "jobsRunningPerTenantMax",
   "jobInputsPerTenantBytesMax",
