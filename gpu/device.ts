@@ -11,6 +11,8 @@ export interface GpuDeviceInfo {
   readonly kind: "cpu" | "cuda";
   readonly index: number;
   readonly name: string;
+  /** The driver's own name for it, the same at every start; absent where it has none. */
+  readonly uuid?: string;
   readonly computeCapability: { readonly major: number; readonly minor: number };
   readonly multiprocessorCount: number;
   readonly memoryBytes: number;
@@ -132,6 +134,8 @@ export interface GpuContext extends Disposable {
   readonly allocatedBytes: number;
   /** Memory that the context takes from its process. */
   readonly residentBytes: number;
+  /** Whether it was given work that is not known to be done, for a device that launches answer before they are. */
+  readonly isBusy?: boolean;
 
   /** @returns the device address, aligned to 256 bytes; its bytes are zero */
   allocate(byteLength: number): bigint;

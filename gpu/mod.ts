@@ -34,14 +34,21 @@ export { CUDA_STATUS, GpuError } from "./gpu_error.ts";
 export type { CudaStatusName } from "./gpu_error.ts";
 export { DEFAULT_GPU_LIMITS } from "./limits.ts";
 export type { GpuLimits } from "./limits.ts";
-export { openDevice } from "./open_device.ts";
+export { openDevice, openGpuDevice, surveyGpus } from "./open_device.ts";
 export type { DeviceOptions } from "./open_device.ts";
 export { GpuSession } from "./session/session.ts";
 export type { SessionOptions } from "./session/session.ts";
 export type { Answer, WideAnswer } from "./session/boundary.ts";
 export type { Failure } from "./session/refusal.ts";
-export type { GpuObserver, LaunchRecord, LoadRecord, OperationRecord } from "./session/session_parts.ts";
+export type {
+  GpuObserver,
+  LaunchClock,
+  LaunchRecord,
+  LoadRecord,
+  OperationRecord,
+} from "./session/session_parts.ts";
 export { openCpuDevice } from "./cpu/device.ts";
 export type { CpuDeviceOptions } from "./cpu/device.ts";
 export type { CudaDevice, CudaDeviceOptions, CudaHealth } from "./cuda/device.ts";
+export type { CudaSurvey } from "./cuda/survey.ts";
 export { CudaUnavailable, driverPaths } from "./cuda/library.ts";

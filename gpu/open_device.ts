@@ -6,7 +6,8 @@
  * fetched only where it may be wanted.
  */
 import { openCpuDevice } from "./cpu/device.ts";
-import type { CudaDeviceOptions } from "./cuda/device.ts";
+import type { CudaDevice, CudaDeviceOptions } from "./cuda/device.ts";
+import type { CudaSurvey } from "./cuda/survey.ts";
 import type { GpuDevice } from "./device.ts";
 
 /** Which device, and how it is to run. */
@@ -42,4 +43,16 @@ async function openGpu({ device, threads, cuda = {}, onFallback }: DeviceOptions
     onFallback?.(error.message);
     return openCpuDevice({ threads });
   }
+}
+
+/** Opens a GPU, for who keeps the process that has it. Rejects with CudaUnavailable. */
+export async function openGpuDevice(options: CudaDeviceOptions): Promise<CudaDevice> {
+  const { openCudaDevice } = await import("./cuda/mod.ts");
+  return openCudaDevice(options);
+}
+
+/** Looks at every GPU that the driver shows. Rejects with CudaUnavailable if there is none that can be used. */
+export async function surveyGpus(options: Omit<CudaDeviceOptions, "deviceIndex">): Promise<CudaSurvey> {
+  const { surveyCuda } = await import("./cuda/mod.ts");
+  return surveyCuda(options);
 }

@@ -7,7 +7,7 @@
  */
 import { telemetryConfigFromEnv, variableNames, withFileSection } from "../telemetry/mod.ts";
 import type { TelemetryConfig } from "../telemetry/mod.ts";
-import type { GpuConfig } from "./model/gpu.ts";
+import type { GpuChoice } from "./model/gpu.ts";
 import { DEFAULT_LIMITS } from "./model/limits.ts";
 import type { Limits } from "./model/limits.ts";
 import { makeLimitsOf } from "./model/tenant_limits.ts";
@@ -47,7 +47,7 @@ export interface RuntimeConfig {
   /** The limits of a tenant. */
   readonly limitsOf: LimitsOf;
   /** The device behind `wasi:cuda/host`. */
-  readonly gpu: GpuConfig;
+  readonly gpu: GpuChoice;
   readonly telemetry: TelemetryConfig;
   /** What a cell's `deno` needs to find its caches. */
   readonly cellEnvironment: Readonly<Record<string, string>>;
@@ -55,6 +55,12 @@ export interface RuntimeConfig {
 
 /** The section of the file that is telemetry's; withFileSection knows its keys. */
 const TELEMETRY_SECTION = "telemetry";
+
+/**
+ * What the driver reads and the operator may have set. What concerns its cache on disk is not among them but for
+ * its size: that cache is one for all programs of a user (executor/gpu_cells.ts has one for each tenant, or none).
+ */
+const DRIVER_VARIABLES = ["CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_CACHE_MAXSIZE"];
 
 /** Where settings come from; each later one wins. */
 export interface ConfigSources {
@@ -97,7 +103,17 @@ export function makeConfig(sources: ConfigSources): RuntimeConfig {
     metricTenantIdleMs: number("metricTenantIdleMs"),
     limits,
     limitsOf: makeLimitsOf(limits, readTenantLimits(text.get("tenants") ?? "{}", SETTINGS, limits)),
-    gpu: { device: gpuDevice(text.get("gpu")), threads: number("gpuThreads") },
+    gpu: {
+      device: text.get("gpu") as GpuChoice["device"],
+      threads: number("gpuThreads"),
+      driverPath: driverPath(text.get("gpuDriver")),
+      allowHostMemory: flag("gpuAllowHostMemory"),
+      cellsPerDeviceMax: number("gpuCellsPerDeviceMax"),
+      cellsPerTenantMax: number("gpuCellsPerTenantMax"),
+      cellIdleMsMax: number("gpuCellIdleMs"),
+      driverEnvironment: pick(sources.env, DRIVER_VARIABLES),
+      cacheFolder: sources.env["CUDA_CACHE_PATH"] || undefined,
+    },
     telemetry: readTelemetry(sources, limits, text.get("logFile") ?? ""),
     cellEnvironment: cellEnvironment(sources.env),
   });
@@ -113,12 +129,13 @@ function cellsMax(
   return text === AUTO ? Math.min(CELLS_MAX, coresCount) : Number(text);
 }
 
-function gpuDevice(choice: string | undefined): GpuConfig["device"] {
-  if (choice === "off") return "off";
-  if (choice === "cuda") {
-    throw new ConfigError("Bad gpu: cuda was asked for, and the host offers no usable CUDA device");
-  }
-  return "cpu";
+/** A comma would part the permission for the one file into two. */
+function driverPath(path: string | undefined): string | undefined {
+  if (path === AUTO) return undefined;
+  if (path?.startsWith("/") === true && !path.includes(",")) return path;
+  throw new ConfigError(
+    `Bad gpuDriver: expected an absolute path without a comma, got ${JSON.stringify(path)}`,
+  );
 }
 
 function readTelemetry(
@@ -213,8 +230,12 @@ function isLoopback(hostname: string): boolean {
 }
 
 function cellEnvironment(env: ConfigSources["env"]): Record<string, string> {
+  return pick(env, ["HOME", "DENO_DIR", "XDG_CACHE_HOME"]);
+}
+
+function pick(env: ConfigSources["env"], names: readonly string[]): Record<string, string> {
   const environment: Record<string, string> = {};
-  for (const name of ["HOME", "DENO_DIR", "XDG_CACHE_HOME"]) {
+  for (const name of names) {
     const value = env[name];
     if (value !== undefined) environment[name] = value;
   }

@@ -12,10 +12,12 @@ import { Artifacts } from "./executor/artifacts.ts";
 import { openCells } from "./executor/cells.ts";
 import type { Cells } from "./executor/cells.ts";
 import { Executor } from "./executor/executor.ts";
-import { keepGauges } from "./executor/gauges.ts";
+import { planGpu } from "./executor/find_gpu.ts";
+import { keepGauges, together } from "./executor/gauges.ts";
 import { GuestLines } from "./executor/guest_lines.ts";
 import { GpuMetering } from "./executor/gpu_metering.ts";
 import { instrumenterGeneration } from "./executor/instrumenter_generation.ts";
+import { findLauncher } from "./executor/launcher.ts";
 import { Metering } from "./executor/metering.ts";
 import { TenantTable } from "./executor/tenant_series.ts";
 import { createApp } from "./gateway/app.ts";
@@ -90,20 +92,28 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       cachedModulesBytesMax: config.moduleCacheBytesMax,
     }),
   );
+  const launcher = await findLauncher();
+  const plan = await planGpu({
+    choice: config.gpu,
+    driverPaths: await driverPathsOf(config),
+    environment: config.cellEnvironment,
+    launcher,
+    clock,
+  }, telemetry);
   const tenants = new TenantTable({
     metrics,
     clock,
-    device: config.gpu.device,
+    device: plan.kind,
     tenantsMax: config.metricTenantsMax,
     idleMs: config.metricTenantIdleMs,
   });
-  const cells = await openCells(config, clock, telemetry, tenants);
+  const cells = openCells({ ...config, launcher, plan }, clock, telemetry, tenants);
   stack.defer(() => cells.kill("closed"));
   await cells.pool.open();
   const lifecycle = new Lifecycle();
   const readiness = { cells: (): boolean => cells.pool.isReady, store: (): boolean => answers(store) };
   stack.defer(keepGauges(metrics, {
-    pool: cells.pool,
+    pool: cells.gpu === undefined ? cells.pool : together(cells.pool, cells.gpu),
     tenants,
     suspectCount: () => cells.quarantine.count,
     readiness: () => ({
@@ -124,9 +134,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const streams = new Streams(config.limits.streamsMax, metrics);
   // They tell how they ended before telemetry ends.
   stack.defer(() => streams.abort());
-  const gpuMetering = new GpuMetering(metrics, config.gpu.device);
+  const gpuMetering = new GpuMetering(metrics, plan.kind);
   const executor = new Executor({
     pool: cells.pool,
+    gpuCells: cells.gpu,
     artifacts,
     quarantine: cells.quarantine,
     metering: new Metering(metrics, tenants),
@@ -164,7 +175,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     lifecycle,
     bodies: new BodyBudget(config.limits),
     streams,
-    device: cells.device,
+    device: {
+      plan,
+      facts: cells.devices,
+      cellsByDevice: () => cells.gpu?.countsByDevice() ?? [],
+    },
     readiness,
     version: VERSION,
   });
@@ -188,6 +203,14 @@ async function openKeptArtifacts(config: RuntimeConfig): Promise<ArtifactFiles |
   // They can be made again: a disk that refuses is no reason not to start.
   return await ArtifactFiles.open(config.dataFolder, generation, config.moduleCacheBytesMax)
     .catch(() => undefined);
+}
+
+/** Where a driver is looked for. What knows of devices is fetched only where one may be. */
+async function driverPathsOf({ gpu: { device, driverPath } }: RuntimeConfig): Promise<readonly string[]> {
+  if (driverPath !== undefined) return [driverPath];
+  if (device !== "auto" && device !== "cuda") return [];
+  const { driverPaths } = await import("../gpu/mod.ts");
+  return driverPaths();
 }
 
 /** True if the store can be read; the question itself is as cheap as one gets. */

@@ -5,56 +5,18 @@
  * docs/configuration.md are made from it; config.ts reads values by it. Invariant: every limit of
  * model/limits.ts has a row here (a test compares).
  */
-import { DEFAULT_LIMITS } from "./model/limits.ts";
-import type { Limits } from "./model/limits.ts";
+import { GPU_SETTINGS } from "./gpu_settings.ts";
 import { TENANT_LIMIT_KEYS } from "./model/tenant_limits.ts";
+import { AUTO, CELLS_MAX, DAY_MS, GIB, HOUR_MS, limit, MIB } from "./setting.ts";
+import type { Setting } from "./setting.ts";
 
-type Kind = "text" | "flag" | "json" | "count" | "bytes" | "ms" | "choice";
+export { AUTO, CELLS_MAX } from "./setting.ts";
+export type { Setting } from "./setting.ts";
 
-/** One setting: how it is named everywhere, what it means, its default and range. */
-export interface Setting {
-  readonly key: string;
-  readonly flag: string;
-  readonly env: string;
-  readonly kind: Kind;
-  readonly fallback: string;
-  /** A word that is taken in place of a number. */
-  readonly word?: string;
-  /** The words of a choice. */
-  readonly choices?: readonly string[];
-  readonly min?: number;
-  readonly max?: number;
-  readonly meaning: string;
-}
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
-const GIB = 1024 ** 3;
-const MIB = 1024 ** 2;
 const FRAME_BLOB_BYTES_MAX = 128 * MIB;
 
 /** The engine bounds the stacks of guests by that of the main thread, of which Linux gives 8 MiB by default. */
 const STACK_BYTES_MAX = 4 * MIB;
-
-/** The word for "as many as the machine has cores". */
-export const AUTO = "auto";
-
-/** Most cells that can be asked for. */
-export const CELLS_MAX = 256;
-
-function limit(key: keyof Limits, kind: Kind, min: number, max: number, meaning: string): Setting {
-  const words = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  return {
-    key,
-    flag: words,
-    env: `TENSOR_WASM_${words.replaceAll("-", "_").toUpperCase()}`,
-    kind,
-    fallback: String(DEFAULT_LIMITS[key]),
-    min,
-    max,
-    meaning,
-  };
-}
 
 /** Every setting of the runtime itself. Those of telemetry are read by telemetry/ (docs/observability.md). */
 export const SETTINGS: readonly Setting[] = [
@@ -148,26 +110,7 @@ export const SETTINGS: readonly Setting[] = [
     max: 16 * GIB,
     meaning: "module bytes kept in memory by the gateway, and by each cell in compiled form",
   },
-  {
-    key: "gpu",
-    flag: "gpu",
-    env: "TENSOR_WASM_GPU",
-    kind: "choice",
-    fallback: AUTO,
-    choices: [AUTO, "cpu", "cuda", "off"],
-    meaning:
-      "device behind wasi:cuda/host: cpu compiles PTX to WebAssembly, off answers -1 (not available) to all of it; auto is the best that the host offers",
-  },
-  {
-    key: "gpuThreads",
-    flag: "gpu-threads",
-    env: "TENSOR_WASM_GPU_THREADS",
-    kind: "count",
-    fallback: "1",
-    min: 1,
-    max: 64,
-    meaning: "threads of a cell that a kernel may use on the cpu device",
-  },
+  ...GPU_SETTINGS,
   {
     key: "drainDelayMs",
     flag: "drain-delay-ms",
@@ -301,6 +244,13 @@ export const SETTINGS: readonly Setting[] = [
     0,
     16 * GIB,
     "device memory of one call, buffers and windows together",
+  ),
+  limit(
+    "gpuTenantMemoryBytesMax",
+    "bytes",
+    0,
+    1024 * GIB,
+    "device memory of all calls of one tenant on a GPU; a cell never has more than its part of the GPU",
   ),
   limit("gpuAllocationBytesMax", "bytes", 0, 16 * GIB, "largest device buffer of a guest"),
   limit("gpuAllocationsMax", "count", 0, 1_000_000, "device allocations of one call that live at a time"),

@@ -85,6 +85,10 @@ export class CudaContext implements GpuContext {
     return this.#transfers.pinnedBytes;
   }
 
+  get isBusy(): boolean {
+    return this.#streams.keys().some((stream) => stream.isBusy);
+  }
+
   // Memory.
 
   allocate(byteLength: number): bigint {
@@ -376,11 +380,13 @@ export class CudaContext implements GpuContext {
     });
   }
 
-  /** A running kernel cannot be cancelled: unless it is about to end, the context is given up with it. */
+  /** What runs cannot be cancelled: an own context is given up with it, in a shared one it goes on. */
   #stop(call: string): GpuError {
+    const { context } = this.workspace;
+    if (context.failure !== undefined) return context.failure;
     const error = new GpuError(call, "CUDA_ERROR_LAUNCH_TIMEOUT", "work did not end in the time that it had");
     this.#failure ??= error;
-    if (!this.isIdle()) this.workspace.context.abandon(error);
+    if (context.kind === "own" && !this.isIdle()) context.abandon(error);
     return error;
   }
 }

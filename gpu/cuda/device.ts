@@ -44,6 +44,11 @@ export interface CudaDeviceOptions extends LibraryOptions {
    * context can reach it. `direct` unless said: which is fastest is not measured on hardware.
    */
   readonly copies?: CopyWay;
+  /**
+   * Told once of each context of the driver that has become useless, from within the call that found out: with
+   * `primary`, nothing can be done with the device by this process any more.
+   */
+  readonly onFailure?: (error: GpuError) => void;
   /** Told of a handle that was collected while it was open. */
   readonly onLeak?: (leak: HandleLeak) => void;
 }
@@ -61,6 +66,7 @@ export interface CudaHealth {
 /** Memory that the driver's pool keeps for the next allocation; not measured on hardware. */
 const POOL_KEPT_BYTES = 256n * 1024n * 1024n;
 const NAME_BYTES = 256;
+const UUID_BYTES = 16;
 
 /** A GPU. */
 export class CudaDevice implements GpuDevice {
@@ -83,7 +89,11 @@ export class CudaDevice implements GpuDevice {
     this.driverPath = path;
     this.ledger = new HandleLedger(options.onLeak ?? ((): void => {}));
     this.#contexts = options.contexts ?? "own";
-    const driver: Driver = { symbols, cell: new OutCell(), ledger: this.ledger };
+    const { onFailure } = options;
+    const driver: Driver = {
+      ...{ symbols, cell: new OutCell(), ledger: this.ledger },
+      ...(onFailure === undefined ? {} : { onFailure }),
+    };
     const { cell } = driver;
     const ask = (call: string, status: number): void => {
       if (status !== SUCCESS) unavailable(path, `${call} answers ${statusName(status) ?? status}`);
@@ -144,6 +154,20 @@ export class CudaDevice implements GpuDevice {
     }
   }
 
+  /** Bytes allocated now, by all contexts, those that linger included. */
+  get allocatedBytes(): number {
+    let bytes = 0;
+    for (const contexts of [this.#open, this.#lingering]) {
+      for (const context of contexts) bytes += context.allocatedBytes;
+    }
+    return bytes;
+  }
+
+  /** Makes the primary context now, which the first GpuContext would have to wait for. @throws GpuError */
+  prepare(): void {
+    if (this.#contexts === "primary") this.#workspace();
+  }
+
   /** Closes what was disposed while it had work, as far as that is done. */
   reap(): void {
     for (const context of this.#lingering) if (context.isIdle()) this.#release(context);
@@ -191,7 +215,9 @@ function describe(
   ask("cuDeviceGetName", symbols.cuDeviceGetName(name, NAME_BYTES, ordinal));
   ask("cuDeviceTotalMem", symbols.cuDeviceTotalMem(cell.bytes, ordinal));
   const memoryBytes = cell.size();
+  const uuid = uuidOf(symbols, ordinal);
   return {
+    ...(uuid === undefined ? {} : { uuid }),
     kind: "cuda",
     index,
     name: new TextDecoder().decode(name.subarray(0, Math.max(0, name.indexOf(0)))),
@@ -205,6 +231,16 @@ function describe(
     threadsPerBlockMax: attribute("CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK"),
     sharedBytesPerBlockMax: attribute("CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN"),
   };
+}
+
+/** As the driver's tools print it. */
+function uuidOf({ cuDeviceGetUuid }: Driver["symbols"], ordinal: DeviceOrdinal): string | undefined {
+  const bytes = new Uint8Array(new ArrayBuffer(UUID_BYTES));
+  if (cuDeviceGetUuid === null || cuDeviceGetUuid(bytes, ordinal) !== SUCCESS) return undefined;
+  const groups = [[0, 4], [4, 6], [6, 8], [8, 10], [10, 16]].map(([from, to]) =>
+    bytes.subarray(from, to).toHex()
+  );
+  return `GPU-${groups.join("-")}`;
 }
 
 /**

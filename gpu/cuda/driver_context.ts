@@ -19,6 +19,8 @@ export interface Driver {
   readonly symbols: CudaSymbols;
   readonly cell: OutCell;
   readonly ledger: HandleLedger;
+  /** Told once of each context that has become useless. */
+  readonly onFailure?: (error: GpuError) => void;
 }
 
 /** `own` is apart from all others; `primary` is the device's one, the same for all who ask for it. */
@@ -87,14 +89,20 @@ export class DriverContext implements Disposable {
   /** The error of a status, noted if it is sticky. */
   failed(call: string, status: number, detail?: string): GpuError {
     const error = driverError(call, status, detail);
-    if (error.isSticky) this.#failure ??= error;
+    if (error.isSticky) this.#fail(error);
     return error;
   }
 
   /** Gives it up with whatever runs in it: the process that has it should end soon. */
   abandon(error: GpuError): void {
-    this.#failure ??= error;
     this.#isAbandoned = true;
+    this.#fail(error);
+  }
+
+  #fail(error: GpuError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.driver.onFailure?.(error);
   }
 
   [Symbol.dispose](): void {

@@ -73,6 +73,11 @@ export class CudaStream extends DriverHandle implements GpuStream {
     this.pointer = pointer;
   }
 
+  /** Whether it was given work that is not known to be done. Asks nobody. */
+  get isBusy(): boolean {
+    return this.#done !== this.enqueued;
+  }
+
   /** Whether everything on it is done. @throws GpuError what that work did wrong */
   isDone(): boolean {
     if (this.#done === this.enqueued) return true;

@@ -55,7 +55,7 @@ const FOLDERS = [
  * The paths that are tried, in order. The bare names are looked up by the system's loader, which takes an FFI
  * permission for every path; with a permission for one file alone that file's whole path must be given.
  */
-export function driverPaths({ driverPath }: LibraryOptions = {}): string[] {
+export function driverPaths(driverPath?: string): string[] {
   if (driverPath !== undefined) return [driverPath];
   return [FILE, "libcuda.so", ...FOLDERS.map((folder) => `${folder}/${FILE}`)];
 }
@@ -63,7 +63,7 @@ export function driverPaths({ driverPath }: LibraryOptions = {}): string[] {
 /** Opens the driver library. @throws CudaUnavailable with every path that was tried */
 export function openLibrary(options: LibraryOptions = {}): OpenedLibrary {
   const tried: TriedPath[] = [];
-  for (const path of driverPaths(options)) {
+  for (const path of driverPaths(options.driverPath)) {
     try {
       return { path, symbols: Deno.dlopen(path, CUDA_SYMBOLS).symbols };
     } catch (error) {

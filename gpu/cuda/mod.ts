@@ -7,5 +7,7 @@
 export { openCudaDevice } from "./device.ts";
 export type { CudaDevice, CudaDeviceOptions, CudaHealth } from "./device.ts";
 export type { CopyWay } from "./transfers.ts";
+export { surveyCuda } from "./survey.ts";
+export type { CudaSurvey } from "./survey.ts";
 export { CudaUnavailable, driverPaths } from "./library.ts";
 export type { TriedPath } from "./library.ts";

@@ -21,6 +21,13 @@ export const CUDA_SYMBOLS = {
   cuDeviceGet: { parameters: ["buffer", "i32"], result: "i32" },
   // CUresult cuDeviceGetName(char *name, int len, CUdevice dev)
   cuDeviceGetName: { parameters: ["buffer", "i32", "i32"], result: "i32" },
+  // CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice dev)
+  cuDeviceGetUuid: {
+    name: "cuDeviceGetUuid_v2",
+    parameters: ["buffer", "i32"],
+    result: "i32",
+    optional: true,
+  },
   // CUresult cuDeviceTotalMem(size_t *bytes, CUdevice dev)
   cuDeviceTotalMem: { name: "cuDeviceTotalMem_v2", parameters: ["buffer", "i32"], result: "i32" },
   // CUresult cuDeviceGetAttribute(int *pi, CUdevice_attribute attrib, CUdevice dev)

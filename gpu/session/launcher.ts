@@ -13,7 +13,7 @@ import type { Dim3, KernelLaunch, LaunchTiming } from "../device.ts";
 import type { Kernel, Kernels } from "./kernels.ts";
 import { describeFailure, GpuRefusal } from "./refusal.ts";
 import type { Failure } from "./refusal.ts";
-import type { LaunchRecord, SessionParts, StreamState } from "./session_parts.ts";
+import type { LaunchClock, LaunchRecord, SessionParts, StreamState } from "./session_parts.ts";
 import type { Streams } from "./streams.ts";
 import type { PlacedWindows, WindowMemory } from "./window_memory.ts";
 
@@ -45,6 +45,7 @@ interface Operation {
   readonly startMs: number;
   kernel: Kernel | undefined;
   windows: PlacedWindows | undefined;
+  clock: LaunchClock | undefined;
   dispatchMs: number;
 }
 
@@ -65,7 +66,10 @@ export class Launcher {
   /** @throws GpuRefusal, GpuError, or rejects with them */
   launch(request: LaunchRequest): void | Promise<void> {
     const startMs = performance.now();
-    const operation: Operation = { request, startMs, kernel: undefined, windows: undefined, dispatchMs: 0 };
+    const operation: Operation = {
+      ...{ request, startMs, kernel: undefined, windows: undefined, clock: undefined },
+      dispatchMs: 0,
+    };
     try {
       const stream = this.#check(request);
       const kernel = operation.kernel = this.#parts.kernels.get(request.kernel);
@@ -128,6 +132,9 @@ export class Launcher {
     const { request } = operation;
     operation.windows = windows;
     this.#args.writeParams(info, block);
+    // One that answers when it is done tells its time at once.
+    const { info: { kind }, observer } = this.#session;
+    const clock = operation.clock = kind === "cuda" ? observer.clock?.() : undefined;
     const launch: KernelLaunch = {
       module: loaded.module,
       kernel: info,
@@ -136,6 +143,7 @@ export class Launcher {
       sharedBytes: request.sharedBytes,
       params,
       ...(stream === undefined ? undefined : { stream }),
+      ...(clock === undefined ? undefined : { timed: (deviceTimeUs: number) => clock.timed(deviceTimeUs) }),
     };
     operation.dispatchMs = performance.now();
     return this.#session.context().launch(launch);
@@ -162,7 +170,7 @@ export class Launcher {
   }
 
   #tell(
-    { request, startMs, kernel, windows }: Operation,
+    { request, startMs, kernel, windows, clock }: Operation,
     endMs: number,
     failure: Failure | undefined,
     dispatch: LaunchRecord["dispatch"],
@@ -178,6 +186,7 @@ export class Launcher {
       bytesIn: windows?.bytesIn ?? 0,
       bytesOut: windows?.bytesOut ?? 0,
       dispatch,
+      clock,
     });
   }
 }

@@ -93,6 +93,11 @@ export class GpuSession implements Disposable {
     return this.#context?.residentBytes ?? 0;
   }
 
+  /** Whether the device was given work of this session that is not known to be done. */
+  get isBusy(): boolean {
+    return this.#context?.isBusy ?? false;
+  }
+
   // Kernels.
 
   loadPtx(ptxPointer: number, ptxLength: number, entryPointer: number, entryLength: number): WideAnswer {

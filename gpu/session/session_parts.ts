@@ -66,10 +66,19 @@ export interface LaunchRecord extends OperationRecord {
   readonly dispatch:
     | { readonly startMs: number; readonly endMs: number; readonly deviceTimeUs: number | undefined }
     | undefined;
+  /** The observer's clock for this launch, if it was asked for one. */
+  readonly clock: LaunchClock | undefined;
+}
+
+/** Told of one launch how long the device was busy with it, once that is known: after it was told, or never. */
+export interface LaunchClock {
+  timed(deviceTimeUs: number): void;
 }
 
 /** Who is told what a session did. Called once for each operation, at its end, on every way out. */
 export interface GpuObserver {
+  /** Asked before a launch whose device may tell its time later; undefined where nobody wants to know it. */
+  clock?(): LaunchClock | undefined;
   loaded(record: LoadRecord): void;
   launched(record: LaunchRecord): void;
   synchronized(record: OperationRecord): void;

@@ -6,10 +6,8 @@
  * Invariant: every `call`, `prepare` and `ping` is answered by exactly one frame, unless the process dies.
  */
 import { openDevice } from "../../gpu/mod.ts";
-import type { GpuDevice } from "../../gpu/mod.ts";
 import { COMPILE_SECONDS } from "../model/compile_time.ts";
 import { RuntimeFault, toFaultRecord } from "../model/fault.ts";
-import type { DeviceFacts } from "../model/gpu.ts";
 import { invariant, InvariantError } from "../model/invariant.ts";
 import { DEFAULT_LIMITS } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -22,6 +20,7 @@ import type {
   ChunkMeta,
   ConfigureMeta,
   CreditMeta,
+  FailingMeta,
   PongMeta,
   PreparedMeta,
   PrepareMeta,
@@ -30,7 +29,9 @@ import type {
 import { Buckets } from "./buckets.ts";
 import { ChunkSender } from "./chunk_sender.ts";
 import type { ChunkSocket } from "./chunk_sender.ts";
+import { factsOf } from "./device_facts.ts";
 import { Fiber } from "./fiber.ts";
+import type { GpuKeeper } from "./gpu_keeper.ts";
 import { compileModule, runCall } from "./instance.ts";
 import type { CellSurroundings, CompiledModule } from "./instance.ts";
 import { makeTick } from "./jspi.ts";
@@ -41,6 +42,8 @@ import type { SchedulerHost } from "./scheduler.ts";
 
 /** What a cell needs of its process. */
 export interface CellHost extends SchedulerHost {
+  /** The GPU of a dedicated cell. */
+  readonly keeper?: GpuKeeper | undefined;
   /** Writes log lines to the cell's stdout before it returns. */
   writeLines(bytes: Uint8Array): void;
   /** Bytes in use of the JavaScript heap, and resident memory of the process. */
@@ -75,6 +78,10 @@ export class Cell {
     this.#socket = socketOf(writer);
     this.#host = host;
     this.#around = this.#configure({ limits: DEFAULT_LIMITS });
+    if (host.keeper !== undefined) {
+      host.keeper.onFailing = (reason): void =>
+        writer.send(FRAME.failing, 0, { reason } satisfies FailingMeta);
+    }
   }
 
   /** Answers frames until the connection ends. */
@@ -91,11 +98,13 @@ export class Cell {
       heapUsedBytes: () => this.#host.heapUsedBytes(),
     });
     const scheduler = new Scheduler(this.#host, limits.timeSliceMs, memory);
+    const { keeper } = this.#host;
     return {
       scheduler,
       memory,
       limits,
-      gpu: gpu === undefined ? undefined : openDevice(gpu),
+      gpu: keeper?.device ?? (gpu === undefined ? undefined : openDevice(gpu)),
+      keeper,
       tick: makeTick((left) => scheduler.tick(left)),
       writeLines: (bytes) => this.#host.writeLines(bytes),
     };
@@ -129,17 +138,19 @@ export class Cell {
   }
 
   #pong(): PongMeta {
-    const { memory, gpu } = this.#around;
+    const { memory, gpu, keeper } = this.#around;
     const isNews = gpu !== undefined && !this.#hasToldDevice;
     this.#hasToldDevice = true;
     const compiles = this.#compiles.take();
     return {
       nowMs: this.#host.nowMs(),
       residentBytes: this.#host.residentBytes(),
-      gpuMemoryBytes: memory.deviceBytes,
-      tenants: memory.byTenant(),
+      gpuMemoryBytes: keeper?.allocatedBytes ?? memory.deviceBytes,
+      // What guests have on a GPU is not in this process.
+      tenants: keeper === undefined ? memory.byTenant() : memory.byTenant()
+        .map((held) => ({ ...held, deviceBytes: keeper.allocatedBytes })),
       ...(compiles === undefined ? {} : { compiles }),
-      ...(isNews ? { device: factsOf(gpu) } : {}),
+      ...(isNews ? { device: factsOf(gpu.info) } : {}),
     };
   }
 
@@ -249,11 +260,6 @@ function socketOf(writer: FrameWriter): ChunkSocket {
     sendChunk: (call: number, meta: ChunkMeta | undefined, bytes: Uint8Array) =>
       writer.send(FRAME.chunk, call, meta, bytes),
   };
-}
-
-function factsOf({ info }: GpuDevice): DeviceFacts {
-  const { computeCapability: { major, minor }, ...rest } = info;
-  return { ...rest, computeCapability: `${major}.${minor}` };
 }
 
 /**

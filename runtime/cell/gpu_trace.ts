@@ -5,7 +5,7 @@
  * with and without a span. It makes no span (runtime/executor/hops.ts does). Invariant: its report is of bounded
  * size, however many calls of the interface a guest makes.
  */
-import type { GpuObserver, LaunchRecord, LoadRecord, OperationRecord } from "../../gpu/mod.ts";
+import type { GpuObserver, LaunchClock, LaunchRecord, LoadRecord, OperationRecord } from "../../gpu/mod.ts";
 import { KERNEL_LATENCY_SECONDS, PTX_COMPILE_SECONDS } from "../model/gpu.ts";
 import type { GpuReport, GpuSpan } from "../wire/messages.ts";
 import { Buckets } from "./buckets.ts";
@@ -15,6 +15,21 @@ export const GPU_SPANS_MAX = 64;
 
 /** The reason of an operation during which the call was ended. */
 const STOPPED = "call_stopped";
+
+type Dispatch = NonNullable<(GpuSpan & { readonly type: "launch" })["dispatch"]>;
+
+/** Puts the device's own time on the span of a launch when it is told. */
+class DispatchClock implements LaunchClock {
+  /** The launch's record, from when there is one; its device time is that of the host until it is told. */
+  dispatch: { -readonly [Key in keyof Dispatch]: Dispatch[Key] } | undefined;
+  hostUs = 0;
+  deviceTimeUs: number | undefined;
+
+  timed(deviceTimeUs: number): void {
+    this.deviceTimeUs = deviceTimeUs;
+    if (this.dispatch !== undefined) this.dispatch.deviceTimeUs = deviceTimeUs;
+  }
+}
 
 /** Observes the session of one call. */
 export class GpuTrace implements GpuObserver {
@@ -28,6 +43,8 @@ export class GpuTrace implements GpuObserver {
   readonly #compiles = new Buckets(PTX_COMPILE_SECONDS);
   readonly #loads = { compiled: 0, cached: 0, failed: 0 };
   readonly #failures: Record<string, number> = {};
+  /** Of launches that count as long as the device takes for them, which may not be known yet. */
+  readonly #clocks: DispatchClock[] = [];
   #isUsed = false;
   /** Whether a kernel has failed: everything after it fails with the same, which is no other failure. */
   #isBroken = false;
@@ -42,9 +59,12 @@ export class GpuTrace implements GpuObserver {
     this.#isStopped = isStopped;
   }
 
-  /** The report, or undefined if there is nothing to say. */
-  get report(): GpuReport | undefined {
+  /** The report, made once when the call is over, or undefined if there is nothing to say. */
+  makeReport(): GpuReport | undefined {
     if (!this.#isUsed) return undefined;
+    for (const { deviceTimeUs, hostUs } of this.#clocks.splice(0)) {
+      this.#dispatches.add((deviceTimeUs ?? hostUs) / 1e6);
+    }
     return {
       spans: this.#spans,
       launchCount: this.#launchCount,
@@ -68,17 +88,20 @@ export class GpuTrace implements GpuObserver {
     this.#spans.push({ type: "load", ...this.#times(record), ptxBytes, entryBytes, cached });
   }
 
+  /** For launches that may have spans: being timed costs a launch half as much again. */
+  clock(): LaunchClock | undefined {
+    return this.#spanCount + 2 <= GPU_SPANS_MAX ? new DispatchClock() : undefined;
+  }
+
   launched(record: LaunchRecord): void {
-    const { kernel, grid, block, sharedBytes, bytesIn, bytesOut, dispatch } = record;
+    const { kernel, grid, block, sharedBytes, bytesIn, bytesOut } = record;
+    const dispatch = record.dispatch && this.#dispatch(record.dispatch);
     this.#note(record);
     const launchMs = record.endMs - record.startMs;
     this.#launchCount++;
     this.#launchMs += launchMs;
     this.#launchMsMax = Math.max(this.#launchMsMax, launchMs);
-    if (dispatch !== undefined) {
-      const { startMs, endMs, deviceTimeUs = (endMs - startMs) * 1000 } = dispatch;
-      this.#dispatches.add(deviceTimeUs / 1e6);
-    }
+    if (record.dispatch !== undefined) this.#measure(record.dispatch, dispatch, record.clock);
     if (!this.#admit(dispatch === undefined ? 1 : 2)) return;
     this.#spans.push({
       type: "launch",
@@ -89,8 +112,22 @@ export class GpuTrace implements GpuObserver {
       sharedBytes,
       bytesIn,
       bytesOut,
-      ...(dispatch === undefined ? {} : { dispatch: this.#dispatch(dispatch) }),
+      ...(dispatch === undefined ? {} : { dispatch }),
     });
+  }
+
+  #measure(
+    { startMs, endMs, deviceTimeUs }: NonNullable<LaunchRecord["dispatch"]>,
+    dispatch: Dispatch | undefined,
+    clock: LaunchClock | undefined,
+  ): void {
+    const hostUs = (endMs - startMs) * 1000;
+    if (deviceTimeUs !== undefined || !(clock instanceof DispatchClock)) {
+      return this.#dispatches.add((deviceTimeUs ?? hostUs) / 1e6);
+    }
+    clock.dispatch = dispatch;
+    clock.hostUs = hostUs;
+    this.#clocks.push(clock);
   }
 
   synchronized(record: OperationRecord): void {

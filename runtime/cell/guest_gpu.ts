@@ -8,7 +8,9 @@
 import { GpuSession } from "../../gpu/mod.ts";
 import type { GpuDevice, GpuLimits } from "../../gpu/mod.ts";
 import type { GpuReport } from "../wire/messages.ts";
+import type { Outcome } from "../model/outcome.ts";
 import type { Fiber } from "./fiber.ts";
+import type { GpuKeeper, GpuUser } from "./gpu_keeper.ts";
 import { GpuTrace } from "./gpu_trace.ts";
 import { KernelPacer } from "./kernel_pacer.ts";
 import type { MemoryGuard } from "./memory_guard.ts";
@@ -17,6 +19,8 @@ import type { Scheduler } from "./scheduler.ts";
 /** What a call's device works with. */
 export interface GuestGpuOptions {
   readonly device: GpuDevice;
+  /** Who keeps it, if it is a GPU. */
+  readonly keeper: GpuKeeper | undefined;
   readonly limits: GpuLimits;
   readonly fiber: Fiber;
   readonly scheduler: Scheduler;
@@ -34,14 +38,40 @@ export interface GpuGuest {
 }
 
 /** The device of one call. */
-export class GuestGpu implements Disposable {
+export class GuestGpu implements Disposable, GpuUser {
   readonly #options: GuestGpuOptions;
   readonly #trace: GpuTrace;
   #session: GpuSession | undefined;
+  /** Whether the device is still at work for it although it is over. */
+  #lingers = false;
 
   constructor(options: GuestGpuOptions) {
     this.#options = options;
     this.#trace = new GpuTrace(options.startedAtMs, () => options.fiber.stopped !== undefined);
+    options.keeper?.enter(this);
+  }
+
+  get isBusy(): boolean {
+    return this.#session?.isBusy ?? false;
+  }
+
+  get deadlineAtMs(): number {
+    return this.#options.fiber.limits.deadlineAtMs;
+  }
+
+  /** Ends the call because its device is of no use any more. */
+  stop(outcome: Outcome): void {
+    const { fiber, scheduler } = this.#options;
+    fiber.stop(outcome);
+    scheduler.cancel(fiber, outcome);
+  }
+
+  /** How the call has really ended: whoever is past its deadline with a kernel that runs is so by its kernel. */
+  judge(outcome: Outcome): Outcome {
+    const isLate = outcome.type === "exhausted" && outcome.limit === "deadline_ms";
+    return isLate && this.#lingers
+      ? { type: "gpu_failed", kind: "gpu_timeout", status: "CUDA_ERROR_LAUNCH_TIMEOUT" }
+      : outcome;
   }
 
   /** The call's session. */
@@ -50,8 +80,8 @@ export class GuestGpu implements Disposable {
   }
 
   /** What the call did with the device, if anything. */
-  get report(): GpuReport | undefined {
-    return this.#trace.report;
+  makeReport(): GpuReport | undefined {
+    return this.#trace.makeReport();
   }
 
   /** Memory that the device takes from the process for this call. */
@@ -61,10 +91,11 @@ export class GuestGpu implements Disposable {
 
   [Symbol.dispose](): void {
     this.#session?.[Symbol.dispose]();
+    this.#lingers = this.#options.keeper?.leave(this) ?? false;
   }
 
   #open(guest: GpuGuest): GpuSession {
-    const { device, limits, fiber, scheduler, memory } = this.#options;
+    const { device, keeper, limits, fiber, scheduler, memory } = this.#options;
     return new GpuSession({
       device,
       limits,
@@ -72,7 +103,8 @@ export class GuestGpu implements Disposable {
       pacer: new KernelPacer(fiber, scheduler),
       print: (text) => guest.print(text),
       observer: this.#trace,
-      hasRoom: (byteLength) => memory.hasRoom(byteLength),
+      // A GPU has memory of its own.
+      hasRoom: (byteLength) => keeper === undefined ? memory.hasRoom(byteLength) : keeper.hasRoom(byteLength),
     });
   }
 }

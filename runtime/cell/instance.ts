@@ -18,6 +18,7 @@ import { CallContext } from "./call_context.ts";
 import type { ChunkSender } from "./chunk_sender.ts";
 import type { Fiber, FuelGlobal } from "./fiber.ts";
 import { GuestStop } from "./guest_context.ts";
+import type { GpuKeeper } from "./gpu_keeper.ts";
 import { GuestGpu } from "./guest_gpu.ts";
 import { type ImportedModule, openImports } from "./imports/mod.ts";
 import { promising } from "./jspi.ts";
@@ -80,6 +81,8 @@ export interface CellSurroundings {
   readonly limits: Limits;
   /** The device of calls whose guests ask for one. */
   readonly gpu: GpuDevice | undefined;
+  /** Who keeps it, if it is a GPU. */
+  readonly keeper?: GpuKeeper | undefined;
   /** Writes log lines to the cell's stdout before it returns. */
   readonly writeLines: (bytes: Uint8Array) => void;
 }
@@ -145,6 +148,7 @@ export async function runCall(
     memoryBytes = around.memory.leave(fiber);
     gpu?.[Symbol.dispose]();
   }
+  outcome = gpu?.judge(outcome) ?? outcome;
   const terminateStartUs = microsSince(startedAtMs);
   fiber.settle();
   const logLines = context.finishLog();
@@ -155,7 +159,7 @@ export async function runCall(
     reason === undefined ? { hop: "spawn", startUs: 0, endUs } : { hop: "spawn", startUs: 0, endUs, reason },
   );
   const usage = fiber.usage(around.scheduler.runningMs(), memoryBytes);
-  const report = gpu?.report;
+  const report = gpu?.makeReport();
   const result: ResultMeta = {
     ...{ startedAtMs, outcome, spans, logLines, usage },
     ...(report === undefined ? {} : { gpu: report }),
@@ -171,12 +175,12 @@ function openGpu(
   compiled: CompiledModule | undefined,
   meta: CallMeta,
   fiber: Fiber,
-  { gpu, limits, scheduler, memory }: CellSurroundings,
+  { gpu, keeper, limits, scheduler, memory }: CellSurroundings,
   startedAtMs: number,
 ): GuestGpu | undefined {
   if (gpu === undefined || compiled?.usesGpu !== true) return undefined;
   const own = { ...limits, ...meta.gpu };
-  return new GuestGpu({ device: gpu, limits: own, fiber, scheduler, memory, startedAtMs });
+  return new GuestGpu({ device: gpu, keeper, limits: own, fiber, scheduler, memory, startedAtMs });
 }
 
 /** Instance, start function, `_initialize`, the export; each is one await, in which the guest may be parked. */
@@ -269,6 +273,8 @@ function failureReason(outcome: Outcome): string | undefined {
       return outcome.trap;
     case "exhausted":
       return outcome.limit === "deadline_ms" ? "deadline_elapsed" : outcome.limit;
+    case "gpu_failed":
+      return outcome.kind;
     default:
       return outcome.type;
   }

@@ -156,6 +156,16 @@ export class Admission<Grant> {
     return this.#timely(() => this.#line.firstAloneOf(account));
   }
 
+  /** The first of all tenants' oldest calls, in the order of their turns, that `accept` takes. */
+  nextOldest(accept: (turn: Turn<Grant>) => boolean): Turn<Grant> | undefined {
+    return this.#timely(() => this.#line.nextOldest(accept));
+  }
+
+  /** How many calls of a tenant wait. */
+  waitingOf(tenant: string): number {
+    return this.#line.waitingOf(tenant);
+  }
+
   /** Refuses everyone in line. */
   refuseAll(makeError: () => Error): void {
     for (let place = this.#line.anyone(); place !== undefined; place = this.#line.anyone()) {

@@ -13,12 +13,15 @@ import { Admission } from "./admission.ts";
 import type { ShedKind, Wait } from "./admission.ts";
 import { AloneTurn } from "./alone_turn.ts";
 import { CellSlots, isUsable } from "./cell_slots.ts";
-import type { Loan, Member, PooledCell } from "./cell_slots.ts";
+import type { Member, PooledCell } from "./cell_slots.ts";
 import { CellStarter } from "./cell_starter.ts";
 import type { Account } from "./fair_line.ts";
 import { GrowthWatch } from "./growth_watch.ts";
+import { Slot } from "./slot.ts";
+import type { Lease } from "./slot.ts";
 
 export type { PooledCell } from "./cell_slots.ts";
+export type { Lease } from "./slot.ts";
 
 /** How long a cell above the minimum may idle. */
 const IDLE_MS_MAX = 60_000;
@@ -64,31 +67,6 @@ export interface PoolCounts {
   readonly tenantsWaiting: number;
   /** Device memory of the calls in all cells, as last heard. */
   readonly gpuMemoryBytes: number;
-}
-
-/** A slot in a cell; disposing of it gives it back. */
-export interface Lease<Cell> extends Disposable {
-  readonly cell: Cell;
-}
-
-class Slot<Cell> implements Lease<Cell>, Loan {
-  readonly cell: Cell;
-  readonly account: Account;
-  readonly grantedAtMs: number;
-  #giveBack: ((slot: Slot<Cell>) => void) | undefined;
-
-  constructor(cell: Cell, account: Account, grantedAtMs: number, giveBack: (slot: Slot<Cell>) => void) {
-    this.cell = cell;
-    this.account = account;
-    this.grantedAtMs = grantedAtMs;
-    this.#giveBack = giveBack;
-  }
-
-  [Symbol.dispose](): void {
-    const giveBack = this.#giveBack;
-    this.#giveBack = undefined;
-    giveBack?.(this);
-  }
 }
 
 /** A pool of cells. */

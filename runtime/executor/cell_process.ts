@@ -20,6 +20,7 @@ import type {
   CellLogLine,
   ConfigureMeta,
   CreditMeta,
+  FailingMeta,
   PongMeta,
   PreparedMeta,
   PrepareMeta,
@@ -39,6 +40,12 @@ export const KILLED_AT_DEADLINE = "deadline_elapsed";
 /** How long past its deadline a call may be unanswered: a cell that lives stops it within milliseconds. */
 const OVERDUE_MS_MAX = 2_000;
 
+/** After that long such a call is looked for once more: its answer may wait in the socket for a busy gateway. */
+const OVERDUE_AGAIN_MS = 100;
+
+/** How long a cell that was told to end may take to close what it has open. */
+const END_MS_MAX = 1_000;
+
 const ignoreLine = (): void => {};
 
 /** A call under way. */
@@ -53,6 +60,9 @@ export interface RunningCall {
 /** A running child process. */
 export class CellProcess {
   readonly id: number;
+  /** Of a dedicated cell: whose it is, and its GPU. */
+  readonly tenant: string | undefined;
+  readonly device: string | undefined;
   /** Resolves when the process has ended and everything it had printed was read. */
   readonly ended: Promise<void>;
   readonly #clock: Clock;
@@ -66,6 +76,8 @@ export class CellProcess {
   #nextRequestId = 1;
   readonly #onDevice: ((device: DeviceFacts) => void) | undefined;
   readonly #onCompiles: ((compiles: BucketCounts) => void) | undefined;
+  readonly #onFailing: CellOptions["onFailing"];
+  readonly #overdueMsMax: number | undefined;
   #residentBytes: number | undefined;
   #gpuMemoryBytes = 0;
   #tenantMemory: readonly TenantMemory[] = [];
@@ -87,6 +99,10 @@ export class CellProcess {
     this.#clock = options.clock;
     this.#onDevice = options.onDevice;
     this.#onCompiles = options.onCompiles;
+    this.#onFailing = options.onFailing;
+    this.#overdueMsMax = options.overdueMsMax;
+    this.tenant = options.dedicated?.tenant;
+    this.device = options.dedicated === undefined ? undefined : `cuda:${options.dedicated.seat.deviceIndex}`;
     this.#spawned = spawned;
     this.#clockOffsetMs = spawned.clockOffsetMs;
     this.#shelf = new ModuleShelf(options.moduleBytesMax);
@@ -181,6 +197,7 @@ export class CellProcess {
       deadlineAtMs: deadlineAtMs - this.#clockOffsetMs,
     };
     this.#writer.send(FRAME.call, id, full, input);
+    if (this.#overdueMsMax !== undefined) this.#watchOverdue(answer, deadlineAtMs + this.#overdueMsMax);
     return {
       answer: answer as Promise<CellAnswer<ResultMeta>>,
       cancel: (by) => {
@@ -237,6 +254,26 @@ export class CellProcess {
     this.#sendKill();
   }
 
+  /**
+   * Ends a process in which nothing runs: it sees the end of its socket, closes what it has open and ends. It is
+   * killed if it takes long.
+   */
+  end(reason: string): void {
+    if (this.isDead) return;
+    this.#killReason = reason;
+    const cancel = this.#clock.after(END_MS_MAX, () => this.#sendKill());
+    void this.ended.then(cancel);
+    this.#spawned.connection.closeWrite().catch(() => this.#sendKill());
+  }
+
+  /** Kills the cell when a call is unanswered at some moment. One that is held up in a driver answers no ping. */
+  #watchOverdue(answer: Promise<unknown>, atMs: number): void {
+    let cancel = this.#clock.after(Math.max(0, atMs - this.#clock.nowMs()), () => {
+      cancel = this.#clock.after(OVERDUE_AGAIN_MS, () => this.kill("overdue"));
+    });
+    void answer.then(() => cancel());
+  }
+
   #died(): { readonly type: "died"; readonly reason: string } {
     return { type: "died", reason: this.#deathReason || this.#killReason || "disconnected" };
   }
@@ -278,6 +315,9 @@ export class CellProcess {
       }
       case FRAME.chunk:
         return this.#requests.takeChunk(frame);
+      case FRAME.failing:
+        this.#onFailing?.(this, (frame.meta as FailingMeta).reason);
+        return this.#onFailing !== undefined;
       case FRAME.pong: {
         const { nowMs, residentBytes, gpuMemoryBytes, tenants, compiles, device } = frame.meta as PongMeta;
         this.#refineClock(nowMs);

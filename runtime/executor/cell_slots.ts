@@ -7,7 +7,7 @@
  * retired and not held; used and free slots add up to all slots of such cells and the calls in retired ones.
  */
 import type { TenantMemory } from "../wire/messages.ts";
-import type { Account } from "./fair_line.ts";
+import type { Loan } from "./slot.ts";
 
 /** What the pool needs of a cell; CellProcess is one. */
 export interface PooledCell {
@@ -23,13 +23,12 @@ export interface PooledCell {
   /** Resident memory, and what tenants' calls hold of it, likewise. */
   readonly residentBytes?: number | undefined;
   readonly tenantMemory?: readonly TenantMemory[];
+  /** Of a dedicated cell: whose it is, and which device it has. */
+  readonly tenant?: string | undefined;
+  readonly device?: string | undefined;
   kill(reason: string): void;
-}
-
-/** A slot that was lent. */
-export interface Loan {
-  readonly account: Account;
-  readonly grantedAtMs: number;
+  /** As kill, but lets it close what it has open on a device. Only where nothing runs in it. */
+  end?(reason: string): void;
 }
 
 /** A cell of the pool. */

@@ -51,9 +51,9 @@ export class CellStarter<Cell extends PooledCell> {
     return !this.#closed && this.#cancelRetry === undefined;
   }
 
-  /** Starts one; resolves when it is there or has failed to start, never rejects. */
-  start(): Promise<void> {
-    return this.#outsideRequests(() => this.#track(this.#start()));
+  /** Starts one, this way or the usual one; resolves when it is there or has failed, never rejects. */
+  start(startCell: (id: number) => Promise<Cell> = this.#options.startCell): Promise<void> {
+    return this.#outsideRequests(() => this.#track(this.#start(startCell)));
   }
 
   /** No more retries. */
@@ -68,8 +68,8 @@ export class CellStarter<Cell extends PooledCell> {
     while (this.#pending.size > 0) await Promise.all(this.#pending);
   }
 
-  async #start(): Promise<void> {
-    const { clock, startCell, started, failed, ended } = this.#options;
+  async #start(startCell: StarterOptions<Cell>["startCell"]): Promise<void> {
+    const { clock, started, failed, ended } = this.#options;
     this.#starting++;
     const startedAtMs = clock.nowMs();
     let cell: Cell;

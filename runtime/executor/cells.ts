@@ -7,26 +7,25 @@
  */
 import type { Telemetry } from "../../telemetry/mod.ts";
 import type { Clock } from "../model/clock.ts";
-import type { DeviceFacts, GpuConfig } from "../model/gpu.ts";
+import type { DeviceFacts, GpuChoice, GpuPlan } from "../model/gpu.ts";
 import type { Limits } from "../model/limits.ts";
+import type { LimitsOf } from "../model/tenant_limits.ts";
 import { CellPool } from "./cell_pool.ts";
 import type { PooledCell, PoolObserver } from "./cell_pool.ts";
 import { CellProcess } from "./cell_process.ts";
-import type { CellOptions } from "./spawn_cell.ts";
 import { CellWatch } from "./cell_watch.ts";
+import type { DedicatedCells } from "./dedicated_cells.ts";
+import { openGpuCells } from "./gpu_cells.ts";
 import { observePool } from "./pool_telemetry.ts";
 import { isCrash, Quarantine } from "./quarantine.ts";
 import { readResidentBytes } from "./resident_bytes.ts";
 import type { TenantTable } from "./tenant_series.ts";
+import type { CellOptions } from "./spawn_cell.ts";
 
 /** Most cells of the workshop; each works on one module at a time. */
 const WORKSHOP_CELLS_MAX = 2;
 /** Most deploys that wait for it; each holds its body meanwhile, of which there is a bound in bytes too. */
 const WORKSHOP_QUEUE_DEPTH_MAX = 256;
-
-const SETPRIV = "/usr/bin/setpriv";
-const NICE = "/usr/bin/nice";
-const CELL_NICENESS = 5;
 
 /** What cells are made with. */
 export interface CellsOptions {
@@ -35,7 +34,12 @@ export interface CellsOptions {
   readonly callsPerCellMax: number;
   readonly moduleCacheBytesMax: number;
   readonly limits: Limits;
-  readonly gpu: GpuConfig;
+  readonly limitsOf: LimitsOf;
+  readonly gpu: GpuChoice;
+  /** What calls can have of a device. */
+  readonly plan: GpuPlan;
+  /** Programs through which a cell is started. */
+  readonly launcher: readonly string[];
   /** What a cell's `deno` needs to find its caches. */
   readonly cellEnvironment: Readonly<Record<string, string>>;
 }
@@ -46,27 +50,28 @@ export interface Cells {
   readonly pool: CellPool<CellProcess>;
   /** Examines and instruments modules; its cells start when there is something to do. */
   readonly workshop: CellPool<CellProcess>;
+  /** Runs the calls that use a GPU, where there is one. */
+  readonly gpu: DedicatedCells<CellProcess> | undefined;
   readonly quarantine: Quarantine;
-  /** The device that calls have, once a cell has said so; undefined if they have none. */
-  readonly device: Promise<DeviceFacts | undefined>;
+  /** The devices that calls have, once a cell has said so; none if it is empty. */
+  readonly devices: Promise<readonly DeviceFacts[]>;
   /** Kills every cell and resolves when all have ended. */
   kill(reason: string): Promise<void>;
 }
 
 /** Makes the pools; the caller opens `pool`. */
-export async function openCells(
+export function openCells(
   options: CellsOptions,
   clock: Clock,
   telemetry: Telemetry,
   tenants: TenantTable,
-): Promise<Cells> {
-  const { limits } = options;
+): Cells {
+  const { limits, launcher, plan } = options;
   const quarantine = new Quarantine(clock);
-  const launcher = await findLauncher();
   const observer = observePool(telemetry, "calls", tenants);
-  const device = Promise.withResolvers<DeviceFacts | undefined>();
+  const devices = Promise.withResolvers<readonly DeviceFacts[]>();
   const compileSeconds = telemetry.metrics.histogram("tensor_wasm_module_compile_seconds", {});
-  if (options.gpu.device === "off") device.resolve(undefined);
+  if (plan.kind !== "cpu") devices.resolve(plan.cuda?.devices ?? []);
   const makePool = (
     sizes: Pick<CellsOptions, "cellsMin" | "cellsMax" | "callsPerCellMax"> & { queueDepthMax: number },
     poolObserver: PoolObserver,
@@ -113,7 +118,7 @@ export async function openCells(
       },
     },
     limits.pingTimeoutMs,
-    { gpu: options.gpu, onDevice: (facts) => device.resolve(facts) },
+    { gpu: plan.shared, onDevice: (facts) => devices.resolve([facts]) },
   );
   const workshop = makePool(
     {
@@ -126,12 +131,16 @@ export async function openCells(
     // It works on one module without a pause, at most until the deadline of the deploy.
     Math.max(limits.pingTimeoutMs, limits.deadlineMs),
   );
+  const gpu = plan.cuda === undefined ? undefined : openGpuCells({
+    ...options,
+    ...{ choice: options.gpu, found: plan.cuda, environment: options.cellEnvironment },
+    ...{ clock, telemetry, tenants, onEnded: (cell: PooledCell) => blameOnGpu(cell, quarantine) },
+  });
   return {
-    pool,
-    workshop,
-    quarantine,
-    device: device.promise,
-    kill: async (reason) => void await Promise.all([pool.kill(reason), workshop.kill(reason)]),
+    ...{ pool, workshop, gpu, quarantine },
+    devices: devices.promise,
+    kill: async (reason) =>
+      void await Promise.all([pool.kill(reason), workshop.kill(reason), gpu?.kill(reason)]),
   };
 }
 
@@ -141,22 +150,9 @@ function blame(cell: PooledCell, quarantine: Quarantine): void {
 }
 
 /**
- * The programs through which a cell is started, where the system has them. A spinning guest never looks at its
- * socket, so a cell may not notice by itself that the gateway was killed: Linux can tell it (PR_SET_PDEATHSIG,
- * prctl(2)), and util-linux has the program that asks for it. And guests give way to the gateway (nice(1)),
- * which has to hear the next request while they compute.
+ * The same on a GPU, where a cell that is silent or late may be held up in the driver, which compiles or waits for
+ * a kernel: that is paid for by its tenant alone, and says nothing of the module.
  */
-async function findLauncher(): Promise<readonly string[]> {
-  const launcher: string[] = [];
-  if (Deno.build.os === "linux" && await isFile(SETPRIV)) launcher.push(SETPRIV, "--pdeathsig", "KILL", "--");
-  if (await isFile(NICE)) launcher.push(NICE, "-n", String(CELL_NICENESS));
-  return launcher;
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch {
-    return false;
-  }
+function blameOnGpu(cell: PooledCell, quarantine: Quarantine): void {
+  if (cell.deathReason !== "unresponsive" && cell.deathReason !== "overdue") blame(cell, quarantine);
 }

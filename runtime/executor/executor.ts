@@ -21,6 +21,7 @@ import { boundedWait } from "./bounded_wait.ts";
 import { KILLED_AT_DEADLINE } from "./cell_process.ts";
 import type { CellProcess, RunningCall } from "./cell_process.ts";
 import type { CellPool } from "./cell_pool.ts";
+import type { DedicatedCells } from "./dedicated_cells.ts";
 import { Departures } from "./departures.ts";
 import type { GuestLines } from "./guest_lines.ts";
 import type { GpuMetering } from "./gpu_metering.ts";
@@ -33,6 +34,8 @@ import type { CellAnswer } from "./request_table.ts";
 /** What an executor works with. */
 export interface ExecutorOptions {
   readonly pool: CellPool<CellProcess>;
+  /** Runs calls that use the GPU interface, where there is a GPU. */
+  readonly gpuCells?: DedicatedCells<CellProcess> | undefined;
   readonly artifacts: Artifacts;
   readonly quarantine: Quarantine;
   readonly metering: Metering;
@@ -120,7 +123,7 @@ export class Executor {
     const attempt = await this.#attempt(span, invocation);
     const { outcome } = attempt.result;
     // What a client has begun to read cannot be taken back.
-    const mayRetry = outcome.type === "lost" && invocation.idempotent === true &&
+    const mayRetry = isNotItsFault(outcome) && invocation.idempotent === true &&
       invocation.stream?.hasBegun !== true &&
       this.#options.clock.nowMs() < invocation.deadlineAtMs;
     if (!mayRetry) return attempt;
@@ -130,14 +133,15 @@ export class Executor {
   }
 
   async #attempt(span: Span<"invoke.run">, invocation: Invocation): Promise<Attempt> {
-    const { artifacts, limitsOf, quarantine } = this.#options;
+    const { artifacts, gpuCells, limitsOf, pool, quarantine } = this.#options;
     const { digest } = invocation.function;
     const limits = limitsOf(invocation.tenant);
     const alone = quarantine.check(digest) === "alone";
     const artifact = artifacts.find(artifacts.keyOf(digest, limits)) ??
       await boundedWait(artifacts.make(digest, { ...invocation, limits }), invocation, this.#options.clock);
+    const cells = usesGpu(invocation) ? gpuCells ?? pool : pool;
     for (;;) {
-      using lease = await this.#options.pool.lease({ ...waitOf(invocation, limits), alone });
+      using lease = await cells.lease({ ...waitOf(invocation, limits), alone });
       const { cell } = lease;
       // It may have died between the lease and this moment. Nothing was sent yet.
       if (cell.isDead) continue;
@@ -199,7 +203,7 @@ export class Executor {
       spawn,
       startedAtMs: answer.type === "died" ? sentAtMs : startOf(answer.meta, cell, sentAtMs, clock.nowMs()),
       initialize,
-      device: this.#options.gpuMetering.device,
+      device: cell.device ?? this.#options.gpuMetering.device,
     };
     return { startedAtMs: context.startedAtMs, result: this.#finish(cell, answer, context) };
   }
@@ -223,7 +227,7 @@ export class Executor {
     const nowMs = this.#options.clock.nowMs();
     const { invocation } = context;
     if (answer.type === "died") {
-      const outcome = lostOutcome(answer.reason, invocation, nowMs);
+      const outcome = lostOutcome(cell, answer.reason, invocation, nowMs);
       recordLostSpans(context, outcome, answer.reason, Math.min(nowMs, invocation.deadlineAtMs), nowMs);
       return { outcome, output: new Uint8Array(0), contentType: undefined, usage: NO_USAGE };
     }
@@ -296,12 +300,23 @@ function needsInitialize(invocation: Invocation): boolean {
   return type !== undefined && type.params.length === 0 && type.results.length === 0;
 }
 
-function lostOutcome(reason: string, invocation: Invocation, nowMs: number): Outcome {
+/** Whether a call failed because its cell did, or another call in it. */
+function isNotItsFault(outcome: Outcome): boolean {
+  return outcome.type === "lost" || (outcome.type === "gpu_failed" && outcome.kind === "gpu_reset");
+}
+
+/** Deaths of a cell that its device has caused. */
+const GPU_DEATHS: readonly string[] = ["gpu_fault", "gpu_timeout"];
+
+function lostOutcome(cell: CellProcess, reason: string, invocation: Invocation, nowMs: number): Outcome {
   if (reason === "closed") return { type: "cancelled", by: "drain" };
+  if (GPU_DEATHS.includes(reason)) return { type: "gpu_failed", kind: "gpu_reset", status: reason };
   // A cell that had to be killed because a call would not stop: only that call is to blame.
   const isOwnDeadline = (reason === KILLED_AT_DEADLINE || reason === "overdue") &&
     nowMs >= invocation.deadlineAtMs;
   if (!isOwnDeadline) return { type: "lost", reason };
+  // Nothing but the driver can hold up a cell for so long that has the device of its own.
+  if (cell.device !== undefined) return { type: "gpu_failed", kind: "gpu_timeout", status: reason };
   const actual = Math.round(invocation.deadlineMs + nowMs - invocation.deadlineAtMs);
   return { type: "exhausted", limit: "deadline_ms", max: invocation.deadlineMs, actual };
 }

@@ -209,9 +209,22 @@ export class FairLine<Value> {
     return (shared?.number ?? 0) > (alone?.number ?? 0) ? shared : alone;
   }
 
+  /** The first of all tenants' oldest calls, in the order of their turns, that `accept` takes. */
+  nextOldest(accept: (place: Place<Value>) => boolean): Place<Value> | undefined {
+    const isNext = (place: Place<Value>): boolean => this.#oldestOf(place.account) === place && accept(place);
+    return this.#shared.find(isNext) ?? this.#alone.find(isNext);
+  }
+
   /** Someone who waits, if anyone does. */
   anyone(): Place<Value> | undefined {
     return this.#shared.find(() => true) ?? this.#alone.find(() => true);
+  }
+
+  /** A tenant's call that has waited longest, of either kind. */
+  #oldestOf(account: Account): Place<Value> | undefined {
+    const shared = this.#shared.seatOf(account)?.places.first?.value;
+    const alone = this.#alone.seatOf(account)?.places.first?.value;
+    return (shared?.number ?? Infinity) < (alone?.number ?? Infinity) ? shared : alone;
   }
 
   #takeOut(place: OwnPlace<Value>, tenantStays: "in place" | "goes behind"): void {

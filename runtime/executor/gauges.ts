@@ -15,13 +15,29 @@ interface MeasuredCell {
   readonly tenantMemory?: readonly TenantMemory[];
 }
 
+/** Cells and their line as far as gauges are made of them. */
+export interface MeasuredPool {
+  counts(): PoolCounts;
+  waiting(): Iterable<readonly [tenant: string, count: number]>;
+  cells(): Iterable<MeasuredCell>;
+}
+
+/** Two pools as one. */
+export function together(first: MeasuredPool, second: MeasuredPool): MeasuredPool {
+  return {
+    counts: () => {
+      const [counts, more] = [first.counts(), second.counts()];
+      const keys = Object.keys(counts) as (keyof PoolCounts)[];
+      return Object.fromEntries(keys.map((key) => [key, counts[key] + more[key]])) as unknown as PoolCounts;
+    },
+    waiting: () => [...first.waiting(), ...second.waiting()],
+    cells: () => [...first.cells(), ...second.cells()],
+  };
+}
+
 /** What is asked. */
 export interface GaugeSources {
-  readonly pool: {
-    counts(): PoolCounts;
-    waiting(): Iterable<readonly [tenant: string, count: number]>;
-    cells(): Iterable<MeasuredCell>;
-  };
+  readonly pool: MeasuredPool;
   readonly tenants: TenantTable;
   /** Modules under suspicion. */
   readonly suspectCount: () => number;

@@ -5,11 +5,11 @@
  * with its reason.
  */
 import type { Telemetry } from "../../telemetry/mod.ts";
-import type { PoolObserver } from "./cell_pool.ts";
+import type { PooledCell, PoolObserver } from "./cell_pool.ts";
 import type { TenantTable } from "./tenant_series.ts";
 
 /** Ends that are part of normal operation. */
-const EXPECTED_REASONS = new Set(["closed", "idle"]);
+const EXPECTED_REASONS = new Set(["closed", "idle", "evicted", "turn"]);
 /** Ends of cells that did what none does: whatever runs in them has got beyond its bounds, or tried to. */
 const VIOLATIONS = ["protocol_violation", "log_overflow"];
 /** Kills that are looked for first: their series are there from the start. */
@@ -20,12 +20,14 @@ const KILL_REASONS = [
   "quarantined",
   "cell_out_of_memory",
   "cell_sigkill",
+  "gpu_fault",
+  "gpu_timeout",
 ];
 
 /** Makes the observer of a pool; its name tells the cells of one from those of another in logs. */
 export function observePool(
   telemetry: Telemetry,
-  pool: "calls" | "workshop",
+  pool: "calls" | "workshop" | "gpu",
   tenants: TenantTable,
 ): PoolObserver {
   const { metrics, tracer } = telemetry;
@@ -39,7 +41,7 @@ export function observePool(
   return {
     cellStarted: (cell, startMs) => {
       starts.inc();
-      log.info("cell.started", { pool, cell: cell.id, pid: cell.pid, start_ms: Math.round(startMs) });
+      log.info("cell.started", { pool, ...fieldsOf(cell), start_ms: Math.round(startMs) });
     },
     cellEnded: (cell) => {
       const reason = cell.deathReason;
@@ -48,16 +50,11 @@ export function observePool(
       if (VIOLATIONS.includes(reason)) {
         metrics.counter("tensor_wasm_isolation_violations_total", { kind: reason }).inc();
       }
-      log[isExpected ? "info" : "warn"]("cell.ended", {
-        pool,
-        cell: cell.id,
-        pid: cell.pid,
-        reason,
-      });
+      log[isExpected ? "info" : "warn"]("cell.ended", { pool, ...fieldsOf(cell), reason });
     },
     cellRetired: (cell, reason) => {
       metrics.counter("tensor_wasm_cell_retirements_total", { reason }).inc();
-      log.warn("cell.retired", { pool, cell: cell.id, pid: cell.pid, reason });
+      log.warn("cell.retired", { pool, ...fieldsOf(cell), reason });
     },
     shed: (kind, tenant) => {
       // Who is displaced says so itself; here another call's trace is at hand.
@@ -69,5 +66,15 @@ export function observePool(
       startFailures.inc();
       log.error("cell.start_failed", { pool, error });
     },
+  };
+}
+
+/** What tells a cell from others in the log. */
+function fieldsOf({ id, pid, tenant, device }: PooledCell): Record<string, string | number> {
+  return {
+    cell: id,
+    pid,
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(device === undefined ? {} : { device }),
   };
 }

@@ -11,7 +11,7 @@ import type { Artifacts } from "../executor/artifacts.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Clock } from "../model/clock.ts";
-import type { DeviceFacts } from "../model/gpu.ts";
+import type { DeviceFacts, GpuPlan } from "../model/gpu.ts";
 import type { Cancellation } from "../model/invocation.ts";
 import type { Limits } from "../model/limits.ts";
 import type { LimitsOf } from "../model/tenant_limits.ts";
@@ -20,6 +20,15 @@ import type { FunctionRegistry } from "../registry/functions.ts";
 import type { BodyBudget } from "./body_budget.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Streams } from "./stream/streams.ts";
+
+/** What is known of devices. */
+export interface DeviceSource {
+  readonly plan: GpuPlan;
+  /** Once a cell has said what it has; none if it is empty. */
+  readonly facts: Promise<readonly DeviceFacts[]>;
+  /** Cells that have each of them, where they are dedicated. */
+  readonly cellsByDevice: () => readonly number[];
+}
 
 /** What the gateway works with. */
 export interface Dependencies {
@@ -38,8 +47,8 @@ export interface Dependencies {
   readonly streams: Streams;
   /** Which parts can serve right now. */
   readonly readiness: { cells(): boolean; store(): boolean };
-  /** The device that calls have, once a cell has said so; undefined if they have none. */
-  readonly device: Promise<DeviceFacts | undefined>;
+  /** The devices that calls have. */
+  readonly device: DeviceSource;
   /** Version of the runtime, for the API's description. */
   readonly version: string;
 }

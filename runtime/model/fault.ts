@@ -126,6 +126,21 @@ export const FAULTS = {
     retryable: false,
     meaning: "The guest exceeded a limit other than its deadline, such as fuel or output bytes.",
   },
+  gpu_fault: {
+    class: "guest",
+    retryable: false,
+    meaning: "A kernel of the call did something wrong on the GPU, such as an access outside of its memory.",
+  },
+  gpu_timeout: {
+    class: "timeout",
+    retryable: false,
+    meaning: "A kernel of the call was still running on the GPU at the call's deadline.",
+  },
+  gpu_reset: {
+    class: "lost",
+    retryable: true,
+    meaning: "Another call of the tenant made its part of the GPU unusable while this one ran.",
+  },
   cell_lost: {
     class: "lost",
     retryable: true,

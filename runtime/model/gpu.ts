@@ -5,10 +5,64 @@
  * Invariant: nothing here names a guest or a tenant.
  */
 
-/** Which device cells open, and how many of their threads a kernel may use. */
+/** What the operator chose. */
+export interface GpuChoice {
+  readonly device: "auto" | "cuda" | "cpu" | "off";
+  /** Threads of a cell that a kernel may use on the cpu device. */
+  readonly threads: number;
+  /** The CUDA driver library; the usual places are searched if absent. */
+  readonly driverPath: string | undefined;
+  /** Whether a GPU is used whose kernels can read and write the memory of the process that launches them. */
+  readonly allowHostMemory: boolean;
+  /** Most cells that have a context on one GPU, and most of one tenant on all of them. */
+  readonly cellsPerDeviceMax: number;
+  readonly cellsPerTenantMax: number;
+  /** How long such a cell may idle. */
+  readonly cellIdleMsMax: number;
+  /** Variables of the driver that are handed on to processes which open it. */
+  readonly driverEnvironment: Readonly<Record<string, string>>;
+  /** Below it each tenant has a folder in which the driver keeps what it compiled; nothing is kept if absent. */
+  readonly cacheFolder: string | undefined;
+}
+
+/** Which device shared cells open, and how many of their threads a kernel may use. */
 export interface GpuConfig {
   readonly device: "cpu" | "off";
   readonly threads: number;
+}
+
+/** The GPU that a dedicated cell opens before it gives up its permissions. */
+export interface CudaSeat {
+  readonly driverPath: string;
+  readonly deviceIndex: number;
+  readonly allowHostMemory: boolean;
+  /** Most device memory of all calls of the cell together. */
+  readonly memoryBytesMax: number;
+}
+
+/** What a look at the CUDA driver found. */
+export interface CudaFound {
+  readonly driverPath: string;
+  /** The newest CUDA version that the driver knows, as `13.0`. */
+  readonly driverVersion: string;
+  /** At least one. */
+  readonly devices: readonly DeviceFacts[];
+  /** Devices that are not used, with the reason. */
+  readonly unusable: readonly { readonly index: number; readonly reason: string }[];
+}
+
+/** What a call can have. */
+export interface GpuPlan {
+  /** A label of metrics. */
+  readonly kind: "cpu" | "cuda" | "off";
+  /** What shared cells give their guests. */
+  readonly shared: GpuConfig;
+  /** Present if calls that use the interface go to dedicated cells. */
+  readonly cuda: CudaFound | undefined;
+  /** Most of these on one GPU. */
+  readonly cellsPerDeviceMax: number;
+  /** Why `auto` came to the cpu device. */
+  readonly fallback: string | undefined;
 }
 
 /** What a device is, as `GET /device` shows it. Sizes in bytes. */
@@ -16,6 +70,8 @@ export interface DeviceFacts {
   readonly kind: "cpu" | "cuda";
   readonly index: number;
   readonly name: string;
+  /** The driver's own name for it, where there is one. */
+  readonly uuid?: string;
   readonly computeCapability: string;
   readonly multiprocessorCount: number;
   readonly memoryBytes: number;

@@ -74,6 +74,8 @@ export interface Limits {
   readonly functionsPerTenantMax: number;
   /** Device memory of one call, buffers and windows together. */
   readonly gpuMemoryBytesMax: number;
+  /** Device memory of all calls of one tenant on a GPU, in all of its cells. */
+  readonly gpuTenantMemoryBytesMax: number;
   /** Largest device buffer. */
   readonly gpuAllocationBytesMax: number;
   /** Device allocations of one call that live at a time. */
@@ -154,6 +156,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   guestLogLineBytesMax: 4096,
   functionsPerTenantMax: 10_000,
   gpuMemoryBytesMax: 4096 * MIB,
+  gpuTenantMemoryBytesMax: 8192 * MIB,
   gpuAllocationBytesMax: 256 * MIB,
   gpuAllocationsMax: 4096,
   gpuKernelsMax: 256,

@@ -39,6 +39,9 @@ export type GuestLimit =
   | "stream_chunks"
   | "file_bytes";
 
+/** How a call and the failure of its device hang together. */
+export type GpuFailure = "gpu_fault" | "gpu_timeout" | "gpu_reset";
+
 /** How one call ended. */
 export type Outcome =
   | { readonly type: "returned"; readonly values: readonly TypedValue[] }
@@ -46,4 +49,10 @@ export type Outcome =
   | { readonly type: "trapped"; readonly trap: Trap }
   | { readonly type: "exhausted"; readonly limit: GuestLimit; readonly max: number; readonly actual: number }
   | { readonly type: "cancelled"; readonly by: "client" | "drain" }
+  /**
+   * Its device failed, and the cell with it: by a kernel that it had under way (or one of those that were, which
+   * nobody can tell apart), by one that was not done at its deadline, or by another call. `status` is the name of a
+   * CUresult.
+   */
+  | { readonly type: "gpu_failed"; readonly kind: GpuFailure; readonly status: string }
   | { readonly type: "lost"; readonly reason: string };

@@ -9,7 +9,13 @@ import type { RuntimeFault } from "./fault.ts";
 import { unreachable } from "./invariant.ts";
 import { limitMessage } from "./limits.ts";
 import { TRAPS } from "./outcome.ts";
-import type { Outcome } from "./outcome.ts";
+import type { GpuFailure, Outcome } from "./outcome.ts";
+
+const GPU_FAILURES = {
+  gpu_fault: "A kernel of the call, or of one beside it, failed on the GPU",
+  gpu_timeout: "A kernel of the call did not end within its deadline",
+  gpu_reset: "Another call of the tenant made its part of the GPU unusable",
+} as const satisfies Record<GpuFailure, string>;
 
 /** The fault of a failed outcome; undefined for a call that its own caller cancelled. */
 export function outcomeFault(outcome: Exclude<Outcome, { type: "returned" }>): RuntimeFault | undefined {
@@ -33,6 +39,8 @@ export function outcomeFault(outcome: Exclude<Outcome, { type: "returned" }>): R
       return fault("capacity_exhausted", "Call was cancelled: the gateway is shutting down", {
         retryAfterSeconds: 1,
       });
+    case "gpu_failed":
+      return fault(outcome.kind, `${GPU_FAILURES[outcome.kind]}: ${outcome.status}`);
     case "lost":
       return fault("cell_lost", `The process that ran the call died: ${outcome.reason}`);
     default:

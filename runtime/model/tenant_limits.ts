@@ -21,6 +21,7 @@ export const TENANT_LIMIT_KEYS = [
   "queuedCallsMax",
   "functionsPerTenantMax",
   "gpuMemoryBytesMax",
+  "gpuTenantMemoryBytesMax",
   "gpuAllocationsMax",
   "gpuKernelsMax",
   "ptxTotalBytesMax",

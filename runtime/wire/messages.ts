@@ -6,7 +6,7 @@
  * travels as ids that the gateway allotted, never as objects of a tracing library.
  */
 import type { FaultRecord } from "../model/fault.ts";
-import type { DeviceFacts, GpuConfig } from "../model/gpu.ts";
+import type { CudaFound, DeviceFacts, GpuConfig } from "../model/gpu.ts";
 import type { Limits } from "../model/limits.ts";
 import type { ModuleFacts, TypedValue } from "../model/module_facts.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -44,6 +44,10 @@ export const FRAME = {
   ping: 13,
   /** Room for more of a streamed call's output, id = the call. meta: CreditMeta. */
   credit: 15,
+  /** What the CUDA driver shows: the one frame of a look at it. meta: SurveyedMeta. */
+  surveyed: 20,
+  /** The cell's device is of no use any more; all calls that had it are being ended. meta: FailingMeta. */
+  failing: 22,
 } as const;
 
 /** Meta of `configure`. */
@@ -51,6 +55,17 @@ export interface ConfigureMeta {
   readonly limits: Limits;
   /** Absent for cells that run no guests. */
   readonly gpu?: GpuConfig;
+}
+
+/** Meta of `surveyed`. */
+export type SurveyedMeta =
+  | { readonly found: CudaFound }
+  | { readonly tried: readonly { readonly path: string; readonly reason: string }[] };
+
+/** Meta of `failing`. */
+export interface FailingMeta {
+  /** A kernel did something wrong, or one has not ended long after nobody waits for it any more. */
+  readonly reason: "gpu_fault" | "gpu_timeout";
 }
 
 /** Meta of `ready`. */

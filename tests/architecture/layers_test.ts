@@ -29,6 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "runtime/executor",
     "runtime/jobs",
     "runtime/gateway",
+    "gpu",
     "telemetry",
     ".",
   ],

@@ -321,7 +321,9 @@ Deno.test("--gpu off: there is no device, for nobody", async () => {
 
 Deno.test("--gpu cuda on a host without one stops the start and says so", async () => {
   await assert.rejects(
-    TestGateway.start({ env: { TENSOR_WASM_GPU: "cuda" } }),
-    /the host offers no usable CUDA device/,
+    TestGateway.start({
+      env: { TENSOR_WASM_GPU: "cuda", TENSOR_WASM_CUDA_DRIVER: "/nowhere/libcuda.so.1" },
+    }),
+    /cuda was asked for, and none can be used\. Tried:\n {2}\/nowhere\/libcuda\.so\.1: no such file/,
   );
 });

@@ -99,7 +99,11 @@ const REFUSED: readonly (readonly [Partial<ConfigSources>, RegExp])[] = [
     /^Bad variable TENSOR_WASM_GPU: expected auto, cpu, cuda or off, got "gpu"$/,
   ],
   [{ flags: { gpu: "Off" } }, /^Bad flag --gpu: .*, got "Off"; did you mean off\?$/],
-  [{ flags: { gpu: "cuda" } }, /^Bad gpu: cuda was asked for, and the host offers no usable CUDA device$/],
+  [
+    { flags: { "gpu-driver": "libcuda.so.1" } },
+    /^Bad gpuDriver: expected an absolute path without a comma, /,
+  ],
+  [{ env: { TENSOR_WASM_CUDA_DRIVER: "/a,/b" } }, /^Bad gpuDriver: .*, got "\/a,\/b"$/],
   [{ env: { TENSOR_WASM_TRACE_EXPORTER: "jaeger" } }, /expected none, stdout or otlp/],
   [{ env: { OTEL_DENO: "true" } }, /OTEL_DENO is set/],
 ];
@@ -114,17 +118,28 @@ for (const [sources, message] of REFUSED) {
 }
 
 const DEVICES: readonly (readonly [flags: Record<string, string>, device: string, threads: number])[] = [
-  [{}, "cpu", 1],
-  [{ gpu: "auto" }, "cpu", 1],
+  [{}, "auto", 1],
+  [{ gpu: "cuda" }, "cuda", 1],
   [{ gpu: "cpu", "gpu-threads": "4" }, "cpu", 4],
   [{ gpu: "off" }, "off", 1],
 ];
 
 for (const [flags, device, threads] of DEVICES) {
   Deno.test(`makeConfig() makes ${device} with ${threads} threads of ${JSON.stringify(flags)}`, () => {
-    assert.deepEqual(config({ flags }).gpu, { device, threads });
+    const { gpu } = config({ flags });
+    assert.deepEqual([gpu.device, gpu.threads, gpu.driverPath], [device, threads, undefined]);
   });
 }
+
+Deno.test("makeConfig() hands the driver's variables on, but for those of its cache", () => {
+  const env = {
+    ...{ CUDA_VISIBLE_DEVICES: "1,0", CUDA_CACHE_PATH: "/cache", CUDA_CACHE_DISABLE: "0" },
+    ...{ TENSOR_WASM_CUDA_DRIVER: "/opt/libcuda.so.1", TENSOR_WASM_GPU_CELLS_PER_DEVICE_MAX: "3" },
+  };
+  const { driverEnvironment, cacheFolder, driverPath, cellsPerDeviceMax } = config({ env }).gpu;
+  assert.deepEqual(driverEnvironment, { CUDA_VISIBLE_DEVICES: "1,0" });
+  assert.deepEqual([cacheFolder, driverPath, cellsPerDeviceMax], ["/cache", "/opt/libcuda.so.1", 3]);
+});
 
 Deno.test("makeConfig() listens beyond loopback when it is told twice", () => {
   const flags = { addr: "0.0.0.0:80", "allow-plaintext-public": true, "allow-dev-mode": "1" };

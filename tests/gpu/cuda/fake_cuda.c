@@ -6,14 +6,20 @@
  * it is told. Time on a stream is a moment at which it will be done. It knows a few kernels of the contract by
  * name; any other runs as nothing. It tests marshalling, ownership and error paths, never numbers.
  *
+ * In another process it is steered by a file beside it, `<library>.control`: lines `<option> <number>`, read as it
+ * is loaded. With `report 1` each process that ends of its own accord appends a line to `<library>.report`: what it
+ * had open, and what was wrong.
+ *
  * Built by the tests with gcc; with -DUSE_CUDA_H against cuda.h, where a prototype that differs is an error.
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifdef USE_CUDA_H
 #include <cuda.h>
@@ -21,6 +27,7 @@
 #else
 typedef int CUresult;
 typedef int CUdevice;
+typedef struct { char bytes[16]; } CUuuid;
 typedef unsigned long long CUdeviceptr;
 typedef struct CUctx_st *CUcontext;
 typedef struct CUmod_st *CUmodule;
@@ -32,6 +39,7 @@ typedef int CUdevice_attribute;
 typedef int CUfunction_attribute;
 typedef int CUjit_option;
 typedef int CUmemPool_attribute;
+#define cuDeviceGetUuid cuDeviceGetUuid_v2
 #define cuDeviceTotalMem cuDeviceTotalMem_v2
 #define cuDevicePrimaryCtxRelease cuDevicePrimaryCtxRelease_v2
 #define cuCtxDestroy cuCtxDestroy_v2
@@ -82,9 +90,12 @@ static unsigned char last_params[4096];
 static unsigned last_shape[7];
 
 /* What fake_set changes. */
-enum { KERNEL_DELAY_US, HAS_POOLS, READS_HOST, DEVICE_COUNT, INIT_STATUS, COPY_DELAY_US, LOCKED_BYTES_MAX, OPTIONS };
-static const int64_t DEFAULTS[OPTIONS] = { 0, 1, 0, 1, 0, 0, 0 };
-static int64_t options[OPTIONS] = { 0, 1, 0, 1, 0, 0, 0 };
+enum { KERNEL_DELAY_US, HAS_POOLS, READS_HOST, DEVICE_COUNT, INIT_STATUS, COPY_DELAY_US, LOCKED_BYTES_MAX, JIT_DELAY_US,
+       REPORT, OPTIONS };
+static const char *const OPTION_NAMES[OPTIONS] = { "kernelDelayUs", "hasPools", "readsHost", "deviceCount", "initStatus",
+                                                   "copyDelayUs", "lockedBytesMax", "jitDelayUs", "report" };
+static const int64_t DEFAULTS[OPTIONS] = { 0, 1, 0, 1, 0, 0, 0, 0, 0 };
+static int64_t options[OPTIONS] = { 0, 1, 0, 1, 0, 0, 0, 0, 0 };
 
 static int64_t now_ns(void) {
   struct timespec time;
@@ -194,6 +205,34 @@ size_t fake_last_params(unsigned char *bytes, unsigned *shape) {
   return last_params_size;
 }
 
+/* Control of another process. */
+
+static FILE *beside(const char *suffix, const char *mode) {
+  Dl_info info;
+  char path[1024];
+  if (!dladdr((void *)fake_reset, &info)) return NULL;
+  snprintf(path, sizeof path, "%s%s", info.dli_fname, suffix);
+  return fopen(path, mode);
+}
+__attribute__((constructor)) static void read_control(void) {
+  FILE *file = beside(".control", "r");
+  char name[32];
+  long long value;
+  if (!file) return;
+  while (fscanf(file, "%31s %lld", name, &value) == 2) {
+    for (int option = 0; option < OPTIONS; option++) if (!strcmp(name, OPTION_NAMES[option])) options[option] = value;
+  }
+  fclose(file);
+}
+__attribute__((destructor)) static void write_report(void) {
+  char text[256];
+  FILE *file = options[REPORT] ? beside(".report", "a") : NULL;
+  if (!file) return;
+  fake_live_text(text, sizeof text);
+  fprintf(file, "open: %s; wrong: %s\n", *text ? text : "nothing", *problem_text ? problem_text : "nothing");
+  fclose(file);
+}
+
 /* The driver. */
 
 CUresult cuInit(unsigned int flags) {
@@ -222,6 +261,12 @@ CUresult cuDeviceGetName(char *name, int length, CUdevice device) {
   DEVICE(device);
   CHECK(length >= 16);
   snprintf(name, length, "Fake GPU %d", device - 40);
+  return SUCCESS;
+}
+CUresult cuDeviceGetUuid(CUuuid *uuid, CUdevice device) {
+  BEGIN(0);
+  DEVICE(device);
+  memset(uuid, 0xa0 + device - 40, 16);
   return SUCCESS;
 }
 CUresult cuDeviceTotalMem(size_t *bytes, CUdevice device) {
@@ -335,6 +380,7 @@ CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned int co
   char *log = values[0];
   size_t room = (size_t)(uintptr_t)values[1];
   CHECK(log && room >= 1024);
+  if (options[JIT_DELAY_US]) usleep((useconds_t)options[JIT_DELAY_US]);
   const char *bad = strstr(image, "frobnicate");
   if (bad) {
     int line = 1;

@@ -30,6 +30,8 @@ const OPTIONS = [
   "initStatus",
   "copyDelayUs",
   "lockedBytesMax",
+  "jitDelayUs",
+  "report",
 ] as const;
 /** The order of the kinds in fake_cuda.c. */
 const KINDS = ["context", "stream", "event", "buffer", "host", "module", "range"] as const;

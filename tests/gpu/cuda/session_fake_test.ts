@@ -110,7 +110,8 @@ if (fake !== undefined) {
     assert.equal(await guest.sync(), GPU_CODES.launchFailed);
     assert.match(guest.lastError, /^CUDA_ERROR_LAUNCH_TIMEOUT \(702\)/);
     guest[Symbol.dispose]();
-    assert.equal(device.health.failure?.statusName, "CUDA_ERROR_LAUNCH_TIMEOUT");
+    // The context is everybody's: who keeps the device decides how long it is waited for.
+    assert.deepEqual(device.health, { failure: undefined, abandonedCount: 0, lingeringCount: 1 });
     device[Symbol.dispose]();
     fake.assertNoProblem();
   });

@@ -284,6 +284,7 @@ Deno.test("a launch is recorded with its kernel, shape, bytes and the device's t
     sharedBytes: 8,
     bytesIn: 8,
     bytesOut: 8,
+    clock: undefined,
   });
   assert.deepEqual([refused.failure?.reason, refused.kernel, refused.dispatch], [
     "invalid_args",

@@ -1,7 +1,7 @@
 /** How many cells a pool has: start, growth, retirement, end. Who gets which slot: cell_pool_slots_test.ts. */
 import assert from "node:assert/strict";
 import { ask, askMany, call, codeOf, giveBack, servedOf, settle, setUp } from "./pool_setup.ts";
-import type { Setup } from "./pool_setup.ts";
+import type { Asked, Setup } from "./pool_setup.ts";
 
 function liveOf({ cells }: Setup): number[] {
   return cells.filter(({ isDead }) => !isDead).map(({ id }) => id);
@@ -13,7 +13,7 @@ async function advance({ clock }: Setup, ms: number): Promise<void> {
 }
 
 /** Calls of as many tenants as they are, so that no tenant's share is in the way. */
-function askTenants({ pool, clock }: Setup, count: number): ReturnType<typeof ask>[] {
+function askTenants({ pool, clock }: Setup, count: number): Asked[] {
   let index = 0;
   return askMany(pool, count, () => call(clock, `t${index++}`));
 }

@@ -119,19 +119,24 @@ export function call(clock: ManualClock, tenant: string, rest: Partial<Wait> = {
 }
 
 /** A call as its caller sees it. */
-export interface Asked {
-  lease: Lease<FakeCell> | undefined;
+export interface Asked<Cell = FakeCell> {
+  lease: Lease<Cell> | undefined;
   error: unknown;
   /** Served or refused, and in which place among the calls of the same pool. */
   settledAs: number | undefined;
 }
 
+/** Whoever lends cells. */
+interface Leasing<Cell> {
+  lease(wait: Wait): Promise<Lease<Cell>> | Lease<Cell>;
+}
+
 let settledCount = 0;
 
 /** Asks for a slot and follows what becomes of it. */
-export function ask(pool: CellPool<FakeCell>, wait: Wait): Asked {
-  const asked: Asked = { lease: undefined, error: undefined, settledAs: undefined };
-  const take = (lease: Lease<FakeCell>): void => {
+export function ask<Cell>(pool: Leasing<Cell>, wait: Wait): Asked<Cell> {
+  const asked: Asked<Cell> = { lease: undefined, error: undefined, settledAs: undefined };
+  const take = (lease: Lease<Cell>): void => {
     asked.lease = lease;
     asked.settledAs = settledCount++;
   };
@@ -146,21 +151,21 @@ export function ask(pool: CellPool<FakeCell>, wait: Wait): Asked {
 }
 
 /** Asks for several slots. */
-export function askMany(pool: CellPool<FakeCell>, count: number, make: () => Wait): Asked[] {
+export function askMany<Cell>(pool: Leasing<Cell>, count: number, make: () => Wait): Asked<Cell>[] {
   return Array.from({ length: count }, () => ask(pool, make()));
 }
 
 /** Gives a slot back. */
-export function giveBack(asked: Asked | undefined): void {
+export function giveBack(asked: Asked<unknown> | undefined): void {
   asked?.lease?.[Symbol.dispose]();
 }
 
 /** How many of the calls have a slot. */
-export function servedOf(asked: readonly Asked[]): number {
+export function servedOf(asked: readonly Asked<unknown>[]): number {
   return asked.filter(({ lease }) => lease !== undefined).length;
 }
 
 /** The code of the fault with which a call was refused. */
-export function codeOf(asked: Asked | undefined): unknown {
+export function codeOf(asked: Asked<unknown> | undefined): unknown {
   return (asked?.error as { code?: unknown } | undefined)?.code;
 }
