@@ -201,10 +201,9 @@ Deno.test("a client that stalls holds its guest until the deadline, and no longe
   await assertGoldenTrace("stream_client_stalled", traceId);
 });
 
-Deno.test("a client that stalls and reads on is told of the deadline", async () => {
+Deno.test("a client that reads to the end of a guest without one is told of the deadline", async () => {
   const headers = { ...EVENTS, "x-tensorwasm-deadline-ms": "500" };
   using connection = await openSlowly(gateway, { export: "forever", args: [CHUNK_BYTES], headers });
-  await awaitMetric(gateway, "tensor_wasm_stream_held_bytes", (held) => held > 0);
   let tail = "";
   while (!tail.endsWith("0\r\n\r\n")) {
     const bytes = await connection.readSome(2 ** 20);
