@@ -9,7 +9,7 @@ import { ClientGone } from "../executor/admission.ts";
 import { fault, FAULTS } from "../model/fault.ts";
 import type { RuntimeFault } from "../model/fault.ts";
 import type { Dependencies, GatewayApp, GatewayContext, GatewayEnv } from "./environment.ts";
-import { reportFailure } from "./failure_report.ts";
+import { reportDeparture, reportFailure } from "./failure_report.ts";
 import { resolveTenant } from "./middleware/tenant.ts";
 import { traceRequests } from "./middleware/trace.ts";
 import { problemResponse, toProblem } from "./problem.ts";
@@ -38,7 +38,7 @@ export function createApp(dependencies: Dependencies): GatewayApp {
   }
   app.onError((error, c) => answerError(error, c, dependencies));
   app.notFound((c) => answerError(fault("not_found", "No such route"), c, dependencies));
-  app.use("*", traceRequests(dependencies));
+  app.use("*", traceRequests(dependencies, (error, c) => answerError(error, c, dependencies)));
   app.use("/functions/*", resolveTenant(dependencies));
   app.use("/jobs/*", resolveTenant(dependencies));
   addHealthRoutes(app, dependencies);
@@ -53,10 +53,14 @@ export function createApp(dependencies: Dependencies): GatewayApp {
 }
 
 function answerError(error: Error, c: GatewayContext, { telemetry }: Dependencies): Response {
-  if (error instanceof ClientGone) return new Response(null, { status: CLIENT_CLOSED_REQUEST });
+  const stage = c.get("stage");
+  if (error instanceof ClientGone) {
+    reportDeparture(telemetry, CLIENT_CLOSED_REQUEST, stage);
+    return new Response(null, { status: CLIENT_CLOSED_REQUEST });
+  }
   const problem = toProblem(error);
   const ids = c.get("span")?.ids;
-  reportFailure(telemetry, problem, { stage: c.req.path.split("/")[3] ?? "request", error, ids });
+  reportFailure(telemetry, problem, { stage, error, ids });
   return problemResponse(problem, ids?.traceId);
 }
 

@@ -67,6 +67,7 @@ export function namedFunction(
   c: GatewayContext,
   { registry }: Dependencies,
 ): FunctionRecord {
+  c.set("stage", "function");
   const record = registry.get(parseFunctionRef(c.req.param("id") ?? ""), c.get("tenant"));
   span.setAttribute("function_id", record.id);
   span.setAttribute("name", record.name);
@@ -86,7 +87,9 @@ export async function readCall(
   { clock, limits }: Dependencies,
 ): Promise<RequestedCall> {
   const idempotent = isIdempotent(c);
+  c.set("stage", "body");
   const body = await readBody(c.req.raw, limits.bodyBytesMax, c.get("deadlineAtMs"), clock, hold);
+  c.set("stage", "arguments");
   const request = parseInvokeRequest(c.req.header("content-type"), queryOf(c), body, limits.jsonBodyBytesMax);
   const resolved = resolveExport(record.facts, request.export);
   return {

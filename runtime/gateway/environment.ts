@@ -65,8 +65,26 @@ export interface BodyEnd {
   readonly bytes: number;
 }
 
+/**
+ * How far a request has come, which is where it failed if it does: `route` nothing took it, `tenant` who asks,
+ * `request` headers and query, `function` which one, `body`, `arguments`, `module` what is deployed, `submit`
+ * a job taken on, `queue` no cell has begun, `run` the guest.
+ */
+export type Stage =
+  | "route"
+  | "tenant"
+  | "request"
+  | "function"
+  | "body"
+  | "arguments"
+  | "module"
+  | "submit"
+  | "queue"
+  | "run";
+
 /** Set by middleware, read by handlers. */
 export interface RequestVariables {
+  stage: Stage;
   span: Span<"http.request">;
   tenant: string;
   /** The instant at which the request has had its time, and the budget it is counted from. */

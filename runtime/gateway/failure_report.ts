@@ -5,12 +5,12 @@
  * fault's text is what the caller was told.
  */
 import type { SpanIds, Telemetry } from "../../telemetry/mod.ts";
+import type { Stage } from "./environment.ts";
 import type { Problem } from "./problem.ts";
 
 /** Where a failure happened, and what it was. */
 export interface FailurePlace {
-  /** Where in the API, for the line. */
-  readonly stage: string;
+  readonly stage: Stage;
   readonly error: unknown;
   /** The request's span, as the count's exemplar. */
   readonly ids: SpanIds | undefined;
@@ -28,4 +28,9 @@ export function reportFailure(
   const fields = { kind, status, stage };
   if (kind === "internal") log.error("request.failed", { ...fields, error });
   else log[status >= 500 ? "error" : "warn"]("request.failed", { ...fields, error: message });
+}
+
+/** Logs that nobody waits for the answer any more. It is no failure of ours and counts as none. */
+export function reportDeparture(telemetry: Telemetry, status: number, stage: Stage): void {
+  telemetry.log("tensor_wasm_api").info("request.failed", { kind: "client_gone", status, stage });
 }

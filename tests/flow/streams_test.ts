@@ -183,7 +183,7 @@ Deno.test("the last line of a stream says how much it was and how it ended; a fa
   assert.deepEqual([failed?.message, failed?.["kind"], failed?.["stage"], failed?.["status"]], [
     "request.failed",
     "wasmtime",
-    "invoke-stream",
+    "run",
     500,
   ]);
   assert.deepEqual([last?.["status"], last?.["ending"]], [200, "failed"]);

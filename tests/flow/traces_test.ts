@@ -266,7 +266,7 @@ Deno.test("the lines of a failure name its kind and stage", async () => {
     "request.completed",
   ]);
   const [, failed] = lines;
-  assert.deepEqual([failed?.["level"], failed?.["kind"], failed?.["stage"]], ["error", "wasmtime", "invoke"]);
+  assert.deepEqual([failed?.["level"], failed?.["kind"], failed?.["stage"]], ["error", "wasmtime", "run"]);
 });
 
 Deno.test("probes are not logged", async () => {

@@ -15,12 +15,14 @@ const TENANT_MAX = 2n ** 64n - 1n;
 /** Makes the middleware. Throws `missing_tenant`. */
 export function resolveTenant({ requireTenant, limitsOf }: Dependencies): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
+    c.set("stage", "tenant");
     const tenant = parseTenant(c.req.raw.headers.get(TENANT_HEADER), requireTenant);
     c.set("tenant", tenant);
     const arrivedAtMs = c.get("deadlineAtMs") - c.get("deadlineMs");
     const { deadlineMs } = limitsOf(tenant);
     c.set("deadlineMs", deadlineMs);
     c.set("deadlineAtMs", arrivedAtMs + deadlineMs);
+    c.set("stage", "request");
     await next();
   };
 }

@@ -18,8 +18,15 @@ const PROBES = new Set(["/healthz", "/readyz", "/metrics"]);
 const UNMATCHED = "unknown";
 const METHODS = new Set(["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"]);
 
-/** Makes the middleware. */
-export function traceRequests({ telemetry, clock, limits }: Dependencies): MiddlewareHandler<GatewayEnv> {
+/**
+ * Makes the middleware.
+ *
+ * @param answerError answers what was thrown and is no Error, which the router does not take for one
+ */
+export function traceRequests(
+  { telemetry, clock, limits }: Dependencies,
+  answerError: (error: Error, c: GatewayContext) => Response,
+): MiddlewareHandler<GatewayEnv> {
   const { tracer } = telemetry;
   const count = countRequests(telemetry.metrics);
   const inFlightOf = gaugesInFlight(telemetry.metrics);
@@ -41,6 +48,7 @@ export function traceRequests({ telemetry, clock, limits }: Dependencies): Middl
       request_id: requestId,
     }, { remote });
     c.set("span", span);
+    c.set("stage", "route");
     c.set("deadlineMs", limits.deadlineMs);
     c.set("deadlineAtMs", startMs + limits.deadlineMs);
     const isLogged = !PROBES.has(path);
@@ -66,7 +74,11 @@ export function traceRequests({ telemetry, clock, limits }: Dependencies): Middl
     };
     await tracer.withSpan(span, async () => {
       if (isLogged) log.info("request.received", { method, uri: path });
-      await next();
+      try {
+        await next();
+      } catch (thrown) {
+        c.res = answerError(new Error(`Thrown and no Error: ${String(thrown)}`, { cause: thrown }), c);
+      }
       tracer.setResponseHeaders(c.res.headers, span.ids);
       c.res.headers.set(REQUEST_ID_HEADER, requestId);
       const usage = c.get("usage");

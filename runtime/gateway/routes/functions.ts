@@ -150,6 +150,7 @@ async function create(c: GatewayContext, dependencies: Dependencies): Promise<Re
   });
   try {
     return await inSpan(telemetry.tracer, span, async () => {
+      c.set("stage", "module");
       const { record, replayed } = await deploy(c, dependencies);
       span.setAttribute("function_id", record.id);
       span.setAttribute("name", record.name);

@@ -67,12 +67,14 @@ async function invokeUnder(
   const record = namedFunction(span, c, dependencies);
   using hold = dependencies.bodies.hold(c.req.raw);
   const { parts, hasInput } = await readCall(c, record, hold, dependencies);
+  c.set("stage", "queue");
   const execution = await dependencies.executor.run({
     ...parts,
     deadlineMs: c.get("deadlineMs"),
     deadlineAtMs: c.get("deadlineAtMs"),
     cancellation: cancellationOf(c),
   });
+  c.set("stage", "run");
   c.set("usage", execution.usage);
   return respond(execution, {
     functionId: record.id,

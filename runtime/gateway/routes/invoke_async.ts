@@ -66,6 +66,7 @@ async function submit(
   const record = namedFunction(span, c, dependencies);
   using hold = dependencies.bodies.hold(c.req.raw);
   const { parts } = await readCall(c, record, hold, dependencies);
+  c.set("stage", "submit");
   return await dependencies.jobs.submit({
     tenant,
     functionId: record.id,

@@ -117,6 +117,7 @@ class StreamedCall {
     try {
       using hold = bodies.hold(this.#c.req.raw);
       const { parts } = await readCall(this.#c, record, hold, this.#dependencies);
+      this.#c.set("stage", "queue");
       const execution = await executor.run({
         ...parts,
         deadlineMs: this.#c.get("deadlineMs"),
@@ -124,6 +125,7 @@ class StreamedCall {
         cancellation: this.#cancellation(),
         stream: this.#outbox,
       });
+      this.#c.set("stage", "run");
       streams.rejected(execution.chunksRejected ?? 0);
       return execution;
     } finally {
@@ -204,7 +206,7 @@ class StreamedCall {
     this.#span.setAttributes({ chunks, bytes, ending });
     if (end.failure !== undefined) this.#span.fail(end.failure);
     if (ending === "failed") {
-      const place = { stage: "invoke-stream", error: failure, ids: this.#c.get("span").ids };
+      const place = { stage: this.#c.get("stage"), error: failure, ids: this.#c.get("span").ids };
       reportFailure(this.#dependencies.telemetry, toProblem(failure), place);
     }
     return end;
