@@ -16,6 +16,7 @@ import { checkValue, ConfigError, nearest } from "./setting_value.ts";
 import { AUTO, CELLS_MAX, SETTINGS } from "./settings.ts";
 import type { Setting } from "./settings.ts";
 import { readTenantLimits } from "./tenant_settings.ts";
+import { traceStoreConfig } from "./trace_settings.ts";
 import { VERSION } from "./version.ts";
 
 export { ConfigError } from "./setting_value.ts";
@@ -114,7 +115,10 @@ export function makeConfig(sources: ConfigSources): RuntimeConfig {
       driverEnvironment: pick(sources.env, DRIVER_VARIABLES),
       cacheFolder: sources.env["CUDA_CACHE_PATH"] || undefined,
     },
-    telemetry: readTelemetry(sources, limits, text.get("logFile") ?? ""),
+    telemetry: {
+      ...readTelemetry(sources, limits, text.get("logFile") ?? ""),
+      traces: traceStoreConfig(number),
+    },
     cellEnvironment: cellEnvironment(sources.env),
   });
   checkBind(config);

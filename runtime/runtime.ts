@@ -31,6 +31,7 @@ import { systemClock } from "./model/clock.ts";
 import { FunctionRegistry } from "./registry/functions.ts";
 import { ArtifactFiles } from "./store/embedded/artifact_files.ts";
 import { openEmbeddedStore } from "./store/embedded/embedded_store.ts";
+import { TraceFiles } from "./store/embedded/trace_files.ts";
 import type { Store } from "./store/store.ts";
 import { VERSION } from "./version.ts";
 
@@ -80,6 +81,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { metrics } = telemetry;
   stack.use(watchProcess(metrics));
   const store = stack.use(await openEmbeddedStore(config.dataFolder));
+  await keepTraces(telemetry, config, stack);
   const deployed = metrics.counter("tensor_wasm_functions_total", {});
   const registry = stack.use(
     new FunctionRegistry({
@@ -194,6 +196,26 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     clock,
     stack.move(),
   );
+}
+
+/** Traces of earlier runs come back. A disk that refuses them is no reason not to start. */
+async function keepTraces(
+  telemetry: Telemetry,
+  { dataFolder, telemetry: { traces } }: RuntimeConfig,
+  stack: AsyncDisposableStack,
+): Promise<void> {
+  if (telemetry.traces === undefined || traces.writeBytesPerSecondMax === 0) return;
+  try {
+    const files = await TraceFiles.open(dataFolder, traces.bytesMax);
+    stack.defer(async () => {
+      await telemetry.traces?.close();
+      files[Symbol.dispose]();
+    });
+    await telemetry.traces.keepIn(files);
+  } catch (error) {
+    telemetry.metrics.counter("tensor_wasm_trace_store_dropped_total", { reason: "disk_failed" }).inc();
+    telemetry.log("tensor_wasm").warn("traces.not_kept", { error });
+  }
 }
 
 /** Instrumented modules of earlier runs, for as long as the instrumenter is the same. */

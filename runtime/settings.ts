@@ -9,6 +9,7 @@ import { GPU_SETTINGS } from "./gpu_settings.ts";
 import { TENANT_LIMIT_KEYS } from "./model/tenant_limits.ts";
 import { AUTO, CELLS_MAX, DAY_MS, GIB, HOUR_MS, limit, MIB } from "./setting.ts";
 import type { Setting } from "./setting.ts";
+import { TRACE_SETTINGS } from "./trace_settings.ts";
 
 export { AUTO, CELLS_MAX } from "./setting.ts";
 export type { Setting } from "./setting.ts";
@@ -151,6 +152,7 @@ export const SETTINGS: readonly Setting[] = [
     max: 24 * HOUR_MS,
     meaning: "how long a tenant may be idle before its metrics end",
   },
+  ...TRACE_SETTINGS,
   limit("deadlineMs", "ms", 1, HOUR_MS, "default and largest deadline of a request, queueing included"),
   limit(
     "fuelMax",

@@ -12,6 +12,7 @@ import type { BatchConfig } from "./export/pipeline.ts";
 import type { ExemplarFilter } from "./metric_series.ts";
 import { ALL_PROPAGATORS, type Propagators } from "./propagation.ts";
 import type { SamplerConfig } from "./sampling.ts";
+import type { TraceStoreConfig } from "./trace_store/trace_store.ts";
 
 /** Where spans go; `none` leaves ids in logs and headers only. */
 export type ExporterType = "none" | "stdout" | "otlp";
@@ -60,6 +61,8 @@ export interface TelemetryConfig {
   readonly resource: Readonly<Record<string, string>>;
   readonly propagators: Propagators;
   readonly tracing: TracingConfig;
+  /** What the embedded store keeps; `bytesMax` 0 is no store. */
+  readonly traces: TraceStoreConfig;
   readonly log: LogConfig;
   readonly logExport: LogExportConfig;
   readonly metricExport: MetricExportConfig;
@@ -95,6 +98,15 @@ export const DEFAULT_TELEMETRY_CONFIG: TelemetryConfig = Object.freeze<Telemetry
     otlp: OTLP,
     batch: { queueCountMax: 65_536, batchCountMax: 512, delayMs: 1000 },
     limits: DEFAULT_SPAN_LIMITS,
+  },
+  traces: {
+    bytesMax: 64 * 1024 * 1024,
+    tracesMax: 100_000,
+    ageMsMax: 24 * 3_600_000,
+    bytesPerTraceMax: 1024 * 1024,
+    spansPerTraceMax: 2000,
+    linesPerTraceMax: 2000,
+    writeBytesPerSecondMax: 4 * 1024 * 1024,
   },
   log: { filter: "info", format: "json" },
   logExport: {

@@ -7,7 +7,21 @@
  * is told that nothing is open any more each time that this becomes so, after the last span.
  */
 import { SAMPLED } from "./ids.ts";
+import type { LoggedEvent } from "./log_tap.ts";
 import type { SpanRecord } from "./span_record.ts";
+
+/** What the trace store holds of a part until it puts it away (trace_store/trace_collector.ts). */
+export interface Collected {
+  spans: SpanRecord[];
+  lines: LoggedEvent[];
+  /** Of the lines. */
+  textLength: number;
+  /** Since the part began. */
+  spanCount: number;
+  lineCount: number;
+  /** Since something was put away. */
+  droppedCount: number;
+}
 
 /** One local root and all below it. The ids of its spans refer to it, so it lives as long as one of them is known. */
 export class LocalTrace {
@@ -16,8 +30,20 @@ export class LocalTrace {
   readonly isSampled: boolean;
   /** Spans that have started and not ended, oldest first as a rule. Joined spans never are. */
   readonly open: SpanRecord[] = [];
+  /** The first of its spans, to have started. */
+  root: SpanRecord | undefined;
   /** Whose it is; undefined for what belongs to no tenant. The store shows it to nobody else. */
   tenant: string | undefined;
+  /** False for probes: the store would hold little else. What fails is stored all the same. */
+  isStored = true;
+  readonly collected: Collected = {
+    spans: [],
+    lines: [],
+    textLength: 0,
+    spanCount: 0,
+    lineCount: 0,
+    droppedCount: 0,
+  };
 
   constructor(traceId: string, traceFlags: number) {
     this.traceId = traceId;
@@ -47,6 +73,7 @@ export class SpanFanOut {
   started(span: SpanRecord): void {
     const { local } = span.ids;
     if (local === undefined) return;
+    local.root ??= span;
     local.open.push(span);
     for (const sink of this.#sinks) sink.started?.(span, local);
   }

@@ -6,11 +6,12 @@
  * renaming one is a breaking change.
  */
 import { STREAM_METRICS } from "./stream_metric_names.ts";
+import { TRACE_METRICS } from "./trace_metric_names.ts";
 
 /** What a metric is: a sum that only rises, a value of the moment, or observations by size. */
 export type MetricType = "counter" | "gauge" | "histogram";
 
-/** A metric of the vocabulary. */
+/** A row of the vocabulary. */
 export interface MetricRow {
   readonly type: MetricType;
   readonly help: string;
@@ -369,6 +370,7 @@ export const METRICS = {
     help: "When the gateway started, in seconds since the epoch",
     labels: [],
   },
+  ...TRACE_METRICS,
 } as const satisfies Record<string, MetricRow>;
 
 /** A metric of the vocabulary. */

@@ -51,3 +51,16 @@ export { watchProcess } from "./process_metrics.ts";
 export type { Counter, Exemplar, Gauge, Histogram, SeriesReading } from "./metric_series.ts";
 export type { FamilyReading, MetricsReading } from "./metrics.ts";
 export type { MetricsFormat } from "./exposition.ts";
+export { TraceStore } from "./trace_store/trace_store.ts";
+export type { TraceStoreConfig } from "./trace_store/trace_store.ts";
+export type { TraceFolder } from "./trace_store/trace_keeper.ts";
+export { STATUS_WORDS } from "./trace_store/trace_query.ts";
+export type {
+  StatusFilter,
+  StoredTrace,
+  TracePage,
+  TraceQuery,
+  TraceSummary,
+} from "./trace_store/trace_query.ts";
+export type { StoredEvent, StoredLine, StoredSpan } from "./trace_store/trace_piece.ts";
+export type { Verdict } from "./trace_verdict.ts";

@@ -13,7 +13,7 @@ import type { SpanSender } from "./export/sender.ts";
 import { SignalExports } from "./export/signal_exports.ts";
 import { PooledIdGenerator, type SpanIds } from "./ids.ts";
 import { LineBuffer, type LogOutput } from "./line_buffer.ts";
-import { exportSampled, SpanFanOut } from "./local_trace.ts";
+import { exportSampled, SpanFanOut, type SpanSink } from "./local_trace.ts";
 import { Log, type Logger } from "./log.ts";
 import { type LogFilter, parseLogFilter } from "./log_filter.ts";
 import { LineWriter } from "./log_line.ts";
@@ -21,6 +21,8 @@ import { MetricRegistry, type Metrics } from "./metrics.ts";
 import type { MetricLabels } from "./metric_names.ts";
 import { makeSampler } from "./sampling.ts";
 import { SpanScopes } from "./span_scopes.ts";
+import { startTraceStore } from "./trace_store/start.ts";
+import type { TraceStore } from "./trace_store/trace_store.ts";
 import { NULL_TRACER, RecordingTracer, type Tracer } from "./tracer.ts";
 
 const CLOSE_TIMEOUT_MS = 3000;
@@ -41,6 +43,8 @@ export interface TelemetryDeps extends LogOutput {
 export interface Telemetry extends AsyncDisposable {
   readonly tracer: Tracer;
   readonly metrics: Metrics;
+  /** The last traces; undefined when tracing or the store is off. */
+  readonly traces: TraceStore | undefined;
   /** The logger of a target, such as `tower-http` or `guest`. */
   log(target: string): Logger;
   /** Sends and writes what waits. False if something was still on its way after `timeoutMs`. */
@@ -89,7 +93,13 @@ export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Te
     tapLog: (tap) => log.tap(tap),
     spanSender: deps.sender,
   });
-  const tracer = enabled ? makeTracer(config, resource, nowMs, exports, scopes) : NULL_TRACER;
+  const traces = enabled && config.traces.bytesMax > 0
+    ? startTraceStore(config.traces, { metrics, log, nowMs, owner: starting })
+    : undefined;
+  const sinks: SpanSink[] = [];
+  if (exports.addSpan !== undefined) sinks.push(exportSampled(exports.addSpan));
+  if (traces !== undefined) sinks.push(traces.collector);
+  const tracer = enabled ? makeTracer(config, resource, nowMs, sinks, scopes) : NULL_TRACER;
   metrics.gauge("tensor_wasm_build_info", buildLabels(config)).set(1);
   for (const warning of config.warnings) {
     log.logger(TELEMETRY_TARGET).warn("telemetry.config_ignored", { warning });
@@ -98,6 +108,7 @@ export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Te
   return new RunningTelemetry({
     tracer,
     metrics,
+    traces,
     log,
     buffer,
     exports,
@@ -110,6 +121,7 @@ export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Te
 interface RunningParts {
   readonly tracer: Tracer;
   readonly metrics: Metrics;
+  readonly traces: TraceStore | undefined;
   readonly log: Log;
   readonly buffer: LineBuffer;
   readonly exports: SignalExports;
@@ -122,12 +134,14 @@ interface RunningParts {
 class RunningTelemetry implements Telemetry {
   readonly tracer: Tracer;
   readonly metrics: Metrics;
+  readonly traces: TraceStore | undefined;
   readonly #parts: RunningParts;
   #closing: Promise<void> | undefined;
 
   constructor(parts: RunningParts) {
     this.tracer = parts.tracer;
     this.metrics = parts.metrics;
+    this.traces = parts.traces;
     this.#parts = parts;
   }
 
@@ -171,6 +185,7 @@ class RunningTelemetry implements Telemetry {
   async #close(): Promise<void> {
     await this.#flushExports(this.#parts.closeTimeoutMs);
     await this.#parts.exports.close();
+    await this.#parts.traces?.close();
     this.#parts.end.dispose();
   }
 
@@ -217,7 +232,7 @@ function makeTracer(
   config: TelemetryConfig,
   resource: Resource,
   nowMs: () => number,
-  exports: SignalExports,
+  sinks: readonly SpanSink[],
   scopes: SpanScopes | undefined,
 ): Tracer {
   return new RecordingTracer({
@@ -226,7 +241,7 @@ function makeTracer(
     propagators: config.propagators,
     ids: new PooledIdGenerator(),
     nowMs,
-    fanOut: new SpanFanOut(exports.addSpan === undefined ? [] : [exportSampled(exports.addSpan)]),
+    fanOut: new SpanFanOut(sinks),
     scopes,
   });
 }

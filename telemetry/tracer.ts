@@ -37,6 +37,8 @@ export interface SpanOptions {
   readonly remote?: RemoteContext | undefined;
   /** Milliseconds since the epoch. */
   readonly startMs?: number | undefined;
+  /** False: the trace store leaves this part of the trace out unless it fails. Counts for a local root. */
+  readonly isStored?: boolean | undefined;
 }
 
 /** A span whose ids were allotted beforehand and that ran elsewhere. Times are milliseconds since the epoch. */
@@ -79,6 +81,8 @@ export interface Tracer {
   bind<This, Args extends unknown[], Result>(
     fn: (this: This, ...args: Args) => Result,
   ): (this: This, ...args: Args) => Result;
+  /** Says whose this process's part of a trace is: the trace store shows it to that tenant and to no other. */
+  setTenant(ids: SpanIds | undefined, tenant: string): void;
   /** Ids of the active span. */
   activeIds(): SpanIds | undefined;
   /** Reads the trace context of a request or message. */
@@ -137,6 +141,12 @@ export class RecordingTracer implements Tracer, SpanOwner {
       : this.#enter(row, given, parent, options?.remote?.baggage);
     const startMs = options?.startMs ?? this.nowMs();
     const span = new SpanRecord(this, row, ids, parent ?? undefined, startMs, given);
+    const { local } = ids;
+    if (local !== undefined) {
+      if (options?.isStored === false) local.isStored = false;
+      // A job that goes on after a restart has no request that said so.
+      if (local.tenant === undefined && typeof given["tenant"] === "string") local.tenant = given["tenant"];
+    }
     this.#fanOut.started(span);
     if (this.#scopes !== undefined) this.#scopes.enter(ids, parent ?? undefined, factsOf(span));
     return span as unknown as Span<N>;
@@ -171,6 +181,10 @@ export class RecordingTracer implements Tracer, SpanOwner {
     fn: (this: This, ...args: Args) => Result,
   ): (this: This, ...args: Args) => Result {
     return bindActive(fn);
+  }
+
+  setTenant(ids: SpanIds | undefined, tenant: string): void {
+    if (ids?.local !== undefined) ids.local.tenant = tenant;
   }
 
   activeIds(): SpanIds | undefined {
@@ -257,6 +271,7 @@ export const NULL_TRACER: Tracer = Object.freeze({
   allotIds: (): undefined => undefined,
   withSpan: <T>(_span: Span, fn: () => T): T => fn(),
   bind: <Bound>(fn: Bound): Bound => fn,
+  setTenant: (): void => {},
   activeIds: (): undefined => undefined,
   extract: (): RemoteContext => NO_REMOTE,
   inject: (): void => {},

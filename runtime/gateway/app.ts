@@ -21,6 +21,7 @@ import { addInvokeRoute } from "./routes/invoke.ts";
 import { addInvokeAsyncRoute } from "./routes/invoke_async.ts";
 import { addInvokeStreamRoute } from "./routes/invoke_stream.ts";
 import { addJobRoutes } from "./routes/jobs.ts";
+import { addTraceRoutes } from "./routes/traces.ts";
 
 /** nginx's status for a client that left; nobody receives it, the metric shows it. */
 const CLIENT_CLOSED_REQUEST = 499;
@@ -48,6 +49,7 @@ export function createApp(dependencies: Dependencies): GatewayApp {
   addInvokeAsyncRoute(app, dependencies);
   addInvokeStreamRoute(app, dependencies);
   addJobRoutes(app, dependencies);
+  addTraceRoutes(app, dependencies);
   addDocsRoutes(app, dependencies.version);
   return app;
 }

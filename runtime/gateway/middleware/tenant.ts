@@ -9,15 +9,19 @@ import type { MiddlewareHandler } from "hono";
 import { fault } from "../../model/fault.ts";
 import type { Dependencies, GatewayEnv } from "../environment.ts";
 
-const TENANT_HEADER = "x-tensorwasm-tenant";
+/** The header. */
+export const TENANT_HEADER = "x-tensorwasm-tenant";
 const TENANT_MAX = 2n ** 64n - 1n;
 
 /** Makes the middleware. Throws `missing_tenant`. */
-export function resolveTenant({ requireTenant, limitsOf }: Dependencies): MiddlewareHandler<GatewayEnv> {
+export function resolveTenant(
+  { requireTenant, limitsOf, telemetry }: Dependencies,
+): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     c.set("stage", "tenant");
     const tenant = parseTenant(c.req.raw.headers.get(TENANT_HEADER), requireTenant);
     c.set("tenant", tenant);
+    telemetry.tracer.setTenant(c.get("span")?.ids, tenant);
     const arrivedAtMs = c.get("deadlineAtMs") - c.get("deadlineMs");
     const { deadlineMs } = limitsOf(tenant);
     c.set("deadlineMs", deadlineMs);

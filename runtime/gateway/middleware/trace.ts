@@ -14,6 +14,8 @@ import type { BodyEnd, Dependencies, GatewayContext, GatewayEnv } from "../envir
 const REQUEST_ID_HEADER = "x-request-id";
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 const PROBES = new Set(["/healthz", "/readyz", "/metrics"]);
+/** Reading traces makes some; a store that is looked at would soon hold little else. */
+const TRACE_READS = /^\/traces(\/|$)/;
 /** Label of requests that no route matched: one series, whatever paths callers invent. */
 const UNMATCHED = "unknown";
 const METHODS = new Set(["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"]);
@@ -46,7 +48,7 @@ export function traceRequests(
       "http.request.method": method,
       "url.path": path,
       request_id: requestId,
-    }, { remote });
+    }, { remote, isStored: !PROBES.has(path) && !TRACE_READS.test(path) });
     c.set("span", span);
     c.set("stage", "route");
     c.set("deadlineMs", limits.deadlineMs);

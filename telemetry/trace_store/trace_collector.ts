@@ -1,0 +1,130 @@
+/**
+ * TraceCollector: spans and log lines of what runs, until they are put away as pieces.
+ *
+ * Owns which parts of traces are being collected and how much of one part and of all together is held. A request's
+ * spans and lines are put away when its last span has ended. Invariant: every span and line is put away once or
+ * counted as dropped; what is held is bounded, however long a job runs and however much it logs.
+ */
+import type { LocalTrace, SpanSink } from "../local_trace.ts";
+import type { LoggedEvent } from "../log_tap.ts";
+import type { SpanRecord } from "../span_record.ts";
+import type { PieceContent } from "./piece_writer.ts";
+
+/** How much is held. */
+export interface CollectorBounds {
+  /** Most spans of one part of a trace, and most lines. */
+  readonly spansPerTraceMax: number;
+  readonly linesPerTraceMax: number;
+}
+
+/** Spans and lines of one part that are put away before it ends. */
+const HELD_PER_TRACE_MAX = 256;
+/** Spans and lines of all parts, above which those of the oldest are put away. */
+const HELD_MAX = 50_000;
+/** The text of lines of one part, in UTF-16 units, likewise: a guest may write long ones. */
+const HELD_TEXT_MAX = 64 * 1024;
+
+/** Collects. */
+export class TraceCollector implements SpanSink {
+  readonly #bounds: CollectorBounds;
+  readonly #put: (content: PieceContent) => void;
+  /** Parts with open spans or with something that is not put away, oldest first. */
+  readonly #live = new Set<LocalTrace>();
+  #heldCount = 0;
+
+  constructor(bounds: CollectorBounds, put: (content: PieceContent) => void) {
+    this.#bounds = bounds;
+    this.#put = put;
+  }
+
+  /** Parts that run or are not put away yet. */
+  get live(): ReadonlySet<LocalTrace> {
+    return this.#live;
+  }
+
+  /** Spans and lines that are held. */
+  get heldCount(): number {
+    return this.#heldCount;
+  }
+
+  started(_span: SpanRecord, local: LocalTrace): void {
+    if (local.open.length === 1) this.#live.add(local);
+  }
+
+  ended(span: SpanRecord, local: LocalTrace): void {
+    const { collected } = local;
+    collected.spanCount += 1;
+    if (collected.spanCount > this.#bounds.spansPerTraceMax && span !== local.root) {
+      collected.droppedCount += 1;
+      return;
+    }
+    collected.spans.push(span);
+    this.#held(local);
+  }
+
+  /** Takes a line of the log; one that belongs to no trace is not kept. */
+  line(event: LoggedEvent): void {
+    const local = event.ids?.local;
+    if (local === undefined || !local.isStored) return;
+    const { collected } = local;
+    collected.lineCount += 1;
+    if (collected.lineCount > this.#bounds.linesPerTraceMax) {
+      collected.droppedCount += 1;
+      return;
+    }
+    collected.lines.push(event);
+    const { fields } = event;
+    for (const name of Object.keys(fields)) {
+      const value = fields[name];
+      if (typeof value === "string") collected.textLength += value.length;
+    }
+    if (local.open.length === 0) this.#live.add(local);
+    this.#held(local);
+  }
+
+  closed(local: LocalTrace): void {
+    this.#putAway(local);
+    this.#live.delete(local);
+  }
+
+  /** Puts away what came after the last span of its part had ended: nothing else would. */
+  sweep(): void {
+    for (const local of this.#live) {
+      if (local.open.length === 0) this.closed(local);
+    }
+  }
+
+  /** Puts everything away: the process ends. */
+  flush(): void {
+    for (const local of this.#live) this.#putAway(local);
+    this.sweep();
+  }
+
+  #held(local: LocalTrace): void {
+    this.#heldCount += 1;
+    const { spans, lines, textLength } = local.collected;
+    if (spans.length + lines.length >= HELD_PER_TRACE_MAX || textLength >= HELD_TEXT_MAX) {
+      this.#putAway(local);
+    }
+    if (this.#heldCount < HELD_MAX) return;
+    for (const oldest of this.#live) {
+      this.#putAway(oldest);
+      if (this.#heldCount < HELD_MAX / 2) return;
+    }
+  }
+
+  #putAway(local: LocalTrace): void {
+    const { collected } = local;
+    const { spans, lines, droppedCount } = collected;
+    const count = spans.length + lines.length;
+    if (count === 0) return;
+    this.#heldCount -= count;
+    collected.spans = [];
+    collected.lines = [];
+    collected.textLength = 0;
+    collected.droppedCount = 0;
+    if (local.isStored || spans.some((span) => span.failure !== undefined)) {
+      this.#put({ local, spans, lines, droppedCount });
+    }
+  }
+}
