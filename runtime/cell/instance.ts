@@ -139,7 +139,7 @@ export async function runCall(
     gpu,
     chunks,
   );
-  const spans: CellSpan[] = [];
+  let spans: CellSpan[] = [];
   let outcome: Outcome;
   let memoryBytes = 0;
   try {
@@ -148,7 +148,12 @@ export async function runCall(
     memoryBytes = around.memory.leave(fiber);
     gpu?.[Symbol.dispose]();
   }
-  outcome = gpu?.judge(outcome) ?? outcome;
+  const judged = gpu?.judge(outcome) ?? outcome;
+  if (judged !== outcome) {
+    const reason = failureReason(judged) ?? judged.type;
+    spans = spans.map((span) => span.reason === undefined ? span : { ...span, reason });
+    outcome = judged;
+  }
   const terminateStartUs = microsSince(startedAtMs);
   fiber.settle();
   const logLines = context.finishLog();

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { GPU_CODES } from "../../gpu/mod.ts";
 import { BASIC_PTX, FAULTS_PTX, PRINT_PTX, WORK_PTX } from "../contract/gpu_kernels.ts";
+import { addingGuest } from "../support/adding_guest.ts";
 import { awaitTrace } from "../support/await_trace.ts";
 import { Collector } from "../support/collector.ts";
 import type { DecodedSpan } from "../support/collector.ts";
@@ -20,25 +21,6 @@ import { parsePrometheusText, valueOf } from "./prometheus_text.ts";
 
 let collector: Collector;
 let gateway: TestGateway;
-
-const ADD_ONE = encodeArgs(ARG.inOut(CUDA_AT.data, 400), ARG.u32(100));
-
-/** Launches add_one three times and answers the sum of all words. */
-function addingGuest(): Uint8Array<ArrayBuffer> {
-  const launch = `(drop (call $wasi_cuda_launch (local.get $kernel) (i32.const 4) (i32.const 1) (i32.const 1)
-    (i32.const 32) (i32.const 1) (i32.const 1) (i32.const 0) (i32.const ${CUDA_AT.args})
-    (i32.const ${ADD_ONE.length})))`;
-  return cudaGuest(
-    `${CUDA_CALLS.load(BASIC_PTX, "add_one")}
-    ${launch} ${launch} ${launch} (drop ${CUDA_CALLS.sync})
-    (loop $sum
-      (local.set $total (i32.add (local.get $total)
-        (i32.load (i32.add (i32.const ${CUDA_AT.data}) (local.get $count)))))
-      (br_if $sum (i32.lt_u (local.tee $count (i32.add (local.get $count) (i32.const 4))) (i32.const 400))))
-    (local.get $total)`,
-    { ptx: BASIC_PTX, entry: "add_one", args: ADD_ONE, locals: "(local $total i32)" },
-  );
-}
 
 const READ_NULL = encodeArgs(ARG.u64(0n));
 const WORK = encodeArgs(ARG.out(CUDA_AT.data, 4), ARG.u32(20_000_000));
@@ -317,13 +299,4 @@ Deno.test("--gpu off: there is no device, for nobody", async () => {
   await off.deploy("gpu_allocates", GUESTS["gpu_allocates"]);
   const response = await off.invoke("gpu_allocates", { export: "run" });
   assert.equal(await resultOf(response), GPU_CODES.notAvailable);
-});
-
-Deno.test("--gpu cuda on a host without one stops the start and says so", async () => {
-  await assert.rejects(
-    TestGateway.start({
-      env: { TENSOR_WASM_GPU: "cuda", TENSOR_WASM_CUDA_DRIVER: "/nowhere/libcuda.so.1" },
-    }),
-    /cuda was asked for, and none can be used\. Tried:\n {2}\/nowhere\/libcuda\.so\.1: no such file/,
-  );
 });
