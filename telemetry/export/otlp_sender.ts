@@ -6,6 +6,7 @@
  * one shape. Invariant: no address, header or body ever appears in a reason; a batch is given up once its
  * deadline cannot be met any more.
  */
+import { gzipSync } from "node:zlib";
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import { type ConnectionConfig, OtlpConnection } from "./otlp_connection.ts";
 import type { BatchSender, SendResult } from "./sender.ts";
@@ -22,6 +23,8 @@ export interface OtlpConfig extends ConnectionConfig {
 const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 /** What a collector says to credentials that it does not take; they may have been rotated. */
 const CREDENTIAL_STATUSES: ReadonlySet<number> = new Set([401, 403]);
+/** Of spans it takes about as much off as the default level does, in a third of the time. */
+const GZIP_LEVEL = 1;
 const ATTEMPTS_MAX = 6;
 const BACKOFF_MS_MIN = 250;
 const BACKOFF_MS_MAX = 5000;
@@ -66,7 +69,7 @@ export class OtlpSender implements BatchSender<Uint8Array<ArrayBuffer>> {
 
   async send(batch: Uint8Array<ArrayBuffer>, count: number, signal: AbortSignal): Promise<SendResult> {
     const deadlineAtMs = performance.now() + this.#config.timeoutMs;
-    const body = this.#config.compression === "gzip" ? await gzip(batch) : batch;
+    const body = this.#config.compression === "gzip" ? compress(batch) : batch;
     for (let attempt = 1;; attempt++) {
       const answer = await this.#post(body, deadlineAtMs - performance.now(), signal);
       if (answer.type === "accepted") return toResult(count, answer.rejectedCount);
@@ -187,7 +190,7 @@ function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+/** Synchronously: it runs on the export thread, and a stream takes three times as long. */
+function compress(batch: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(gzipSync(batch, { level: GZIP_LEVEL }));
 }

@@ -12,9 +12,9 @@ import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { SpanRecord } from "../span_record.ts";
 import { DropReport } from "./drop_report.ts";
+import { ExportThread } from "./export_thread.ts";
 import { MetricReader } from "./metric_reader.ts";
 import { LogEncoder } from "./otlp_logs.ts";
-import { OtlpSender } from "./otlp_sender.ts";
 import { SpanEncoder } from "./otlp_spans.ts";
 import { Pipeline, type PipelineCounts } from "./pipeline.ts";
 import { type Batcher, type BatchSender, ListBatcher, type SpanSender } from "./sender.ts";
@@ -61,15 +61,17 @@ export class SignalExports {
   readonly #reports: DropReport[] = [];
   readonly #logTap: Disposable | undefined;
   readonly #parts: ExportParts;
+  readonly #thread: ExportThread;
 
   /** @throws TelemetryConfigError when a file that a sender is configured with cannot be used */
   constructor(parts: ExportParts) {
     this.#parts = parts;
+    this.#thread = new ExportThread(`tensor-wasm/${parts.config.serviceVersion}`);
     const { tracing, logExport, metricExport } = parts.config;
     if (tracing.enabled) this.addSpan = this.#startSpans();
     if (logExport.exporter === "otlp") {
       const encoder = new LogEncoder(parts.resource, logExport.limits);
-      const sender = new OtlpSender(logExport.otlp, this.#userAgent());
+      const sender = this.#thread.open(logExport.otlp);
       const add = this.#start<LoggedEvent, Uint8Array<ArrayBuffer>>(encoder, sender, logExport.batch, "logs");
       this.#logTap = parts.tapLog(add);
     }
@@ -100,13 +102,13 @@ export class SignalExports {
     const whole = spanSender ?? printing;
     if (whole !== undefined) return this.#start(new ListBatcher<SpanRecord>(), whole, batch, "spans");
     if (exporter !== "otlp") return undefined;
-    const sender = new OtlpSender(otlp, this.#userAgent());
+    const sender = this.#thread.open(otlp);
     return this.#start(new SpanEncoder(resource, limits), sender, batch, "spans");
   }
 
   #startMetrics(config: MetricExportConfig): void {
     const { metrics, resource } = this.#parts;
-    const sender = new OtlpSender(config.otlp, this.#userAgent());
+    const sender = this.#thread.open(config.otlp);
     const counts = this.#counts("metrics");
     this.#pipelines.push(new MetricReader(() => metrics.read(), resource, sender, config, counts));
   }
@@ -135,9 +137,5 @@ export class SignalExports {
         report.add(count, reason);
       },
     };
-  }
-
-  #userAgent(): string {
-    return `tensor-wasm/${this.#parts.config.serviceVersion}`;
   }
 }

@@ -112,7 +112,7 @@ Deno.test(
     const collector = new Collector();
     const { url } = collector;
     await collector[Symbol.asyncDispose]();
-    const otlp = { url, headers: {}, timeoutMs: 20, compression: "none" } as const;
+    const otlp = { url, headers: {}, timeoutMs: 500, compression: "none" } as const;
     const batch = { queueCountMax: 100, batchCountMax: 10, delayMs: 1000 };
     await using test = new TestTelemetry({ tracing: { exporter: "otlp", otlp, batch }, sender: null });
     endSpans(test, 50);
