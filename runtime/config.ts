@@ -111,6 +111,8 @@ export function makeConfig(sources: ConfigSources): RuntimeConfig {
       allowHostMemory: flag("gpuAllowHostMemory"),
       cellsPerDeviceMax: number("gpuCellsPerDeviceMax"),
       cellsPerTenantMax: number("gpuCellsPerTenantMax"),
+      callsPerDeviceMax: number("gpuCallsPerDeviceMax"),
+      copies: text.get("gpuCopies") as GpuChoice["copies"],
       cellIdleMsMax: number("gpuCellIdleMs"),
       driverEnvironment: pick(sources.env, DRIVER_VARIABLES),
       cacheFolder: sources.env["CUDA_CACHE_PATH"] || undefined,

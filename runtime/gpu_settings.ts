@@ -66,6 +66,27 @@ export const GPU_SETTINGS: readonly Setting[] = [
     meaning: "most cells of one tenant on all GPUs",
   },
   {
+    key: "gpuCallsPerDeviceMax",
+    flag: "gpu-calls-per-device-max",
+    env: "TENSOR_WASM_GPU_CALLS_PER_DEVICE_MAX",
+    kind: "count",
+    fallback: "8",
+    min: 1,
+    max: 4096,
+    meaning:
+      "most calls that use one GPU at a time; further ones wait in fair order of the time that their tenants have had",
+  },
+  {
+    key: "gpuCopies",
+    flag: "gpu-copies",
+    env: "TENSOR_WASM_GPU_COPIES",
+    kind: "choice",
+    fallback: "direct",
+    choices: ["direct", "staged", "registered"],
+    meaning:
+      "how large copies to and from a GPU go: direct leaves it to the driver, staged takes them through pinned memory, registered pins guest memory that is copied often; deno task bench:gpu measures each",
+  },
+  {
     key: "gpuCellIdleMs",
     flag: "gpu-cell-idle-ms",
     env: "TENSOR_WASM_GPU_CELL_IDLE_MS",

@@ -140,6 +140,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const executor = new Executor({
     pool: cells.pool,
     gpuCells: cells.gpu,
+    gpuShares: cells.gpuShares,
     artifacts,
     quarantine: cells.quarantine,
     metering: new Metering(metrics, tenants),

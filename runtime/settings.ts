@@ -254,6 +254,13 @@ export const SETTINGS: readonly Setting[] = [
     1024 * GIB,
     "device memory of all calls of one tenant on a GPU; a cell never has more than its part of the GPU",
   ),
+  limit(
+    "gpuWeight",
+    "count",
+    1,
+    10_000,
+    "a tenant's part of a GPU beside those of others that wait for it: with 200 it gets twice as much as with 100",
+  ),
   limit("gpuAllocationBytesMax", "bytes", 0, 16 * GIB, "largest device buffer of a guest"),
   limit("gpuAllocationsMax", "count", 0, 1_000_000, "device allocations of one call that live at a time"),
   limit("gpuKernelsMax", "count", 0, 65_536, "kernels that one call has loaded"),

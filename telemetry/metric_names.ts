@@ -215,6 +215,22 @@ export const METRICS = {
     help: "Device memory of the calls that run",
     labels: ["device", "tenant"],
   },
+  tensor_wasm_guest_device_seconds_total: {
+    type: "counter",
+    help: "Time for which devices were busy for guests",
+    labels: ["tenant"],
+  },
+  tensor_wasm_gpu_permits: {
+    type: "gauge",
+    help: "Calls that may launch kernels on a GPU at a time, by whether the permit is used",
+    labels: ["device", "state"],
+  },
+  tensor_wasm_gpu_permit_wait_seconds: {
+    type: "histogram",
+    help: "Time for which calls that came to use a GPU waited for it, in their cells",
+    labels: ["device"],
+    buckets: [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  },
   tensor_wasm_ptx_loads_total: {
     type: "counter",
     help: "Loads of PTX: compiled, cached (the call had the same text loaded) or failed",

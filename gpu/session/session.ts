@@ -98,6 +98,11 @@ export class GpuSession implements Disposable {
     return this.#context?.isBusy ?? false;
   }
 
+  /** Waits for everything that was given to the device. @throws GpuError what a kernel did wrong */
+  finish(): Promise<void> | undefined {
+    return this.#context?.synchronize();
+  }
+
   // Kernels.
 
   loadPtx(ptxPointer: number, ptxLength: number, entryPointer: number, entryLength: number): WideAnswer {

@@ -61,6 +61,7 @@ export class GpuKeeper implements Disposable {
       deviceIndex: seat.deviceIndex,
       contexts: "primary",
       allowHostMemoryAccess: seat.allowHostMemory,
+      copies: seat.copies,
       onFailure: (error) => keeper?.deviceFailed(error),
     });
     device.prepare();

@@ -45,6 +45,10 @@ export class GpuTrace implements GpuObserver {
   readonly #failures: Record<string, number> = {};
   /** Of launches that count as long as the device takes for them, which may not be known yet. */
   readonly #clocks: DispatchClock[] = [];
+  /** Launches that came to the device, those of which it told its time at once, and that time. */
+  #dispatchCount = 0;
+  #toldCount = 0;
+  #toldUs = 0;
   #isUsed = false;
   /** Whether a kernel has failed: everything after it fails with the same, which is no other failure. */
   #isBroken = false;
@@ -59,17 +63,23 @@ export class GpuTrace implements GpuObserver {
     this.#isStopped = isStopped;
   }
 
-  /** The report, made once when the call is over, or undefined if there is nothing to say. */
-  makeReport(): GpuReport | undefined {
+  /**
+   * The report, made once when the call is over, or undefined if there is nothing to say.
+   *
+   * @param waitedMs for how long the call waited for its device
+   */
+  makeReport(waitedMs = 0): GpuReport | undefined {
     if (!this.#isUsed) return undefined;
     for (const { deviceTimeUs, hostUs } of this.#clocks.splice(0)) {
       this.#dispatches.add((deviceTimeUs ?? hostUs) / 1e6);
+      if (deviceTimeUs !== undefined) this.#told(deviceTimeUs);
     }
     return {
       spans: this.#spans,
       launchCount: this.#launchCount,
       launchUs: Math.round(this.#launchMs * 1000),
       launchUsMax: Math.round(this.#launchMsMax * 1000),
+      deviceUs: Math.round(this.#deviceUs(waitedMs * 1000)),
       dispatches: this.#dispatches.counts,
       compiles: this.#compiles.counts,
       loads: this.#loads,
@@ -121,6 +131,8 @@ export class GpuTrace implements GpuObserver {
     dispatch: Dispatch | undefined,
     clock: LaunchClock | undefined,
   ): void {
+    this.#dispatchCount++;
+    if (deviceTimeUs !== undefined) this.#told(deviceTimeUs);
     const hostUs = (endMs - startMs) * 1000;
     if (deviceTimeUs !== undefined || !(clock instanceof DispatchClock)) {
       return this.#dispatches.add((deviceTimeUs ?? hostUs) / 1e6);
@@ -128,6 +140,21 @@ export class GpuTrace implements GpuObserver {
     clock.dispatch = dispatch;
     clock.hostUs = hostUs;
     this.#clocks.push(clock);
+  }
+
+  #told(deviceTimeUs: number): void {
+    this.#toldCount++;
+    this.#toldUs += deviceTimeUs;
+  }
+
+  /**
+   * What the device was busy for the call: as it told, if it told of every launch. Else the others are thought to
+   * have been as long, and no shorter altogether than the call waited for them: what is not timed is not free.
+   */
+  #deviceUs(waitedUs: number): number {
+    if (this.#toldCount === this.#dispatchCount) return this.#toldUs;
+    const mean = this.#toldCount === 0 ? 0 : this.#toldUs / this.#toldCount;
+    return Math.max(mean * this.#dispatchCount, waitedUs);
   }
 
   synchronized(record: OperationRecord): void {

@@ -5,7 +5,7 @@
  * it to the call: fuel and turns (kernel_pacer.ts), memory (memory_guard.ts), the guest's log, the trace. It
  * knows no ABI (imports/cuda.ts does). Invariant: whatever becomes of the call, its session goes with it.
  */
-import { GpuSession } from "../../gpu/mod.ts";
+import { GpuError, GpuSession } from "../../gpu/mod.ts";
 import type { GpuDevice, GpuLimits } from "../../gpu/mod.ts";
 import type { GpuReport } from "../wire/messages.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -42,6 +42,7 @@ export class GuestGpu implements Disposable, GpuUser {
   readonly #options: GuestGpuOptions;
   readonly #trace: GpuTrace;
   #session: GpuSession | undefined;
+  #pacer: KernelPacer | undefined;
   /** Whether the device is still at work for it although it is over. */
   #lingers = false;
 
@@ -66,6 +67,22 @@ export class GuestGpu implements Disposable, GpuUser {
     scheduler.cancel(fiber, outcome);
   }
 
+  /**
+   * Waits for what the guest has left running: that is part of its call, with its deadline, or the device would be
+   * at work for nobody whom it is charged to. Answers how the call has ended then.
+   */
+  async finish(outcome: Outcome): Promise<Outcome> {
+    const { fiber } = this.#options;
+    if (!this.isBusy || fiber.stopped !== undefined) return outcome;
+    try {
+      await this.#session?.finish();
+    } catch (error) {
+      // What a kernel did wrong stops the call by way of the keeper.
+      if (!(error instanceof GpuError)) throw error;
+    }
+    return fiber.stopped ?? outcome;
+  }
+
   /** How the call has really ended: whoever is past its deadline with a kernel that runs is so by its kernel. */
   judge(outcome: Outcome): Outcome {
     const isLate = outcome.type === "exhausted" && outcome.limit === "deadline_ms";
@@ -81,7 +98,7 @@ export class GuestGpu implements Disposable, GpuUser {
 
   /** What the call did with the device, if anything. */
   makeReport(): GpuReport | undefined {
-    return this.#trace.makeReport();
+    return this.#trace.makeReport(this.#pacer?.waitedMs);
   }
 
   /** Memory that the device takes from the process for this call. */
@@ -96,11 +113,12 @@ export class GuestGpu implements Disposable, GpuUser {
 
   #open(guest: GpuGuest): GpuSession {
     const { device, keeper, limits, fiber, scheduler, memory } = this.#options;
+    const pacer = this.#pacer = new KernelPacer(fiber, scheduler);
     return new GpuSession({
       device,
       limits,
       memory: () => guest.memory(),
-      pacer: new KernelPacer(fiber, scheduler),
+      pacer,
       print: (text) => guest.print(text),
       observer: this.#trace,
       // A GPU has memory of its own.

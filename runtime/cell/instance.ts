@@ -144,6 +144,7 @@ export async function runCall(
   let memoryBytes = 0;
   try {
     outcome = await runHops({ compiled, meta, fiber, context, gpu, around, spans, startedAtMs });
+    if (gpu !== undefined) outcome = await gpu.finish(outcome);
   } finally {
     memoryBytes = around.memory.leave(fiber);
     gpu?.[Symbol.dispose]();

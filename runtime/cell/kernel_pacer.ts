@@ -16,6 +16,7 @@ export class KernelPacer implements Pacer {
   readonly #scheduler: Scheduler;
   readonly #rate = new FuelRate();
   #fuel = 0;
+  #waitedMs = 0;
   /** Whether the kernel has asked before: what came before it began says nothing of its pace. */
   #hasAsked = false;
 
@@ -41,8 +42,15 @@ export class KernelPacer implements Pacer {
     this.#fiber.charge(fuel);
   }
 
+  /** For how long the call has waited for its device. */
+  get waitedMs(): number {
+    return this.#waitedMs;
+  }
+
   async wait(promise: Promise<unknown>): Promise<void> {
+    const startMs = this.#scheduler.nowMs();
     await this.#scheduler.wait(promise);
+    this.#waitedMs += this.#scheduler.nowMs() - startMs;
     this.#rate.mark(this.#fuel, this.#scheduler.nowMs());
   }
 

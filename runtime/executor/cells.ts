@@ -16,6 +16,7 @@ import { CellProcess } from "./cell_process.ts";
 import { CellWatch } from "./cell_watch.ts";
 import type { DedicatedCells } from "./dedicated_cells.ts";
 import { openGpuCells } from "./gpu_cells.ts";
+import { GpuShares } from "./gpu_shares.ts";
 import { observePool } from "./pool_telemetry.ts";
 import { isCrash, Quarantine } from "./quarantine.ts";
 import { readResidentBytes } from "./resident_bytes.ts";
@@ -52,6 +53,8 @@ export interface Cells {
   readonly workshop: CellPool<CellProcess>;
   /** Runs the calls that use a GPU, where there is one. */
   readonly gpu: DedicatedCells<CellProcess> | undefined;
+  /** Who may use it, and when. */
+  readonly gpuShares: GpuShares | undefined;
   readonly quarantine: Quarantine;
   /** The devices that calls have, once a cell has said so; none if it is empty. */
   readonly devices: Promise<readonly DeviceFacts[]>;
@@ -136,11 +139,19 @@ export function openCells(
     ...{ choice: options.gpu, found: plan.cuda, environment: options.cellEnvironment },
     ...{ clock, telemetry, tenants, onEnded: (cell: PooledCell) => blameOnGpu(cell, quarantine) },
   });
+  const gpuShares = plan.cuda === undefined ? undefined : new GpuShares({
+    devices: plan.cuda.devices,
+    callsPerDeviceMax: options.gpu.callsPerDeviceMax,
+    queueDepthMax: limits.queueDepthMax,
+    ...{ clock, telemetry, tenants },
+  });
   return {
-    ...{ pool, workshop, gpu, quarantine },
+    ...{ pool, workshop, gpu, gpuShares, quarantine },
     devices: devices.promise,
-    kill: async (reason) =>
-      void await Promise.all([pool.kill(reason), workshop.kill(reason), gpu?.kill(reason)]),
+    kill: async (reason) => {
+      gpuShares?.close();
+      await Promise.all([pool.kill(reason), workshop.kill(reason), gpu?.kill(reason)]);
+    },
   };
 }
 

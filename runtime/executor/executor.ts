@@ -10,6 +10,7 @@ import type { Clock } from "../model/clock.ts";
 import { RuntimeFault } from "../model/fault.ts";
 import { InvariantError } from "../model/invariant.ts";
 import type { Execution, Invocation, OutputStream } from "../model/invocation.ts";
+import { DEFAULT_LIMITS } from "../model/limits.ts";
 import type { Limits } from "../model/limits.ts";
 import { findFunctionExport } from "../model/module_facts.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -29,6 +30,8 @@ import { recordCellSpans, recordLostSpans } from "./hops.ts";
 import type { HopContext } from "./hops.ts";
 import type { Metering } from "./metering.ts";
 import type { Quarantine } from "./quarantine.ts";
+import type { GpuPermit } from "./gpu_share.ts";
+import type { GpuShares } from "./gpu_shares.ts";
 import type { CellAnswer } from "./request_table.ts";
 
 /** What an executor works with. */
@@ -36,6 +39,8 @@ export interface ExecutorOptions {
   readonly pool: CellPool<CellProcess>;
   /** Runs calls that use the GPU interface, where there is a GPU. */
   readonly gpuCells?: DedicatedCells<CellProcess> | undefined;
+  /** Who may launch kernels on it, and when. */
+  readonly gpuShares?: GpuShares | undefined;
   readonly artifacts: Artifacts;
   readonly quarantine: Quarantine;
   readonly metering: Metering;
@@ -145,9 +150,14 @@ export class Executor {
       const { cell } = lease;
       // It may have died between the lease and this moment. Nothing was sent yet.
       if (cell.isDead) continue;
+      using permit = await this.#permit(cell, invocation, limits);
+      if (cell.isDead) {
+        permit?.forgo();
+        continue;
+      }
       const cold = !cell.hasModule(artifact.key);
       if (cold) cell.sendModule(artifact.key, artifact.bytes);
-      const attempt = await this.#call(cell, artifact, invocation, limits, span.ids);
+      const attempt = await this.#call(cell, artifact, invocation, limits, span.ids, permit);
       if (alone && attempt.result.outcome.type !== "lost") quarantine.ranWell(digest);
       return { ...attempt, cold };
     }
@@ -159,6 +169,7 @@ export class Executor {
     invocation: Invocation,
     limits: Limits,
     parent: SpanIds | undefined,
+    permit: GpuPermit | undefined,
   ): Promise<Omit<Attempt, "cold">> {
     const { clock, telemetry } = this.#options;
     const spawn = telemetry.tracer.allotIds(parent, {
@@ -193,6 +204,7 @@ export class Executor {
     );
     stream?.open((bytes) => call.credit(bytes));
     const answer = await this.#whileRunning(call, invocation);
+    if (answer.type !== "died") permit?.settle((answer.meta.gpu?.deviceUs ?? 0) / 1000);
     this.#spawns.inc();
     this.#terminations.inc();
     const context: HopContext = {
@@ -206,6 +218,22 @@ export class Executor {
       device: cell.device ?? this.#options.gpuMetering.device,
     };
     return { startedAtMs: context.startedAtMs, result: this.#finish(cell, answer, context) };
+  }
+
+  /** The right to use the GPU that a cell has; undefined for one that has none. */
+  async #permit(
+    { device }: CellProcess,
+    invocation: Invocation,
+    { gpuWeight, queuedCallsMax }: Limits,
+  ): Promise<GpuPermit | undefined> {
+    const { gpuShares } = this.#options;
+    if (device === undefined || gpuShares === undefined) return undefined;
+    const { tenant, deadlineMs, deadlineAtMs, cancellation } = invocation;
+    return await gpuShares.acquire(device, {
+      ...{ tenant, deadlineMs, deadlineAtMs, cancellation, queuedCallsMax },
+      weight: gpuWeight / DEFAULT_LIMITS.gpuWeight,
+      work: `${invocation.function.digest} ${invocation.export}`,
+    });
   }
 
   async #whileRunning(call: RunningCall, { cancellation }: Invocation): Promise<CellAnswer<ResultMeta>> {

@@ -102,6 +102,7 @@ function cudaSeat({ choice, found, limitsOf }: GpuCellsOptions, { tenant, device
     driverPath: found.driverPath,
     deviceIndex: facts.index,
     allowHostMemory: choice.allowHostMemory,
+    copies: choice.copies,
     memoryBytesMax: Math.floor(Math.min(part, own)),
   };
 }

@@ -44,9 +44,11 @@ export class GpuMetering {
   }
 
   /** Counts what one call did. `ids` are of its span, the exemplar of the kernels that it launched. */
-  record({ spans, dispatches, compiles, loads, failures }: GpuReport, of: TenantSeries, ids?: SpanIds): void {
+  record(report: GpuReport, of: TenantSeries, ids?: SpanIds): void {
+    const { spans, dispatches, compiles, loads, failures, deviceUs } = report;
     const count = dispatches.counts.reduce((sum, bucket) => sum + bucket, 0);
     if (count > 0) of.dispatches.inc(count);
+    if (deviceUs > 0) of.deviceSeconds.inc(deviceUs / 1e6);
     this.#offloads.inc(count);
     this.#latency.observeAll(dispatches.counts, dispatches.sumSeconds);
     this.#compiles.observeAll(compiles.counts, compiles.sumSeconds);

@@ -47,6 +47,8 @@ export interface GpuPermit extends Disposable {
    * all the time for which it was out: its call's cell has died, maybe with a kernel that did not end.
    */
   settle(usedMs: number): void;
+  /** Says that nothing was run with it. */
+  forgo(): void;
 }
 
 /** What a share works with. */
@@ -62,7 +64,7 @@ export interface GpuShareOptions {
 /** What a share tells of itself. */
 export interface GpuShareObserver {
   /** After every change. */
-  permits(used: number, available: number): void;
+  permits(used: number, free: number): void;
   /** A call was given its permit after so long. */
   waited(ms: number): void;
   shed(kind: GpuShedKind, tenant: string): void;
@@ -177,16 +179,19 @@ export class GpuShare {
 
   #permit(claim: GpuClaim, turn: GpuTurn, grantedAtMs: number): GpuPermit {
     let usedMs: number | undefined;
-    let isOut = true;
+    let [isOut, isUsed] = [true, true];
     return {
       settle: (ms) => {
         usedMs = ms;
       },
+      forgo: () => {
+        isUsed = false;
+      },
       [Symbol.dispose]: () => {
         if (!isOut) return;
         isOut = false;
-        const ms = usedMs ?? this.#options.clock.nowMs() - grantedAtMs;
-        this.#estimates.note(claim.tenant, claim.work, ms);
+        const ms = isUsed ? usedMs ?? this.#options.clock.nowMs() - grantedAtMs : 0;
+        if (isUsed) this.#estimates.note(claim.tenant, claim.work, ms);
         this.#line.finish(turn, ms);
         this.#serve();
       },

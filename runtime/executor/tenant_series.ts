@@ -9,6 +9,7 @@
 import type { Counter, Gauge, Metrics } from "../../telemetry/mod.ts";
 import type { Clock } from "../model/clock.ts";
 import type { ShedKind } from "./admission.ts";
+import type { GpuShedKind } from "./gpu_share.ts";
 
 /** Label of the tenants without series of their own. */
 export const OTHER_TENANTS = "other";
@@ -23,6 +24,12 @@ export interface TenantTableOptions {
   readonly tenantsMax: number;
   /** How long a tenant may be idle before its series end; looked at when metrics are read. */
   readonly idleMs: number;
+}
+
+interface GpuSeries {
+  readonly dispatches: Counter;
+  readonly deviceSeconds: Counter;
+  readonly bytes: readonly Gauge[];
 }
 
 /** The series of one tenant, or of all others together. Those that few tenants need are made when needed. */
@@ -42,8 +49,8 @@ export class TenantSeries {
   readonly #device: string;
   readonly #active: Gauge;
   readonly #calls = new Map<string, Counter>();
-  readonly #shed = new Map<ShedKind, Counter>();
-  #gpu: { readonly dispatches: Counter; readonly bytes: readonly Gauge[] } | undefined;
+  readonly #shed = new Map<ShedKind | GpuShedKind, Counter>();
+  #gpu: GpuSeries | undefined;
   #underWay = 0;
 
   constructor(label: string, { metrics, device, clock }: TenantTableOptions) {
@@ -93,7 +100,7 @@ export class TenantSeries {
   }
 
   /** Calls that were refused or displaced. */
-  shed(kind: ShedKind): Counter {
+  shed(kind: ShedKind | GpuShedKind): Counter {
     let shed = this.#shed.get(kind);
     if (shed === undefined) {
       shed = this.#metrics.counter("tensor_wasm_calls_shed_total", { kind, tenant: this.label });
@@ -107,16 +114,22 @@ export class TenantSeries {
     return this.#gpuSeries().dispatches;
   }
 
+  /** For how long the device was busy. */
+  get deviceSeconds(): Counter {
+    return this.#gpuSeries().deviceSeconds;
+  }
+
   /** Device memory now. A tenant that never had any gets no series for it. */
   setGpuBytes(bytes: number): void {
     if (bytes === 0 && this.#gpu === undefined) return;
     for (const gauge of this.#gpuSeries().bytes) gauge.set(bytes);
   }
 
-  #gpuSeries(): { readonly dispatches: Counter; readonly bytes: readonly Gauge[] } {
+  #gpuSeries(): GpuSeries {
     const labels = { device: this.#device, tenant: this.label };
     this.#gpu ??= {
       dispatches: this.#metrics.counter("tensor_wasm_kernel_dispatches_total", labels),
+      deviceSeconds: this.#metrics.counter("tensor_wasm_guest_device_seconds_total", { tenant: this.label }),
       bytes: [
         this.#metrics.gauge("tensor_wasm_gpu_memory_used_bytes", labels),
         this.#metrics.gauge("tensor_wasm_gpu_memory_bytes_per_tenant", { tenant_id: this.tenantId }),

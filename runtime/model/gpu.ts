@@ -17,6 +17,10 @@ export interface GpuChoice {
   /** Most cells that have a context on one GPU, and most of one tenant on all of them. */
   readonly cellsPerDeviceMax: number;
   readonly cellsPerTenantMax: number;
+  /** Most calls that use one GPU at a time. */
+  readonly callsPerDeviceMax: number;
+  /** How large copies go (gpu/cuda/transfers.ts). */
+  readonly copies: "direct" | "staged" | "registered";
   /** How long such a cell may idle. */
   readonly cellIdleMsMax: number;
   /** Variables of the driver that are handed on to processes which open it. */
@@ -36,6 +40,7 @@ export interface CudaSeat {
   readonly driverPath: string;
   readonly deviceIndex: number;
   readonly allowHostMemory: boolean;
+  readonly copies: GpuChoice["copies"];
   /** Most device memory of all calls of the cell together. */
   readonly memoryBytesMax: number;
 }

@@ -76,6 +76,8 @@ export interface Limits {
   readonly gpuMemoryBytesMax: number;
   /** Device memory of all calls of one tenant on a GPU, in all of its cells. */
   readonly gpuTenantMemoryBytesMax: number;
+  /** A tenant's part of a GPU's time, beside the weights of others that want it. */
+  readonly gpuWeight: number;
   /** Largest device buffer. */
   readonly gpuAllocationBytesMax: number;
   /** Device allocations of one call that live at a time. */
@@ -157,6 +159,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   functionsPerTenantMax: 10_000,
   gpuMemoryBytesMax: 4096 * MIB,
   gpuTenantMemoryBytesMax: 8192 * MIB,
+  gpuWeight: 100,
   gpuAllocationBytesMax: 256 * MIB,
   gpuAllocationsMax: 4096,
   gpuKernelsMax: 256,

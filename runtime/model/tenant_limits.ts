@@ -22,6 +22,7 @@ export const TENANT_LIMIT_KEYS = [
   "functionsPerTenantMax",
   "gpuMemoryBytesMax",
   "gpuTenantMemoryBytesMax",
+  "gpuWeight",
   "gpuAllocationsMax",
   "gpuKernelsMax",
   "ptxTotalBytesMax",

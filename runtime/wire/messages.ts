@@ -228,6 +228,8 @@ export interface GpuReport {
   /** Time of all launches, and of the longest. */
   readonly launchUs: number;
   readonly launchUsMax: number;
+  /** How long the device was busy for the call, as well as it is known. */
+  readonly deviceUs: number;
   /** Kernels that the device was given, by its own time. */
   readonly dispatches: BucketCounts;
   readonly compiles: BucketCounts;

@@ -10,6 +10,7 @@ const REPORT: GpuReport = {
   launchCount: 9,
   launchUs: 100,
   launchUsMax: 50,
+  deviceUs: 1_500_000,
   dispatches: { counts: [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], sumSeconds: 12.5 },
   compiles: { counts: [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], sumSeconds: 0.25 },
   loads: { compiled: 1, cached: 2, failed: 3 },

@@ -35,6 +35,7 @@ function reportOf(spans: readonly GpuSpan[], launchCount = 0): GpuReport {
     launchCount,
     launchUs: 3000,
     launchUsMax: 2500,
+    deviceUs: 0,
     dispatches: { counts: [], sumSeconds: 0 },
     compiles: { counts: [], sumSeconds: 0 },
     loads: { compiled: 0, cached: 0, failed: 0 },
