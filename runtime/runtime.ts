@@ -136,7 +136,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const streams = new Streams(config.limits.streamsMax, metrics);
   // They tell how they ended before telemetry ends.
   stack.defer(() => streams.abort());
-  const gpuMetering = new GpuMetering(metrics, plan.kind);
+  const gpuMetering = new GpuMetering(
+    metrics,
+    plan.kind,
+    plan.fallback === undefined ? "configured" : "no_gpu",
+  );
   const executor = new Executor({
     pool: cells.pool,
     gpuCells: cells.gpu,

@@ -18,6 +18,15 @@ const PROBES = new Set(["/healthz", "/readyz", "/metrics"]);
 const TRACE_READS = /^\/traces(\/|$)/;
 /** Label of requests that no route matched: one series, whatever paths callers invent. */
 const UNMATCHED = "unknown";
+/** Answers that alerts count. */
+const FIRST_SERIES = [
+  ["/functions", "POST", "500"],
+  ["/functions/:id/invoke", "POST", "200"],
+  ["/functions/:id/invoke", "POST", "500"],
+  ["/functions/:id/invoke", "POST", "502"],
+  ["/functions/:id/invoke", "POST", "503"],
+  ["/functions/:id/invoke", "POST", "504"],
+] as const;
 const METHODS = new Set(["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"]);
 
 /**
@@ -68,7 +77,10 @@ export function traceRequests(
       if (isLogged) {
         const body = end && { ending: end.ending, chunks: end.chunks, bytes: end.bytes };
         const durationRounded = round(durationMs);
-        log.info("request.completed", { method, route, status, duration_ms: durationRounded, ...body });
+        const fields = { method, route, status, duration_ms: durationRounded };
+        // Routes that are nobody's have no tenant.
+        const tenant: string | undefined = c.get("tenant");
+        log.info("request.completed", { ...fields, ...(tenant === undefined ? {} : { tenant }), ...body });
       }
       count(route, countedMethod, end?.status ?? status, durationMs / 1000, span.ids, startMs + durationMs);
       inFlight.dec();
@@ -125,6 +137,10 @@ function countRequests(
   atMs: number,
 ) => void {
   const series = new Map<string, { readonly total: Counter; readonly duration: Histogram }>();
+  // What alerts count is there from the start: of a series that begins at 1, a rate does not see the first event.
+  for (const [route, method, status] of FIRST_SERIES) {
+    metrics.counter("tensor_wasm_http_requests_total", { route, method, status });
+  }
   return (route, method, status, seconds, ids, atMs) => {
     const key = `${status} ${method} ${route}`;
     let counted = series.get(key);
