@@ -15,6 +15,9 @@ import { serve } from "./serve.ts";
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
+/** What `--debug` is short for: lines with ids, with or without an exporter. */
+const DEBUG_VARIABLES = { TENSOR_WASM_LOG: "debug", TENSOR_WASM_TRACING: "on", OTEL_SDK_DISABLED: "" };
+
 /** Runs a command line; resolves with the exit code. */
 export async function runCli(argv: readonly string[], exit: (code: number) => never): Promise<number> {
   const [command, ...rest] = argv;
@@ -29,7 +32,7 @@ export async function runCli(argv: readonly string[], exit: (code: number) => ne
     const file = await readConfigFile(configFile);
     const env = {
       ...Deno.env.toObject(),
-      ...(debug ? { TENSOR_WASM_LOG: "debug", TENSOR_WASM_TRACING: "on" } : {}),
+      ...(debug ? DEBUG_VARIABLES : {}),
     };
     return await serve(
       makeConfig({
