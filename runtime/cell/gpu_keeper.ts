@@ -42,8 +42,9 @@ export type KeptDevice = Pick<CudaDevice, "info" | "createContext" | "reap" | "a
 /** Keeps one device. */
 export class GpuKeeper implements Disposable {
   readonly device: KeptDevice;
+  /** Most device memory of all calls together. */
+  readonly memoryBytesMax: number;
   readonly #host: KeeperHost;
-  readonly #memoryBytesMax: number;
   readonly #users = new Set<GpuUser>();
   /** Calls that are over and whose work is not. */
   readonly #lingering = new Map<GpuUser, number>();
@@ -70,7 +71,7 @@ export class GpuKeeper implements Disposable {
 
   constructor(device: KeptDevice, memoryBytesMax: number, host: KeeperHost) {
     this.device = device;
-    this.#memoryBytesMax = memoryBytesMax;
+    this.memoryBytesMax = memoryBytesMax;
     this.#host = host;
   }
 
@@ -92,7 +93,7 @@ export class GpuKeeper implements Disposable {
 
   /** Whether so many bytes more are within the cell's part of the device. */
   hasRoom(byteLength: number): boolean {
-    return this.device.allocatedBytes + byteLength <= this.#memoryBytesMax;
+    return this.device.allocatedBytes + byteLength <= this.memoryBytesMax;
   }
 
   /** A call begins to use the device. */

@@ -114,9 +114,13 @@ export class GuestGpu implements Disposable, GpuUser {
   #open(guest: GpuGuest): GpuSession {
     const { device, keeper, limits, fiber, scheduler, memory } = this.#options;
     const pacer = this.#pacer = new KernelPacer(fiber, scheduler);
+    const { gpuMemoryBytesMax } = limits;
     return new GpuSession({
       device,
-      limits,
+      // No call can have more than all calls of the cell.
+      limits: keeper === undefined
+        ? limits
+        : { ...limits, gpuMemoryBytesMax: Math.min(gpuMemoryBytesMax, keeper.memoryBytesMax) },
       memory: () => guest.memory(),
       pacer,
       print: (text) => guest.print(text),

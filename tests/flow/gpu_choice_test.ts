@@ -8,11 +8,16 @@ import { TestGateway } from "../support/gateway.ts";
 const fake = await FakeCuda.build();
 Deno.test.afterAll(async () => await fake?.[Symbol.asyncDispose]());
 
-async function start(choice: string, options: FakeCudaOptions, ...more: string[]): Promise<TestGateway> {
+async function start(
+  choice: string,
+  options: FakeCudaOptions,
+  more: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<TestGateway> {
   assert.ok(fake);
   await fake.set(options);
   const flags = ["--cells-min", "1", "--cells-max", "1", "--gpu", choice, "--gpu-driver", fake.path, ...more];
-  return await TestGateway.start({ flags });
+  return await TestGateway.start({ flags, env });
 }
 
 function test(name: string, run: () => Promise<void>): void {
@@ -64,7 +69,7 @@ for (
 }
 
 test("--gpu-allow-host-memory takes such a device", async () => {
-  await using gateway = await start("cuda", { readsHost: 1 }, "--gpu-allow-host-memory");
+  await using gateway = await start("cuda", { readsHost: 1 }, ["--gpu-allow-host-memory"]);
   assert.equal((await deviceOf(gateway))["kind"], "cuda");
 });
 
@@ -78,5 +83,33 @@ Deno.test("--gpu cuda without a driver names every path that was tried", async (
   await assert.rejects(
     TestGateway.start({ env: { TENSOR_WASM_GPU: "cuda", TENSOR_WASM_CUDA_DRIVER: "/nowhere/libcuda.so.1" } }),
     /none can be used\. Tried:\n {2}\/nowhere\/libcuda\.so\.1: no such file/,
+  );
+});
+
+test("CUDA_VISIBLE_DEVICES holds; room is made by idle cells; each tenant has a cache of its own", async () => {
+  const more = ["--gpu-cells-per-device-max", "1", "--gpu-cell-idle-ms", "1500"];
+  const env = { CUDA_VISIBLE_DEVICES: "2", CUDA_CACHE_PATH: "/nowhere/cache", CUDA_CACHE_DISABLE: "0" };
+  await using gateway = await start("cuda", { deviceCount: 3 }, more, env);
+  const device = await deviceOf(gateway);
+  assert.deepEqual([device["index"], device["name"]], [0, "Fake GPU 2"]);
+  const tenants = ["11", "12"].map((tenant) => ({ "x-tensorwasm-tenant": tenant }));
+  for (const headers of tenants) await gateway.deploy("adds", addingGuest(), headers);
+  for (const headers of tenants) {
+    const response = await gateway.invoke("adds", { export: "run" }, headers);
+    assert.deepEqual((await response.json()).result, [300]);
+  }
+  const ends = await Promise.all(
+    ["11", "12"].map((tenant) =>
+      gateway.line((line) => line.message === "cell.ended" && line["tenant"] === tenant)
+    ),
+  );
+  assert.deepEqual(ends.map((line) => [line["reason"], line["level"]]), [["evicted", "info"], [
+    "idle",
+    "info",
+  ]]);
+  const report = await fake?.report();
+  assert.deepEqual(
+    report?.slice(-2),
+    ["11", "12"].map((tenant) => `open: nothing; wrong: nothing; cache: /nowhere/cache/${tenant}`),
   );
 });

@@ -8,7 +8,7 @@
  *
  * In another process it is steered by a file beside it, `<library>.control`: lines `<option> <number>`, read as it
  * is loaded. With `report 1` each process that ends of its own accord appends a line to `<library>.report`: what it
- * had open, and what was wrong.
+ * had open, what was wrong, and where its compiler keeps code.
  *
  * Built by the tests with gcc; with -DUSE_CUDA_H against cuda.h, where a prototype that differs is an error.
  */
@@ -96,6 +96,21 @@ static const char *const OPTION_NAMES[OPTIONS] = { "kernelDelayUs", "hasPools", 
                                                    "copyDelayUs", "lockedBytesMax", "jitDelayUs", "report" };
 static const int64_t DEFAULTS[OPTIONS] = { 0, 1, 0, 1, 0, 0, 0, 0, 0 };
 static int64_t options[OPTIONS] = { 0, 1, 0, 1, 0, 0, 0, 0, 0 };
+
+/* CUDA_VISIBLE_DEVICES, a list of numbers, as the real one: which devices there are, and in which order. */
+static int visible(int *of) {
+  const char *list = getenv("CUDA_VISIBLE_DEVICES");
+  int count = 0;
+  if (!list) for (; count < options[DEVICE_COUNT] && count < 16; count++) of[count] = count;
+  else for (char *end; *list && count < 16; list = *end ? end + 1 : end) {
+    int index = (int)strtol(list, &end, 10);
+    if (end == list || index < 0 || index >= options[DEVICE_COUNT]) break;
+    of[count++] = index;
+  }
+  return count;
+}
+static int device_count(void) { int of[16]; return visible(of); }
+static int physical(int ordinal) { int of[16]; visible(of); return of[ordinal]; }
 
 static int64_t now_ns(void) {
   struct timespec time;
@@ -229,7 +244,9 @@ __attribute__((destructor)) static void write_report(void) {
   FILE *file = options[REPORT] ? beside(".report", "a") : NULL;
   if (!file) return;
   fake_live_text(text, sizeof text);
-  fprintf(file, "open: %s; wrong: %s\n", *text ? text : "nothing", *problem_text ? problem_text : "nothing");
+  const char *cache = getenv("CUDA_CACHE_PATH"), *off = getenv("CUDA_CACHE_DISABLE");
+  fprintf(file, "open: %s; wrong: %s; cache: %s\n", *text ? text : "nothing", *problem_text ? problem_text : "nothing",
+          off && !strcmp(off, "1") ? "off" : cache ? cache : "everybody's");
   fclose(file);
 }
 
@@ -246,27 +263,27 @@ CUresult cuDriverGetVersion(int *version) { BEGIN(0); *version = 13000; return S
 CUresult cuDeviceGetCount(int *count) {
   BEGIN(0);
   if (!is_initialised) return NOT_INITIALIZED;
-  *count = (int)options[DEVICE_COUNT];
+  *count = device_count();
   return SUCCESS;
 }
 CUresult cuDeviceGet(CUdevice *device, int ordinal) {
   BEGIN(0);
-  CHECK(ordinal >= 0 && ordinal < options[DEVICE_COUNT]);
+  CHECK(ordinal >= 0 && ordinal < device_count());
   *device = ordinal + 40; /* no program may take the number for the ordinal */
   return SUCCESS;
 }
-#define DEVICE(device) CHECK((device) >= 40 && (device) < 40 + options[DEVICE_COUNT])
+#define DEVICE(device) CHECK((device) >= 40 && (device) < 40 + device_count())
 CUresult cuDeviceGetName(char *name, int length, CUdevice device) {
   BEGIN(0);
   DEVICE(device);
   CHECK(length >= 16);
-  snprintf(name, length, "Fake GPU %d", device - 40);
+  snprintf(name, length, "Fake GPU %d", physical(device - 40));
   return SUCCESS;
 }
 CUresult cuDeviceGetUuid(CUuuid *uuid, CUdevice device) {
   BEGIN(0);
   DEVICE(device);
-  memset(uuid, 0xa0 + device - 40, 16);
+  memset(uuid, 0xa0 + physical(device - 40), 16);
   return SUCCESS;
 }
 CUresult cuDeviceTotalMem(size_t *bytes, CUdevice device) {
