@@ -8,8 +8,10 @@ import { parseArgs } from "node:util";
 import { ConfigError, makeConfig } from "../config.ts";
 import { SETTINGS } from "../settings.ts";
 import { VERSION } from "../version.ts";
+import { type CommandPlace, runCommand } from "./command_line.ts";
 import { writeStderrLine, writeStdout } from "./output.ts";
 import { serve } from "./serve.ts";
+import { traceCommand, tracesCommand } from "./trace_command.ts";
 
 /** Exit codes, as in the reference: generic failure, local validation failed. */
 const EXIT_FAILURE = 1;
@@ -25,6 +27,8 @@ export async function runCli(argv: readonly string[], exit: (code: number) => ne
     return say(help());
   }
   if (command === "--version" || command === "version") return say(`tensor-wasm ${VERSION}\n`);
+  const asking = [traceCommand, tracesCommand].find(({ name }) => name === command);
+  if (asking !== undefined) return await runCommand(asking, rest, realPlace());
   if (command !== "serve") return usage(`Unknown command ${JSON.stringify(command)}; see --help`);
   if (rest.includes("--help") || rest.includes("-h")) return say(help());
   try {
@@ -48,6 +52,17 @@ export async function runCli(argv: readonly string[], exit: (code: number) => ne
     writeStderrLine(`error: ${error instanceof Error ? error.message : String(error)}`);
     return EXIT_FAILURE;
   }
+}
+
+function realPlace(): CommandPlace {
+  return {
+    env: Deno.env.toObject(),
+    isTerminal: Deno.stdout.isTerminal(),
+    nowMs: () => performance.now(),
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    out: (text) => writeStdout(new TextEncoder().encode(text)),
+    err: (text) => writeStderrLine(text.replace(/\n$/, "")),
+  };
 }
 
 interface ParsedFlags {
@@ -101,8 +116,11 @@ function help(): string {
   });
   return `tensor-wasm ${VERSION}: runs WebAssembly functions of many tenants and traces every call
 
-usage: deno task serve [options]
+usage: deno task serve [options]          run the gateway
+       deno task trace <trace id>         print a trace with its log lines; --help for options
+       deno task traces                   list traces; --help for options
 
+options of serve:
 ${rows.join("\n")}
   --config <file>                      JSON file of settings by their camelCase names; TENSOR_WASM_CONFIG
   --debug                              tracing on, log level debug

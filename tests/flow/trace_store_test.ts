@@ -1,0 +1,307 @@
+/**
+ * The trace store over HTTP and by the command line, with a real gateway: every kind of call, tenants, filters,
+ * restarts and kills.
+ */
+import assert from "node:assert/strict";
+import { Collector } from "../support/collector.ts";
+import { TestGateway } from "../support/gateway.ts";
+import { runProgram, until } from "../system/program.ts";
+import { assertTraceId } from "./problem.ts";
+
+const NAMES = {
+  request: "http.request",
+  invoke: "http.invoke_function",
+  run: "invoke.run",
+  spawn: "tensor_wasm_exec::executor::spawn_instance",
+  call: "tensor_wasm_exec::executor::call_export_with_args",
+  terminate: "tensor_wasm_exec::executor::terminate",
+} as const;
+const WHOLE = [NAMES.request, NAMES.invoke, NAMES.run, NAMES.spawn, NAMES.call, NAMES.terminate];
+
+interface TreeNode {
+  readonly name: string;
+  readonly children: readonly TreeNode[];
+}
+
+interface TraceBody {
+  readonly trace_id: string;
+  readonly complete: boolean;
+  readonly status: string;
+  readonly error: boolean;
+  readonly tenant?: string;
+  readonly http_status?: number;
+  readonly spans: readonly { name: string; span_id: string; parent_span_id?: string; duration_ms?: number }[];
+  readonly logs: readonly { message: string; span_id: string; fields: Record<string, unknown> }[];
+  readonly tree: readonly TreeNode[];
+}
+
+let gateway: TestGateway;
+
+Deno.test.beforeAll(async () => {
+  gateway = await TestGateway.start({ flags: ["--cells-min", "1", "--cells-max", "2"] });
+  for (const guest of ["add", "log_lines", "sleep", "spin", "trap_unreachable"]) await gateway.deploy(guest);
+});
+Deno.test.afterAll(() => gateway[Symbol.asyncDispose]());
+
+async function readTrace(
+  id: string,
+  headers: Record<string, string> = {},
+  url = gateway.url,
+): Promise<Response> {
+  return await fetch(`${url}/traces/${id}`, { headers });
+}
+
+async function traceOf(response: Response): Promise<TraceBody> {
+  const id = assertTraceId(response);
+  await response.body?.cancel();
+  const answer = await readTrace(id);
+  assert.equal(answer.status, 200);
+  const trace: TraceBody = await answer.json();
+  assert.equal(trace.trace_id, id);
+  return trace;
+}
+
+async function list(query: string, headers: Record<string, string> = {}): Promise<TraceBody[]> {
+  const response = await fetch(`${gateway.url}/traces?${query}`, { headers });
+  const body = await response.json();
+  assert.equal(response.status, 200, JSON.stringify(body));
+  return body.traces;
+}
+
+function namesOf(node: TreeNode | undefined): string[] {
+  return node === undefined ? [] : [node.name, ...node.children.flatMap(namesOf)];
+}
+
+Deno.test("a call's trace is there as soon as it is answered: spans, tree, lines of gateway and guest", async () => {
+  const trace = await traceOf(await gateway.invoke("log_lines", { argv: ["1"] }));
+  assert.deepEqual([trace.complete, trace.status, trace.http_status, trace.tenant], [true, "ok", 200, "0"]);
+  assert.deepEqual(namesOf(trace.tree[0]), WHOLE);
+  assert.equal(trace.tree.length, 1);
+  const messages = trace.logs.map(({ message }) => message);
+  assert.deepEqual([messages[0], messages.at(-1)], ["request.received", "request.completed"]);
+  const guest = trace.logs.find(({ message }) => message === "guest.stdout");
+  assert.equal(guest?.fields["line"], "stdout line 1");
+  assert.equal(guest?.span_id, trace.spans.find(({ name }) => name === NAMES.spawn)?.span_id);
+});
+
+for (
+  const [what, invoke, status, verdict] of [
+    ["traps", () => gateway.invoke("trap_unreachable", { export: "run" }), 500, "error"],
+    [
+      "is stopped at its deadline",
+      () => gateway.invoke("spin", { export: "run" }, { "x-tensorwasm-deadline-ms": "150" }),
+      504,
+      "timeout",
+    ],
+  ] as const
+) {
+  Deno.test(`a call that ${what} leaves a whole trace`, async () => {
+    const trace = await traceOf(await invoke());
+    assert.deepEqual([trace.http_status, trace.status, trace.error], [status, verdict, true]);
+    assert.deepEqual(namesOf(trace.tree[0]), WHOLE);
+    assert.ok(trace.logs.some(({ message }) => message === "request.failed"));
+  });
+}
+
+Deno.test("a call whose cell is killed leaves a whole trace, found by its status", async () => {
+  const traceId = "5".repeat(32);
+  const call = gateway.invoke("sleep", { argv: ["20000"] }, {
+    traceparent: `00-${traceId}-00f067aa0ba902b7-01`,
+  });
+  await until("the call runs", async () => {
+    const [running] = await list("status=running");
+    return running?.trace_id === traceId;
+  });
+  const running: TraceBody = await (await readTrace(traceId)).json();
+  assert.equal(running.complete, false);
+  assert.ok(running.spans.some(({ duration_ms }) => duration_ms === undefined), "open spans are shown");
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  for (
+    const line of gateway.lines.filter((line) => line.message === "cell.started" && line["pool"] === "calls")
+  ) {
+    Deno.kill(Number(line["pid"]), "SIGKILL");
+  }
+  const trace = await traceOf(await call);
+  assert.deepEqual([trace.complete, trace.status, trace.http_status], [true, "kill", 502]);
+  assert.deepEqual(namesOf(trace.tree[0]), WHOLE);
+  assert.deepEqual((await list("status=kill")).map(({ trace_id }) => trace_id), [traceId]);
+});
+
+Deno.test("tenants see their own traces only, and one that uses another's trace id gets its own part", async () => {
+  const [one, two] = [{ "x-tensorwasm-tenant": "101" }, { "x-tensorwasm-tenant": "102" }];
+  const traceparent = `00-${"7".repeat(32)}-00f067aa0ba902b7-01`;
+  await gateway.deploy("add", undefined, one);
+  await (await gateway.invoke("add", { export: "add", args: [1, 2] }, { ...one, traceparent })).body
+    ?.cancel();
+  assert.equal((await (await readTrace("7".repeat(32), one)).json()).spans.length, 6);
+  const foreign = await readTrace("7".repeat(32), two);
+  const unknown = await readTrace("8".repeat(32), two);
+  assert.deepEqual([foreign.status, unknown.status], [404, 404]);
+  assert.equal((await foreign.json()).error.message, (await unknown.json()).error.message);
+  await (await gateway.invoke("nothing", {}, { ...two, traceparent })).body?.cancel();
+  const own: TraceBody = await (await readTrace("7".repeat(32), two)).json();
+  assert.deepEqual([own.spans.length, own.tenant, own.http_status], [2, "102", 404]);
+  const all: TraceBody = await (await readTrace("7".repeat(32))).json();
+  assert.equal(all.spans.length, 8);
+  assert.ok((await list("limit=500", two)).every(({ tenant }) => tenant === "102"));
+  assert.deepEqual((await list("tenant=101&function=add")).map(({ tenant }) => tenant), ["101"]);
+  const denied = await fetch(`${gateway.url}/traces?tenant=101`, { headers: two });
+  assert.deepEqual([denied.status, (await denied.json()).error.kind], [403, "tenant_scope_denied"]);
+});
+
+Deno.test("GET /traces and /traces/{id}: what is malformed is 400, and reading makes no trace", async () => {
+  for (const id of ["x", "0".repeat(32), "A".repeat(32), "a".repeat(31), `${"a".repeat(32)}0`]) {
+    const response = await readTrace(id);
+    assert.deepEqual([response.status, (await response.json()).error.kind], [400, "bad_request"], id);
+  }
+  for (const query of ["limit=0", "limit=501", "status=fine", "min_ms=-1", "cursor=x", "tenant=-1"]) {
+    const response = await fetch(`${gateway.url}/traces?${query}`);
+    assert.equal(response.status, 400, query);
+    await response.body?.cancel();
+  }
+  const before = await list("limit=500");
+  for (const path of ["/healthz", "/readyz", "/metrics", "/traces"]) {
+    await (await fetch(gateway.url + path)).body?.cancel();
+  }
+  assert.deepEqual(await list("limit=500"), before);
+});
+
+Deno.test("the store answers for each of 1,000 concurrent calls, every page of the list once", async () => {
+  const ids = await Promise.all(Array.from({ length: 1000 }, async () => {
+    const response = await gateway.invoke("add", { export: "add", args: [1, 2] }, {
+      "x-tensorwasm-tenant": "0",
+    });
+    await response.body?.cancel();
+    return response.headers.get("x-trace-id") ?? "";
+  }));
+  assert.equal(new Set(ids).size, 1000);
+  const answers = await Promise.all(
+    ids.map(async (id): Promise<TraceBody> => await (await readTrace(id)).json()),
+  );
+  for (const trace of answers) {
+    assert.equal(trace.complete, true);
+    const names = trace.spans.map(({ name }) => name);
+    if (trace.http_status === 200) assert.deepEqual(names.toSorted(), WHOLE.toSorted());
+    const known = new Set(trace.spans.map((span) => span.span_id));
+    assert.equal(trace.spans.filter((span) => !known.has(span.parent_span_id ?? "")).length, 1, "no orphan");
+  }
+  const listed: string[] = [];
+  for (let cursor: string | undefined = ""; cursor !== undefined;) {
+    const page: { traces: TraceBody[]; next_cursor?: string } = await (await fetch(
+      `${gateway.url}/traces?limit=300&tenant=0${cursor === "" ? "" : `&cursor=${cursor}`}`,
+    )).json();
+    listed.push(...page.traces.map(({ trace_id }) => trace_id));
+    cursor = page.next_cursor;
+  }
+  assert.equal(new Set(listed).size, listed.length);
+  for (const id of ids) assert.ok(listed.includes(id));
+});
+
+Deno.test("traces survive a restart, and a kill but for the last second", async () => {
+  const dataFolder = await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
+  try {
+    const ids: string[] = [];
+    for (const end of ["SIGTERM", "SIGKILL", undefined] as const) {
+      await using restarted = await TestGateway.start({ dataFolder });
+      for (const id of ids) {
+        const trace: TraceBody = await (await readTrace(id, {}, restarted.url)).json();
+        assert.deepEqual([trace.spans.length, trace.complete], [2, true]);
+        assert.equal(trace.logs.at(-1)?.message, "request.completed");
+      }
+      assert.equal(ids.length, end === "SIGTERM" ? 0 : end === "SIGKILL" ? 1 : 2);
+      if (end === undefined) break;
+      const response = await restarted.invoke("nothing");
+      await response.body?.cancel();
+      ids.push(response.headers.get("x-trace-id") ?? "");
+      if (end === "SIGKILL") {
+        await until("it is written", async () => {
+          let bytes = 0;
+          for await (const { name } of Deno.readDir(`${dataFolder}/traces`)) {
+            bytes += (await Deno.stat(`${dataFolder}/traces/${name}`)).size *
+              (name.endsWith("2.traces") ? 1 : 0);
+          }
+          return bytes > 0;
+        });
+      }
+      restarted.signal(end);
+      await restarted.status;
+    }
+    // Damage is no reason not to start.
+    for await (const { name } of Deno.readDir(`${dataFolder}/traces`)) {
+      await Deno.writeTextFile(`${dataFolder}/traces/${name}`, "no traces");
+    }
+    await using damaged = await TestGateway.start({ dataFolder });
+    assert.equal((await readTrace(ids[0] ?? "", {}, damaged.url)).status, 404);
+    const metrics = await (await fetch(`${damaged.url}/metrics`)).text();
+    assert.match(metrics, /tensor_wasm_trace_store_dropped_total\{reason="disk_damaged"\} [1-9]/);
+  } finally {
+    await Deno.remove(dataFolder, { recursive: true });
+  }
+});
+
+// The command line.
+
+Deno.test("tensor-wasm trace prints the tree and the lines; traces lists; errors name the trace", async () => {
+  const env = { TENSOR_WASM_URL: gateway.url };
+  const response = await gateway.invoke("trap_unreachable", { export: "run" });
+  await response.body?.cancel();
+  const id = assertTraceId(response);
+  const shown = await runProgram(["trace", id], env);
+  assert.equal(shown.code, 0, shown.stderr);
+  for (const name of WHOLE) assert.ok(shown.stdout.includes(name), name);
+  for (const text of [id, "! unreachable", "request.failed", "request.completed", "tenant 0"]) {
+    assert.ok(shown.stdout.includes(text), text);
+  }
+  const json = await runProgram(["trace", id, "--json", "--url", gateway.url]);
+  assert.equal(JSON.parse(json.stdout).trace_id, id);
+  const listed = await runProgram(["traces", "--status", "error", "--function", "trap_unreachable"], env);
+  assert.ok(listed.stdout.includes(id));
+  const unknown = await runProgram(["trace", "9".repeat(32)], env);
+  assert.deepEqual([unknown.code, unknown.stdout], [1, ""]);
+  assert.match(unknown.stderr, /^error: No such trace is kept: .* answered 404 \(trace [0-9a-f]{32}\)\n$/);
+  const foreign = await runProgram(["trace", id, "--tenant", "103"], env);
+  assert.equal(foreign.code, 1);
+});
+
+Deno.test("tensor-wasm trace: what is typed wrong is told with exit code 2, a gateway that is not there with 1", async () => {
+  for (const args of [["trace"], ["trace", "xyz"], ["trace", "--no-such"], ["traces", "--limit", "many"]]) {
+    const { code, stderr } = await runProgram(args, { TENSOR_WASM_URL: gateway.url });
+    assert.equal(code, 2, args.join(" "));
+    assert.match(stderr, /^error: /);
+  }
+  const away = await runProgram(["trace", "9".repeat(32)], { TENSOR_WASM_URL: "http://127.0.0.1:1" });
+  assert.equal(away.code, 1);
+  assert.match(away.stderr, /Cannot reach the gateway at http:\/\/127\.0\.0\.1:1: no connection/);
+  assert.match((await runProgram(["trace", "--help"])).stdout, /^usage: tensor-wasm trace/);
+});
+
+Deno.test("tensor-wasm trace --follow waits for a call that runs", async () => {
+  const traceId = "6".repeat(32);
+  const following = runProgram(["trace", traceId, "--follow"], { TENSOR_WASM_URL: gateway.url });
+  const call = gateway.invoke("sleep", { argv: ["900"] }, {
+    traceparent: `00-${traceId}-00f067aa0ba902b7-01`,
+  });
+  await (await call).body?.cancel();
+  const { code, stdout } = await following;
+  assert.equal(code, 0);
+  assert.match(stdout, /request\.completed/);
+  assert.match(stdout, / {2}ok {2}/);
+});
+
+Deno.test("the command's own span is the parent of the gateway's, where somebody receives it", async () => {
+  await using collector = new Collector();
+  await using traced = await TestGateway.start({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint } });
+  const env = { TENSOR_WASM_URL: traced.url, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint };
+  const { code } = await runProgram(["trace", "9".repeat(32)], env);
+  assert.equal(code, 1);
+  const own = collector.spans.find(({ name }) => name === "cli trace");
+  assert.equal(own?.attributes["exit_code"], 1n);
+  assert.equal(own?.resource["service.name"], "tensor-wasm-cli");
+  await until(
+    "the gateway's span arrives",
+    () =>
+      collector.spans.some(({ name, parentSpanId }) =>
+        name === "http.request" && parentSpanId === own?.spanId
+      ),
+  );
+});
