@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "runtime/executor": ["runtime/model", "runtime/wire", "telemetry"],
   "runtime/jobs": ["runtime/model", "runtime/store", "runtime/executor", "telemetry"],
   "runtime/gateway": ["runtime/model", "runtime/registry", "runtime/executor", "runtime/jobs", "telemetry"],
-  "runtime/cli": ["runtime"],
+  "runtime/cli": ["runtime", "telemetry"],
   runtime: [
     "runtime/model",
     "runtime/store",
