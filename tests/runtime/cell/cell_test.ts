@@ -1,147 +1,14 @@
 import assert from "node:assert/strict";
-import { Cell } from "../../../runtime/cell/cell.ts";
 import { DEFAULT_LIMITS } from "../../../runtime/model/limits.ts";
-import type { Limits } from "../../../runtime/model/limits.ts";
-import { instrumentModule } from "../../../runtime/wasm/instrument.ts";
-import { FrameReader } from "../../../runtime/wire/frame.ts";
-import type { Frame } from "../../../runtime/wire/frame.ts";
-import { FrameWriter } from "../../../runtime/wire/frame_writer.ts";
 import { FRAME } from "../../../runtime/wire/messages.ts";
-import type { CallMeta, PongMeta, PreparedMeta, ResultMeta } from "../../../runtime/wire/messages.ts";
+import type { PongMeta, PreparedMeta } from "../../../runtime/wire/messages.ts";
+import { ConnectedCell } from "../../support/connected_cell.ts";
 import { readGuest } from "../../support/guests.ts";
-import { ManualHost } from "../../support/manual_host.ts";
-import { name, section } from "../../support/module_bytes.ts";
-
-/** Bytes from one side to the other. */
-class Pipe {
-  readonly #chunks: Uint8Array[] = [];
-  #wake: (() => void) | undefined;
-  #isClosed = false;
-
-  write(bytes: Uint8Array): Promise<number> {
-    this.#chunks.push(bytes.slice());
-    this.#wake?.();
-    return Promise.resolve(bytes.length);
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.#wake?.();
-  }
-
-  async read(target: Uint8Array): Promise<number | null> {
-    while (this.#chunks.length === 0) {
-      if (this.#isClosed) return null;
-      await new Promise<void>((resolve) => this.#wake = resolve);
-    }
-    const [chunk = new Uint8Array(0)] = this.#chunks;
-    const part = chunk.subarray(0, target.length);
-    target.set(part);
-    if (part.length === chunk.length) this.#chunks.shift();
-    else this.#chunks[0] = chunk.subarray(part.length);
-    return part.length;
-  }
-}
-
-/** A cell without a process, and the gateway's end of its connection. */
-class Connected implements AsyncDisposable {
-  readonly host = new ManualHost({ lookMs: 0.25 });
-  readonly answers: Frame[] = [];
-  readonly #toCell = new Pipe();
-  readonly #fromCell = new Pipe();
-  readonly #writer: FrameWriter;
-  readonly #served: Promise<void>;
-
-  constructor(limits: Partial<Limits> = {}) {
-    const host = Object.assign(this.host, {
-      writeLines: () => {},
-      heapUsedBytes: () => 0,
-      residentBytes: () => 1234,
-    });
-    const fail = (error: unknown): never => {
-      throw error;
-    };
-    const cell = new Cell(new FrameReader(this.#toCell), new FrameWriter(this.#fromCell, fail), host);
-    this.#served = cell.serve();
-    this.#writer = new FrameWriter(this.#toCell, fail);
-    this.configure(limits);
-    void this.#collect();
-  }
-
-  configure(limits: Partial<Limits>): void {
-    this.send(FRAME.configure, 0, { limits: { ...DEFAULT_LIMITS, ...limits } });
-  }
-
-  send(type: number, id: number, meta?: unknown, blob?: Uint8Array): void {
-    this.#writer.send(type, id, meta, blob);
-  }
-
-  /** Sends a guest as module `number`; with `padBytes` it is large enough to be compiled while others run. */
-  module(number: number, guest: string, padBytes = 0): void {
-    const bytes = instrumentModule(readGuest(guest), { memoryPagesMax: 4096, tableElementsMax: 1000 });
-    const padding = padBytes === 0 ? [] : section(0, name("padding"), Array<number>(padBytes).fill(0));
-    this.send(FRAME.module, number, undefined, new Uint8Array([...bytes, ...padding]));
-  }
-
-  call(id: number, module: number, changes: Partial<CallMeta> = {}): void {
-    const meta: CallMeta = {
-      module,
-      tenant: "0",
-      fuelMax: 0,
-      outputBytesMax: 1000,
-      export: "run",
-      args: [],
-      resultTypes: [],
-      initialize: false,
-      programArgs: ["guest"],
-      environment: [],
-      deadlineMs: 1000,
-      remainingMs: changes.deadlineMs ?? 1000,
-      ...changes,
-    };
-    this.send(FRAME.call, id, meta);
-  }
-
-  /** Waits for an answer and takes it. */
-  async take(id: number): Promise<Frame> {
-    const find = (): number => this.answers.findIndex((frame) => frame.id === id);
-    // Compilation is done by another thread: it takes real time, in which none of the test's passes.
-    for (let round = 0; find() < 0; round++) {
-      assert.ok(round < 10_000, `No answer ${id}`);
-      if (!await this.host.turn()) await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    const [frame] = this.answers.splice(find(), 1);
-    assert.ok(frame);
-    return frame;
-  }
-
-  async takeResult(id: number): Promise<ResultMeta> {
-    const frame = await this.take(id);
-    assert.equal(frame.type, FRAME.result);
-    return frame.meta as ResultMeta;
-  }
-
-  async #collect(): Promise<void> {
-    const reader = new FrameReader(this.#fromCell);
-    for (let frame = await reader.next(); frame !== undefined; frame = await reader.next()) {
-      this.answers.push(frame);
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.host.turn();
-    this.#toCell.close();
-    await this.#served;
-    this.#fromCell.close();
-    assert.deepEqual(this.answers, [], "every request has one answer");
-    assert.equal(this.host.timerCount, 0);
-  }
-}
 
 const LARGE = 70_000;
 
 Deno.test("Cell answers a call with its result, and a ping with its size", async () => {
-  await using cell = new Connected();
+  await using cell = new ConnectedCell();
   cell.module(1, "noop");
   cell.call(7, 1);
   cell.send(FRAME.ping, 9);
@@ -155,7 +22,7 @@ Deno.test("Cell answers a call with its result, and a ping with its size", async
 });
 
 Deno.test("Cell answers pings and short calls while a guest spins", async () => {
-  await using cell = new Connected();
+  await using cell = new ConnectedCell();
   cell.module(1, "spin");
   cell.module(2, "noop");
   cell.call(1, 1, { deadlineMs: 200 });
@@ -176,7 +43,7 @@ for (
   ] as const
 ) {
   Deno.test(`Cell ends a call at the gateway's instant: ${what}`, async () => {
-    await using cell = new Connected();
+    await using cell = new ConnectedCell();
     cell.module(1, "spin");
     await cell.host.turn();
     const sentAtMs = cell.host.timeMs;
@@ -188,7 +55,7 @@ for (
 }
 
 Deno.test("Cell ends a call that is cancelled, and none by a number that it does not know", async () => {
-  await using cell = new Connected();
+  await using cell = new ConnectedCell();
   cell.module(1, "spin");
   cell.call(1, 1, { deadlineMs: 10_000 });
   for (let turn = 0; turn < 5; turn++) await cell.host.turn();
@@ -199,7 +66,7 @@ Deno.test("Cell ends a call that is cancelled, and none by a number that it does
 });
 
 Deno.test("Cell: a call and its cancel in one piece end without the guest", async () => {
-  await using cell = new Connected();
+  await using cell = new ConnectedCell();
   cell.module(1, "spin");
   cell.call(1, 1);
   cell.send(FRAME.cancel, 1, { by: "client" });
@@ -208,7 +75,7 @@ Deno.test("Cell: a call and its cancel in one piece end without the guest", asyn
 });
 
 Deno.test("Cell: calls wait for a large module that is being compiled, each with one answer", async () => {
-  await using cell = new Connected();
+  await using cell = new ConnectedCell();
   cell.module(1, "noop", LARGE);
   for (let id = 1; id <= 5; id++) cell.call(id, 1);
   for (let id = 1; id <= 5; id++) assert.equal((await cell.takeResult(id)).outcome.type, "returned");
@@ -217,7 +84,7 @@ Deno.test("Cell: calls wait for a large module that is being compiled, each with
 });
 
 Deno.test("Cell: a module may be forgotten while calls wait for its compilation", async () => {
-  await using cell = new Connected();
+  await using cell = new ConnectedCell();
   cell.module(1, "noop", LARGE);
   cell.call(1, 1);
   cell.send(FRAME.forget, 1);
@@ -228,7 +95,7 @@ Deno.test("Cell: a module may be forgotten while calls wait for its compilation"
 });
 
 Deno.test("Cell: a call that is cancelled while its module is compiled never begins", async () => {
-  await using cell = new Connected();
+  await using cell = new ConnectedCell();
   cell.module(1, "spin", LARGE);
   cell.call(1, 1);
   cell.send(FRAME.cancel, 1, { by: "client" });
@@ -238,7 +105,7 @@ Deno.test("Cell: a call that is cancelled while its module is compiled never beg
 });
 
 Deno.test("Cell: calls on a large module that does not compile are answered with a fault", async () => {
-  await using cell = new Connected();
+  await using cell = new ConnectedCell();
   cell.send(FRAME.module, 1, undefined, new Uint8Array(LARGE));
   cell.call(1, 1);
   cell.call(2, 1);
@@ -253,7 +120,7 @@ Deno.test("Cell: calls on a large module that does not compile are answered with
 });
 
 Deno.test("Cell has the limits that it was configured with", async () => {
-  await using cell = new Connected({ cellMemoryBytesMax: 16 * 2 ** 20, timeSliceMs: 5 });
+  await using cell = new ConnectedCell({ cellMemoryBytesMax: 16 * 2 ** 20, timeSliceMs: 5 });
   cell.module(1, "hostile_memory_grow_bomb");
   cell.call(1, 1);
   const { outcome } = await cell.takeResult(1);
@@ -261,7 +128,7 @@ Deno.test("Cell has the limits that it was configured with", async () => {
 });
 
 Deno.test("Cell examines and instruments a module", async () => {
-  await using cell = new Connected();
+  await using cell = new ConnectedCell();
   const bytes = readGuest("add");
   cell.send(FRAME.prepare, 1, { form: "wasm", limits: DEFAULT_LIMITS }, bytes);
   const json = JSON.stringify({ name: "a", wasm_b64: bytes.toBase64() });

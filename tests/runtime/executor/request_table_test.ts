@@ -113,3 +113,30 @@ Deno.test("RequestTable.overdueMs() is of the most overdue that is unanswered", 
   table.answer(frame(1), 1);
   assert.equal(table.overdueMs(130), -20);
 });
+
+Deno.test("RequestTable.takeChunk() hands chunks to their call, in order, and none after its answer", () => {
+  const table = new RequestTable();
+  const taken: unknown[] = [];
+  void table.add(1, facts({ onChunk: (bytes, meta) => taken.push([...bytes, meta]) > 0 }));
+  const chunk = (id: number, value: number, meta?: unknown): Frame => ({
+    type: FRAME.chunk,
+    id,
+    meta,
+    blob: new Uint8Array([value]),
+  });
+  assert.equal(table.takeChunk(chunk(1, 5, { contentType: "a/b" })), true);
+  assert.equal(table.takeChunk(chunk(1, 6)), true);
+  assert.deepEqual(taken, [[5, { contentType: "a/b" }], [6, undefined]]);
+  // A line is still on its way: the call is answered all the same.
+  assert.equal(table.answer(frame(1), 1), true);
+  assert.equal(table.takeChunk(chunk(1, 7)), false);
+});
+
+Deno.test("RequestTable.takeChunk() is false for a call that is not streamed, unknown, or has no room", () => {
+  const table = new RequestTable();
+  void table.add(1, facts());
+  void table.add(2, facts({ onChunk: () => false }));
+  for (const id of [1, 2, 3]) {
+    assert.equal(table.takeChunk({ type: FRAME.chunk, id, meta: undefined, blob: new Uint8Array(1) }), false);
+  }
+});

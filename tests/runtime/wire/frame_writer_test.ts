@@ -68,3 +68,20 @@ Deno.test("FrameWriter reports a failing sink once and discards later frames", a
   await writer.flushed();
   assert.equal(errors.length, 1);
 });
+
+Deno.test("FrameWriter knows how many bytes the system has not taken yet", async () => {
+  const taken = [Promise.withResolvers<number>(), Promise.withResolvers<number>()];
+  let writes = 0;
+  const writer = new FrameWriter({ write: () => taken[writes++]?.promise ?? Promise.resolve(0) }, fail);
+  const blob = new Uint8Array(100_000);
+  writer.send(1, 1, undefined, blob);
+  const head = writer.backlogBytes - blob.length;
+  assert.ok(head > 0 && head < 20, `${head}`);
+  taken[0]?.resolve(head);
+  await taken[0]?.promise;
+  await Promise.resolve();
+  assert.equal(writer.backlogBytes, blob.length);
+  taken[1]?.resolve(blob.length);
+  await writer.flushed();
+  assert.equal(writer.backlogBytes, 0);
+});
