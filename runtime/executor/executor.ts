@@ -143,7 +143,11 @@ export class Executor {
     const limits = limitsOf(invocation.tenant);
     const alone = quarantine.check(digest) === "alone";
     const artifact = artifacts.find(artifacts.keyOf(digest, limits)) ??
-      await boundedWait(artifacts.make(digest, { ...invocation, limits }), invocation, this.#options.clock);
+      await boundedWait(
+        artifacts.make(digest, { ...this.#timed(invocation), limits }),
+        invocation,
+        this.#options.clock,
+      );
     const cells = usesGpu(invocation) ? gpuCells ?? pool : pool;
     for (;;) {
       using lease = await cells.lease({ ...waitOf(invocation, limits), alone });
@@ -157,10 +161,16 @@ export class Executor {
       }
       const cold = !cell.hasModule(artifact.key);
       if (cold) cell.sendModule(artifact.key, artifact.bytes);
-      const attempt = await this.#call(cell, artifact, invocation, limits, span.ids, permit);
+      const attempt = await this.#call(cell, artifact, this.#timed(invocation), limits, span.ids, permit);
       if (alone && attempt.result.outcome.type !== "lost") quarantine.ranWell(digest);
       return { ...attempt, cold };
     }
+  }
+
+  /** The invocation with its deadline as it is if it begins now. */
+  #timed(invocation: Invocation): Invocation {
+    if (invocation.deadlineFrom !== "slot") return invocation;
+    return { ...invocation, deadlineAtMs: this.#options.clock.nowMs() + invocation.deadlineMs };
   }
 
   async #call(

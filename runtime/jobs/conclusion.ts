@@ -9,6 +9,8 @@ import { fault, RuntimeFault, toFaultRecord } from "../model/fault.ts";
 import type { FaultCode, FaultRecord } from "../model/fault.ts";
 import type { Execution } from "../model/invocation.ts";
 import type { FinalJobState, JobEnd } from "../model/job.ts";
+import type { Limits } from "../model/limits.ts";
+import { limitMessage } from "../model/limits.ts";
 import { outcomeFault } from "../model/outcome_fault.ts";
 
 /** What is to become of a job. */
@@ -28,6 +30,9 @@ export type Conclusion =
 
 /** What a conclusion depends on besides the run itself. */
 export interface Circumstances {
+  /** Since the job was accepted. */
+  readonly waitedMs: number;
+  readonly limits: Limits;
   readonly isCancelled: boolean;
   readonly isDraining: boolean;
   /** Whether the job may run once more after an interruption. */
@@ -62,6 +67,8 @@ export function concludeExecution(execution: Execution, circumstances: Circumsta
 export function concludeError(error: unknown, circumstances: Circumstances): Conclusion {
   if (circumstances.isCancelled || error instanceof ClientGone) return cancelled();
   if (!(error instanceof RuntimeFault)) return failed(fault("internal", "Internal error"));
+  // A deadline that passes in the run is an outcome; this is the end of its patience with the cells.
+  if (error.code === "invoke_timeout") return expired(circumstances.waitedMs, circumstances.limits);
   if (!NO_ROOM.has(error.code)) return failed(error);
   if (circumstances.isDraining) return { type: "requeue", hasRun: false };
   return { type: "put_off", afterMs: 1000 * (error.retryAfterSeconds ?? PUT_OFF_SECONDS) };
@@ -76,6 +83,14 @@ export function cancelled(): Conclusion & { readonly type: "end" } {
 export function interrupted(): Conclusion & { readonly type: "end" } {
   const message = "The gateway ended while the job ran, and it may not run again";
   return ended("interrupted", { code: "job_interrupted", message });
+}
+
+/** A job that waited for longer than it may. */
+export function expired(waitedMs: number, { jobQueueMsMax }: Limits): Conclusion & { readonly type: "end" } {
+  const what = "Job has waited for its turn for too long";
+  return failed(
+    fault("job_expired", limitMessage(what, "jobQueueMsMax", jobQueueMsMax, Math.round(waitedMs))),
+  );
 }
 
 /** A job that failed without a run to speak of. */

@@ -4,6 +4,7 @@
  * Owns the making of the Invocation. Its times, its span and its place in line are the runner's. Invariant: it
  * never throws: whatever happens is a conclusion.
  */
+import type { Clock } from "../model/clock.ts";
 import { fault, RuntimeFault } from "../model/fault.ts";
 import type { FunctionRecord } from "../model/function_record.ts";
 import { invariant } from "../model/invariant.ts";
@@ -29,20 +30,22 @@ export interface JobCallParts {
   /** The function of an id. Throws RuntimeFault `not_found`. */
   readonly findFunction: (id: string, tenant: string) => FunctionRecord;
   readonly limits: Limits;
+  readonly clock: Clock;
 }
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Runs a job that was begun at `startedMs` as its attempt number `attempt`, under the active span. */
+/** Runs a job as its attempt number `attempt`, under the active span. */
 export async function callJob(
   parts: JobCallParts,
   job: LiveJob,
   attempt: number,
-  startedMs: number,
   isDraining: () => boolean,
 ): Promise<Conclusion> {
   let isIdempotent = false;
   const circumstances = (): Circumstances => ({
+    waitedMs: parts.clock.nowMs() - job.createdUnixMs,
+    limits: parts.limits,
     isCancelled: job.cancellation.isCancelled,
     isDraining: isDraining(),
     mayRunAgain: isIdempotent && attempt < parts.limits.jobAttemptsMax,
@@ -52,7 +55,7 @@ export async function callJob(
     const record = parts.store.find(job.id);
     invariant(record !== undefined, "A job that runs has no record");
     isIdempotent = record.call.idempotent;
-    const execution = await parts.executor.run(await invocationOf(parts, job, record, startedMs));
+    const execution = await parts.executor.run(await invocationOf(parts, job, record));
     return concludeExecution(execution, circumstances());
   } catch (error) {
     const conclusion = concludeError(error, circumstances());
@@ -66,10 +69,9 @@ export async function callJob(
 }
 
 async function invocationOf(
-  { store, findFunction }: JobCallParts,
+  { store, findFunction, limits }: JobCallParts,
   job: LiveJob,
   record: JobRecord,
-  startedMs: number,
 ): Promise<Invocation> {
   const { deadlineMs, ...call } = record.call;
   const input = job.inputBytes === 0 ? NO_BYTES : await store.input(job.id);
@@ -80,7 +82,8 @@ async function invocationOf(
     function: findFunction(job.functionId, job.tenant),
     input,
     deadlineMs,
-    deadlineAtMs: startedMs + deadlineMs,
+    deadlineAtMs: job.createdUnixMs + limits.jobQueueMsMax,
+    deadlineFrom: "slot",
     cancellation: job.cancellation,
   };
 }

@@ -7,11 +7,8 @@
  * or is left to the next process as the store has it.
  */
 import type { Span, SpanIds } from "../../telemetry/mod.ts";
-import type { Clock } from "../model/clock.ts";
-import { fault } from "../model/fault.ts";
 import { invariant } from "../model/invariant.ts";
-import { limitMessage } from "../model/limits.ts";
-import { cancelled, failed } from "./conclusion.ts";
+import { cancelled, expired } from "./conclusion.ts";
 import type { Conclusion } from "./conclusion.ts";
 import { callJob } from "./job_call.ts";
 import type { JobCallParts } from "./job_call.ts";
@@ -24,7 +21,6 @@ import type { LiveJob } from "./live_job.ts";
 export interface JobRunnerParts extends JobCallParts {
   readonly queue: JobQueue;
   readonly endings: JobEndings;
-  readonly clock: Clock;
   /** Counts a run in; the returned function counts it out. Throws once the gateway drains. */
   readonly enter: () => () => void;
   /** Whether somebody who waits for an answer is waiting for a slot. */
@@ -184,7 +180,7 @@ export class JobRunner {
     }
     telemetry.started(job, attempt, startedMs);
     endings.tell(job);
-    const conclusion = await callJob(this.#parts, job, attempt, startedMs, this.#isDraining);
+    const conclusion = await callJob(this.#parts, job, attempt, this.#isDraining);
     await this.#conclude(span, job, attempt, conclusion, startedMs);
   }
 
@@ -239,10 +235,7 @@ export class JobRunner {
   }
 
   #expired({ createdUnixMs }: LiveJob, nowMs: number): Ended {
-    const { jobQueueMsMax } = this.#parts.limits;
-    const what = "Job has waited for its turn for too long";
-    const waitedMs = Math.round(nowMs - createdUnixMs);
-    return failed(fault("job_expired", limitMessage(what, "jobQueueMsMax", jobQueueMsMax, waitedMs)));
+    return expired(nowMs - createdUnixMs, this.#parts.limits);
   }
 
   #watchExpiry(): void {

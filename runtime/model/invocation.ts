@@ -44,6 +44,8 @@ export interface Invocation {
   /** The call's whole budget, queueing included, and the instant it ends on the Clock's scale. */
   readonly deadlineMs: number;
   readonly deadlineAtMs: number;
+  /** Present: the budget counts from when the call has a slot, and `deadlineAtMs` bounds only the wait for one. */
+  readonly deadlineFrom?: "slot";
   readonly cancellation?: Cancellation;
   /** Takes the output chunk by chunk; without it the Execution has the output. */
   readonly stream?: OutputStream;

@@ -43,11 +43,23 @@ export async function isRunning(pid: number): Promise<boolean> {
   }
 }
 
+/** How long and how often `until` asks. */
+export interface Patience {
+  readonly waitMsMax: number;
+  readonly pollMs: number;
+}
+
+const TEN_SECONDS: Patience = { waitMsMax: 10_000, pollMs: 10 };
+
 /** Asks until the answer is yes; throws Error naming `what` when it is still no after ten seconds. */
-export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + 10_000;
+export async function until(
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  { waitMsMax, pollMs }: Patience = TEN_SECONDS,
+): Promise<void> {
+  const endMs = performance.now() + waitMsMax;
   while (!await isSo()) {
-    if (performance.now() > endMs) throw new Error(`Not within 10 s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    if (performance.now() > endMs) throw new Error(`Not within ${waitMsMax / 1000} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }
