@@ -68,8 +68,9 @@ export class JobRetention {
     const finishedUnixMsMax = this.#clock.nowMs() - this.#limits.jobKeptMsMax;
     while (await this.#remove({ finishedUnixMsMax, countMax: BATCH_COUNT }) === BATCH_COUNT);
     while (this.#isOver()) {
-      const countMax = Math.min(BATCH_COUNT, this.#overCount());
-      if (await this.#remove({ tenant: this.#largest(), countMax }) === 0) return;
+      const largest = this.#largest();
+      const countMax = Math.min(BATCH_COUNT, this.#overCount(largest));
+      if (await this.#remove({ tenant: largest.tenant, countMax }) === 0) return;
     }
   }
 
@@ -86,20 +87,19 @@ export class JobRetention {
     return this.#count > this.#limits.jobsKeptMax || this.#bytes > this.#limits.jobsKeptBytesMax;
   }
 
-  /** How many jobs are too many; for the bytes, as many as would do if all were of the same size. */
-  #overCount(): number {
+  /** How many of a tenant's jobs are too many; for the bytes, as many as its average says, rounded down. */
+  #overCount({ count, bytes }: KeptJobs): number {
     const { jobsKeptMax, jobsKeptBytesMax } = this.#limits;
-    const forBytes = Math.ceil((this.#bytes - jobsKeptBytesMax) * this.#count / Math.max(1, this.#bytes));
+    const forBytes = Math.floor((this.#bytes - jobsKeptBytesMax) * count / Math.max(1, bytes));
     return Math.max(1, this.#count - jobsKeptMax, forBytes);
   }
 
   /** The tenant with the largest share of the bound that is exceeded. */
-  #largest(): string {
+  #largest(): KeptJobs {
     const key = this.#count > this.#limits.jobsKeptMax ? "count" : "bytes";
-    let largest = "";
-    let most = -1;
+    let largest: KeptJobs = { tenant: "", count: 0, bytes: 0 };
     for (const [tenant, kept] of this.#kept) {
-      if (kept[key] > most) [largest, most] = [tenant, kept[key]];
+      if (kept[key] > largest[key]) largest = { tenant, ...kept };
     }
     return largest;
   }
