@@ -30,12 +30,15 @@ function number(name: string, fallback: number): number {
 
 /** What needs a gateway; one row that says why, if it does not start. */
 async function throughHttp(place: Place): Promise<Row[]> {
+  const tenants = text("tenants", "1,2,4,8,16,32").split(",").map(Number);
+  // Each has a cell of its own all the time: otherwise cells would be measured that come and go.
+  const cells = Math.max(...tenants) + 4;
   try {
-    await using gateway = await startOnGpu();
+    await using gateway = await startOnGpu(["--gpu-cells-per-device-max", String(cells)]);
     return await httpRows(gateway, {
       launches: number("launches", 200_000),
       calls: number("calls", 20),
-      tenants: text("tenants", "1,2,4,8,16,32").split(",").map(Number),
+      tenants,
       seconds: number("seconds", 5),
       elements: number("elements", 1 << 20),
       steps: number("steps", 200),

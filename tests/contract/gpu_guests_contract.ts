@@ -25,8 +25,8 @@ function guestsWithDevice(): readonly string[] {
   });
 }
 
-/** Registers the tests. `start` starts a gateway whose calls have the device. */
-export function testGpuGuests(device: string, start: () => Promise<TestGateway>): void {
+/** Registers the tests. `start` starts a gateway whose calls have such a device. */
+export function testGpuGuests(device: "cpu" | "cuda", start: () => Promise<TestGateway>): void {
   let gateway: TestGateway;
   const called = new Set<string>();
 
@@ -171,6 +171,11 @@ export function testGpuGuests(device: string, start: () => Promise<TestGateway>)
     const other = await gateway.invoke("assembly_mandelbrot", { export: "render", args: [120, 90, 100] });
     assert.equal(other.headers.get("content-type"), "image/x-portable-pixmap");
     assert.deepEqual(parsePpm(new Uint8Array(await other.arrayBuffer())).pixels, image.pixels);
+  });
+
+  test("the gateway has the device", async () => {
+    const answer = await (await fetch(`${gateway.url}/device`)).json();
+    assert.equal(answer.kind, device);
   });
 
   test("every guest with a device was called", () => {

@@ -34,6 +34,26 @@ if (fake !== undefined) {
     assert.doesNotMatch(text, /^\| /m);
   });
 
+  Deno.test("test:gpu starts a gateway with the device for the guests", async () => {
+    const args = ["--files", "guests_test.ts", "--filter", "the gateway has the device"];
+    const text = await run("tests/tools/test_gpu.ts", args, path);
+    assert.match(text, /\nguests_test\.ts: 1 passed, 0 failed\n/);
+  });
+
+  Deno.test("bench:gpu calls guests through HTTP, of one tenant and of two, and beside kernels that crash", async () => {
+    const file = await Deno.makeTempFile();
+    const sizes = ["--calls", "1", "--seconds", "0.2", "--tenants", "1,2", "--launches", "50"];
+    const args = ["--only", "http", ...sizes, "--elements", "100", "--steps", "2", "--json", file];
+    await run("tests/bench/gpu_hardware.ts", args, path);
+    const rows: { name: string; ours: number; missing?: string }[] =
+      JSON.parse(await Deno.readTextFile(file)).rows;
+    await Deno.remove(file);
+    assert.deepEqual(rows.filter(({ missing }) => missing !== undefined), []);
+    assert.equal(rows.length, 9);
+    const crash = rows.find(({ name }) => name.startsWith("failed calls of another tenant"));
+    assert.equal(crash?.ours, 0, crash?.name);
+  });
+
   Deno.test("test:gpu and bench:gpu say why they do nothing where there is no driver", async () => {
     for (const program of ["tests/tools/test_gpu.ts", "tests/bench/gpu_hardware.ts"]) {
       const text = await run(program, [], "/nowhere/libcuda.so.1");
