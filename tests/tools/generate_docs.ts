@@ -2,7 +2,8 @@
  * Generates the tables of docs/ from the sources that own them.
  *
  * `deno task docs` writes docs/errors.md, docs/configuration.md and the tables between the marks of
- * docs/observability.md and docs/gpu.md; tests/architecture/docs_test.ts compares what it would write with what is there.
+ * docs/observability.md, docs/gpu.md and docs/gpu_validation.md; tests/architecture/docs_test.ts compares what it
+ * would write with what is there.
  */
 import { OPCODE_ROWS } from "../../gpu/ptx/opcodes/mod.ts";
 import { STATUS_OF_CLASS } from "../../runtime/gateway/problem.ts";
@@ -143,6 +144,17 @@ function shortTypes(list: readonly string[]): string {
   return [...words, ...left].join(" ");
 }
 
+/**
+ * The content that docs/gpu_validation.md should have. Apart from the others: its table takes the cases of all
+ * kernels, which takes a while (tests/gpu/tolerances_test.ts compares).
+ */
+export async function validationPage(): Promise<string> {
+  const { toleranceRows } = await import("../gpu/kernels/tolerances.ts");
+  const text = await Deno.readTextFile(new URL("gpu_validation.md", DOCS));
+  const head = ["kernels", "a device and the reference", "a GPU and the CPU device"];
+  return fill(text, "tolerances", table(head, toleranceRows()));
+}
+
 /** Replaces what stands between `<!-- name -->` and `<!-- /name -->`. */
 function fill(text: string, name: string, content: string): string {
   const start = `<!-- ${name} -->`;
@@ -154,5 +166,6 @@ function fill(text: string, name: string, content: string): string {
 }
 
 if (import.meta.main) {
-  for (const [name, content] of await generatedDocs()) await Deno.writeTextFile(new URL(name, DOCS), content);
+  const pages = [...await generatedDocs(), ["gpu_validation.md", await validationPage()] as const];
+  for (const [name, content] of pages) await Deno.writeTextFile(new URL(name, DOCS), content);
 }

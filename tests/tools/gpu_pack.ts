@@ -2,7 +2,7 @@
  * Makes one folder that tests and measures the CUDA device on a host without a network.
  *
  * Owns what is in it: this repository's files as git has them, the built guests among them, Deno itself
- * compressed, the module cache, the C program of the bench where it can be built, and `run.sh`. Argument:
+ * compressed, the module cache, the C program of the bench where it can be built, `run.sh` and a README. Argument:
  * the folder, which must not exist. Invariant: it is at most BYTES_MAX, or an error.
  */
 const BYTES_MAX = 50 * 1000 * 1000;
@@ -21,7 +21,7 @@ const ENTRIES = [
 ];
 
 const SCRIPT = `#!/bin/sh
-# Runs the tests and the bench of the CUDA device from this folder; no network is needed.
+# Runs the tests and the bench of the CUDA device from this folder; no network is needed. README.txt says more.
 # Arguments, if any, are what Deno is to run instead: sh run.sh task demo
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
@@ -42,8 +42,24 @@ cd "$here/repository"
 if [ $# -gt 0 ]; then exec deno "$@"; fi
 status=0
 deno run --quiet --cached-only --allow-all tests/tools/test_gpu.ts || status=$?
-deno run --quiet --cached-only --allow-all tests/bench/gpu_hardware.ts || status=$?
+deno run --quiet --cached-only --allow-all tests/bench/gpu_hardware.ts --json "$here/bench.json" || status=$?
 exit $status
+`;
+
+const README =
+  `TensorWasm: tests and bench of the CUDA device, for a Linux host (x86-64) with an NVIDIA driver and no network.
+
+  sh run.sh               unpacks at its first start, then tests and measures; it needs sh, tar, and xz or python3
+  sh run.sh run -A FILE   runs Deno on a file of the repository instead
+
+First come the tests: kernels against their references, a GPU beside the CPU device element by element, every guest
+through a gateway, kernels that must fail, the contract of devices. The last but one line of theirs is the row for
+docs/gpu_validation.md. Then the bench: a table, and bench.json beside this file. Where libcuda does not answer both
+say why and do nothing. The C program that the bench stands beside is built there if gcc and cuda.h are, else the one
+in the pack is used (x86-64, glibc).
+
+  TENSOR_WASM_CUDA_DRIVER=/path/libcuda.so.1   another driver library than the system's
+  CUDA_VISIBLE_DEVICES=1                       another GPU than the first
 `;
 
 const print = (text: string): number => Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
@@ -190,6 +206,7 @@ async function main(): Promise<void> {
   await compressFiles(folder);
   await compress(Deno.execPath(), `${folder}/deno.xz`);
   await Deno.writeTextFile(`${folder}/run.sh`, SCRIPT, { mode: 0o755 });
+  await Deno.writeTextFile(`${folder}/README.txt`, README);
   for (const name of ["deno.xz", "files.tar.xz"]) {
     print(`${name.padEnd(12)} ${((await bytesIn(`${folder}/${name}`)) / 1e6).toFixed(1)} MB`);
   }
