@@ -53,14 +53,17 @@ export class GpuTrace implements GpuObserver {
   /** Whether a kernel has failed: everything after it fails with the same, which is no other failure. */
   #isBroken = false;
   readonly #isStopped: () => boolean;
+  readonly #isBystander: () => boolean;
 
   /**
    * @param startedAtMs when the call began: times count from there
    * @param isStopped whether the call is over: then so is a launch that ends, whatever the device says of it
+   * @param isBystander whether another call has found out that the device failed, and counts it
    */
-  constructor(startedAtMs: number, isStopped: () => boolean) {
+  constructor(startedAtMs: number, isStopped: () => boolean, isBystander: () => boolean = () => false) {
     this.#startedAtMs = startedAtMs;
     this.#isStopped = isStopped;
+    this.#isBystander = isBystander;
   }
 
   /**
@@ -164,7 +167,8 @@ export class GpuTrace implements GpuObserver {
 
   #note({ failure }: OperationRecord): void {
     this.#isUsed = true;
-    if (failure?.status === undefined || (failure.isSticky && this.#isBroken)) return;
+    if (failure?.status === undefined) return;
+    if (failure.isSticky && (this.#isBroken || this.#isBystander())) return;
     this.#isBroken ||= failure.isSticky;
     this.#failures[failure.status] = (this.#failures[failure.status] ?? 0) + 1;
   }

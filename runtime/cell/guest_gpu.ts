@@ -45,10 +45,12 @@ export class GuestGpu implements Disposable, GpuUser {
   #pacer: KernelPacer | undefined;
   /** Whether the device is still at work for it although it is over. */
   #lingers = false;
+  #isBystander = false;
 
   constructor(options: GuestGpuOptions) {
     this.#options = options;
-    this.#trace = new GpuTrace(options.startedAtMs, () => options.fiber.stopped !== undefined);
+    const { startedAtMs, fiber } = options;
+    this.#trace = new GpuTrace(startedAtMs, () => fiber.stopped !== undefined, () => this.#isBystander);
     options.keeper?.enter(this);
   }
 
@@ -63,6 +65,8 @@ export class GuestGpu implements Disposable, GpuUser {
   /** Ends the call because its device is of no use any more. */
   stop(outcome: Outcome): void {
     const { fiber, scheduler } = this.#options;
+    // The driver tells the one that asks it, from within that call.
+    this.#isBystander = !scheduler.isRunning(fiber);
     fiber.stop(outcome);
     scheduler.cancel(fiber, outcome);
   }

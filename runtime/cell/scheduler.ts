@@ -165,6 +165,11 @@ export class Scheduler {
     return this.#isOver(fiber, this.#host.nowMs());
   }
 
+  /** Whether it is this fiber that has the thread. */
+  isRunning(fiber: Fiber): boolean {
+    return this.#current?.fiber === fiber;
+  }
+
   /** Time that the running fiber has had the thread in all, this turn included. */
   runningMs(): number {
     return this.#running().fiber.cpuMs + this.#host.nowMs() - this.#cameOnAtMs;

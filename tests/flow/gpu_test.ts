@@ -42,7 +42,7 @@ const GUESTS: Readonly<Record<string, Uint8Array<ArrayBuffer>>> = {
 Deno.test.beforeAll(async () => {
   collector = new Collector();
   gateway = await TestGateway.start({
-    flags: ["--cells-min", "1", "--cells-max", "1"],
+    flags: ["--cells-min", "1", "--cells-max", "1", "--gpu", "cpu"],
     env: {
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
       OTEL_BSP_SCHEDULE_DELAY: "50",
