@@ -6,7 +6,6 @@
  * batch whole or not at all.
  */
 import { FIRST, OtlpWriter, SECOND } from "./otlp_writer.ts";
-import { ProtoWriter } from "./proto_writer.ts";
 
 const SCOPE_BYTES_START = 16 * 1024;
 /** Most scopes whose buffers are kept for the next batch. */
@@ -17,7 +16,6 @@ export class ScopedBatch {
   readonly #resource: Uint8Array;
   readonly #textLengthMax: number;
   readonly #scopes = new Map<string, OtlpWriter>();
-  readonly #frame = new ProtoWriter(64 * 1024);
   #lastScope = "";
   #lastWriter: OtlpWriter | undefined;
   #bytes = 0;
@@ -54,22 +52,25 @@ export class ScopedBatch {
   /** The request so far; the next record begins a new one. */
   take(): Uint8Array<ArrayBuffer> {
     let length = this.#resource.length;
-    for (const writer of this.#scopes.values()) length += framedLength(writer.length);
-    const frame = this.#frame;
-    frame.varint(FIRST);
-    frame.varint(length);
-    frame.raw(this.#resource);
+    for (const writer of this.#scopes.values()) {
+      if (writer.length > 0) length += headLength(writer.length) + writer.length;
+    }
+    // Made at its length, so that everything is copied once.
+    const request = new Uint8Array(headLength(length) + length);
+    let at = putHead(request, 0, FIRST, length);
+    request.set(this.#resource, at);
+    at += this.#resource.length;
     for (const writer of this.#scopes.values()) {
       if (writer.length === 0) continue;
-      frame.varint(SECOND);
-      frame.varint(writer.length);
-      frame.raw(writer.view());
+      at = putHead(request, at, SECOND, writer.length);
+      request.set(writer.view(), at);
+      at += writer.length;
       writer.rewind();
     }
     if (this.#scopes.size > SCOPES_MAX) this.#scopes.clear();
     this.#lastWriter = undefined;
     this.#bytes = 0;
-    return frame.take();
+    return request;
   }
 
   #writerOf(scope: string): OtlpWriter {
@@ -87,8 +88,18 @@ export class ScopedBatch {
   }
 }
 
-/** Bytes of a message with its tag and length; an empty one is left out. */
-function framedLength(length: number): number {
-  if (length === 0) return 0;
-  return 1 + (length < 0x80 ? 1 : length < 0x4000 ? 2 : length < 0x20_0000 ? 3 : 4) + length;
+/** Bytes of a message's tag and length. */
+function headLength(length: number): number {
+  return 1 +
+    (length < 0x80 ? 1 : length < 0x4000 ? 2 : length < 0x20_0000 ? 3 : length < 0x1000_0000 ? 4 : 5);
+}
+
+/** Writes a message's tag and length; returns where its content begins. */
+function putHead(bytes: Uint8Array, start: number, tag: number, length: number): number {
+  let at = start;
+  bytes[at++] = tag;
+  let rest = length;
+  for (; rest > 0x7f; rest >>>= 7) bytes[at++] = (rest & 0x7f) | 0x80;
+  bytes[at++] = rest;
+  return at;
 }

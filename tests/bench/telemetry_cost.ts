@@ -31,6 +31,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "4" },
     rounds: { type: "string", default: "5" },
     connections: { type: "string", default: "16" },
+    warmup: { type: "string", default: "8" },
     only: { type: "string", default: "" },
   },
 });
@@ -87,31 +88,38 @@ function median(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
 }
 
+function least(numbers: readonly number[]): number {
+  return Math.min(...numbers);
+}
+
 function report(rows: readonly Row[]): string {
   const lines = [
     `Deno ${Deno.version.deno}, V8 ${Deno.version.v8}, ${navigator.hardwareConcurrency} cores, ${Deno.build.arch}; ` +
-    `wrk -t1 -c${connections}, ${seconds} s, ${rounds} interleaved rounds; medians. The ratios are medians of those ` +
-    "within each round. Load of the machine at the end: " +
+    `wrk -t1 -c${connections}, ${seconds} s, ${rounds} interleaved rounds after ${values.warmup} s each; medians, of the ` +
+    "ratio those within each round. CPU is that of the gateway's process for a request, the least of the rounds: " +
+    "what other work on the machine adds is in it too. Load of the machine at the end: " +
     Deno.loadavg().map((load) => load.toFixed(1)).join(", ") + ".",
     "",
-    "| gateway | requests/s | of tracing off | user µs | system µs | CPU of tracing off | p50 ms | p99 ms |",
-    "|---|--:|--:|--:|--:|--:|--:|--:|",
+    "| gateway | requests/s | of tracing off | CPU µs | of tracing off | p50 ms | p99 ms |",
+    "|---|--:|--:|--:|--:|--:|--:|",
   ];
   const [first] = rows;
-  for (const { name, samples } of rows) {
+  const cpu = (sample: Sample): number => sample.userUs + sample.systemUs;
+  const leastCpu = (row: Row | undefined): number => least(row?.samples.map(cpu) ?? []);
+  for (const row of rows) {
+    const { name, samples } = row;
     const of = (pick: (sample: Sample) => number): number => median(samples.map(pick));
-    const ratio = (pick: (sample: Sample) => number): string =>
-      median(samples.map((sample, round) => {
-        const base = first?.samples[round];
-        return base === undefined ? NaN : pick(sample) / pick(base);
-      })).toFixed(2);
+    const ratio = median(
+      samples.map((sample, round) =>
+        sample.requestsPerSecond / (first?.samples[round]?.requestsPerSecond ?? NaN)
+      ),
+    );
     const cells = [
       name,
       String(Math.round(of((sample) => sample.requestsPerSecond))),
-      ratio((sample) => sample.requestsPerSecond),
-      of((sample) => sample.userUs).toFixed(1),
-      of((sample) => sample.systemUs).toFixed(1),
-      ratio((sample) => sample.userUs + sample.systemUs),
+      ratio.toFixed(2),
+      leastCpu(row).toFixed(1),
+      (leastCpu(row) / leastCpu(first)).toFixed(2),
       of((sample) => sample.p50Ms).toFixed(2),
       of((sample) => sample.p99Ms).toFixed(2),
     ];
@@ -135,7 +143,7 @@ async function main(): Promise<void> {
     const server = stack.use(await startGateway(`${dataFolder}/${rows.length}`, env));
     rows.push({ name, server, target: await deploy(server.url), samples: [] });
   }
-  for (const row of rows) await load(row.target, connections, 2);
+  for (const row of rows) await load(row.target, connections, Number(values.warmup));
   for (let round = 1; round <= rounds; round++) {
     say(`round ${round} of ${rounds}`);
     for (const row of rows) row.samples.push(await measure(row));
