@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { ProtobufMetricsSerializer } from "@opentelemetry/otlp-transformer";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { MetricReader, type MetricTemporality } from "../../../telemetry/export/metric_reader.ts";
 import type { BatchSender, SendResult } from "../../../telemetry/export/sender.ts";
 import { METRICS } from "../../../telemetry/mod.ts";
-import { MetricRegistry } from "../../../telemetry/metrics.ts";
+import { MetricRegistry, type MetricsReading } from "../../../telemetry/metrics.ts";
 import { type DecodedMetric, type DecodedPoint, decodeMetricsRequest } from "../../support/otlp_decode.ts";
 
 const resource = resourceFromAttributes({ "service.name": "svc" });
@@ -91,6 +92,58 @@ Deno.test("MetricReader sends every family as its type, with unit, labels, times
   assert.deepEqual([find(DURATION)?.unit, find(REQUESTS)?.unit], ["s", ""]);
   assert.equal(find("tensor_wasm_gpu_memory_used_bytes"), undefined);
   assert.equal(bench.exported, metrics.flatMap(({ points }) => points).length);
+});
+
+/** A reading as the SDK's serializer takes it; all of it cumulative. */
+function toSdkMetrics({ atMs, families }: MetricsReading): object {
+  const toTime = (ms: number): [number, number] => [Math.floor(ms / 1000), (ms % 1000) * 1e6];
+  const metrics = families.map((family) => ({
+    descriptor: { name: family.name, description: family.help, unit: UNITS[family.name] ?? "", valueType: 1 },
+    aggregationTemporality: 1,
+    dataPointType: { histogram: 0, gauge: 2, counter: 3 }[family.type],
+    isMonotonic: family.type === "counter",
+    dataPoints: [...family.series()].map((series) => ({
+      startTime: family.type === "gauge" ? [0, 0] : toTime(series.startMs),
+      endTime: toTime(atMs),
+      attributes: series.labels,
+      value: series.type === "number" ? series.value : {
+        buckets: { boundaries: series.bounds, counts: [...Array.from(series.counts)] },
+        sum: series.sum,
+        count: Array.from(series.counts).reduce((sum, count) => sum + count, 0),
+      },
+    })),
+  })).filter(({ dataPoints }) => dataPoints.length > 0);
+  return { resource, scopeMetrics: [{ scope: { name: "tensor-wasm" }, metrics }] };
+}
+
+/** Units by name, written out: they are not to come from the code that is checked. */
+const UNITS: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.keys(METRICS).map((name) => [
+    name,
+    /_seconds(_total)?$/.test(name) ? "s" : /_bytes(_total)?$/.test(name) ? "By" : "",
+  ]),
+);
+
+Deno.test("MetricReader and the SDK's serializer say the same", async () => {
+  await using bench = new Bench("cumulative");
+  for (const status of ["200", "404"]) {
+    bench.registry.counter(REQUESTS, { ...LABELS, status }).inc(Number(status));
+    for (const value of [0, 0.001, 0.7, 99]) {
+      bench.registry.histogram(DURATION, { ...LABELS, status }).observe(value);
+    }
+  }
+  bench.registry.gauge("tensor_wasm_queue_depth", {}).set(7.5);
+  const ours = await bench.flush(2000);
+  // Its type asks for classes of the SDK; it reads plain members.
+  const metrics = toSdkMetrics(bench.registry.read()) as Parameters<
+    typeof ProtobufMetricsSerializer.serializeRequest
+  >[0];
+  const theirs = ProtobufMetricsSerializer.serializeRequest(metrics);
+  assert.ok(theirs !== undefined);
+  const counts = /^tensor_wasm_metric_points_exported_total$/;
+  const others = (list: readonly DecodedMetric[]): DecodedMetric[] =>
+    list.filter(({ name }) => !counts.test(name));
+  assert.deepEqual(others(ours), others(decodeMetricsRequest(theirs)));
 });
 
 Deno.test("MetricReader sends the whole again where points are cumulative, accepted or not", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ProtobufLogsSerializer } from "@opentelemetry/otlp-transformer";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import fc from "fast-check";
 import { LogEncoder, type RecordLimits } from "../../../telemetry/export/otlp_logs.ts";
@@ -58,6 +59,39 @@ Deno.test("LogEncoder: what is decoded is what was logged", () => {
       assert.deepEqual(got.attributes, toDecoded(fields));
       assert.deepEqual(got.resource, { "service.name": "svc" });
     }
+  }));
+});
+
+/** An event as the SDK's serializer takes it. */
+function toSdkRecord({ atMs, level, target, message, ids, fields }: LoggedEvent): object {
+  const time = [Math.floor(atMs / 1000), Math.round((atMs % 1000) * 1e6)];
+  return {
+    hrTime: time,
+    hrTimeObserved: time,
+    spanContext: ids,
+    severityText: level,
+    severityNumber: 1 + 4 * LOG_LEVELS.indexOf(level),
+    body: message,
+    eventName: message,
+    attributes: fields,
+    droppedAttributesCount: 0,
+    resource,
+    instrumentationScope: { name: target },
+  };
+}
+
+Deno.test("LogEncoder and the SDK's serializer say the same", () => {
+  fc.assert(fc.property(fc.array(event, { minLength: 1, maxLength: 5 }), (events) => {
+    // Its type asks for classes of the SDK; it reads plain members.
+    const records = events.map(toSdkRecord) as unknown as Parameters<
+      typeof ProtobufLogsSerializer.serializeRequest
+    >[0];
+    const theirs = ProtobufLogsSerializer.serializeRequest(records);
+    assert.ok(theirs !== undefined);
+    // Theirs has scopes in an order of its own.
+    const byScope = (logs: DecodedLog[]): DecodedLog[] =>
+      logs.toSorted((a, b) => a.scope < b.scope ? -1 : a.scope > b.scope ? 1 : 0);
+    assert.deepEqual(byScope(roundTrip(events)), byScope(decodeLogsRequest(theirs)));
   }));
 });
 
