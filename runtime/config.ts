@@ -16,7 +16,7 @@ import { checkValue, ConfigError, nearest } from "./setting_value.ts";
 import { AUTO, CELLS_MAX, SETTINGS } from "./settings.ts";
 import type { Setting } from "./settings.ts";
 import { readTenantLimits } from "./tenant_settings.ts";
-import { traceStoreConfig } from "./trace_settings.ts";
+import { tailConfig, traceStoreConfig } from "./trace_settings.ts";
 import { VERSION } from "./version.ts";
 
 export { ConfigError } from "./setting_value.ts";
@@ -119,6 +119,7 @@ export function makeConfig(sources: ConfigSources): RuntimeConfig {
     },
     telemetry: {
       ...readTelemetry(sources, limits, text.get("logFile") ?? ""),
+      tail: tailConfig((key) => text.get(key) ?? "", number),
       traces: traceStoreConfig(number),
     },
     cellEnvironment: cellEnvironment(sources.env),

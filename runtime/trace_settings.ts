@@ -6,14 +6,14 @@
  * store has a row.
  */
 import { DEFAULT_TELEMETRY_CONFIG } from "../telemetry/mod.ts";
-import type { TraceStoreConfig } from "../telemetry/mod.ts";
+import type { TailConfig, TraceStoreConfig } from "../telemetry/mod.ts";
 import type { Setting } from "./setting.ts";
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 const DAY_MS = 24 * 3_600_000;
 
-const STORE = DEFAULT_TELEMETRY_CONFIG.traces;
+const { traces: STORE, tail: TAIL } = DEFAULT_TELEMETRY_CONFIG;
 
 function row(
   key: string,
@@ -60,7 +60,44 @@ export const TRACE_SETTINGS: readonly Setting[] = [
     [0, GIB],
     "most bytes of traces written to disk a second, on average; what is beyond is kept in memory only, and 0 writes nothing",
   ),
+  {
+    key: "traceTail",
+    flag: "trace-tail",
+    env: "TENSOR_WASM_TRACE_TAIL",
+    kind: "choice",
+    fallback: "on",
+    choices: ["on", "off"],
+    meaning:
+      "export traces with errors, timeouts and kills, and the slowest, whatever OTEL_TRACES_SAMPLER says; always_off is followed",
+  },
+  row(
+    "traceTailSlowPercent",
+    "count",
+    TAIL.slowPercent,
+    [0, 50],
+    "how many of a hundred requests of one route and function are the slowest",
+  ),
+  row(
+    "traceTailSpansMax",
+    "count",
+    TAIL.spansMax,
+    [1, 10_000_000],
+    "most spans held until their trace is decided; the oldest trace gives way and is not exported",
+  ),
+  row("traceTailBytesMax", "bytes", TAIL.bytesMax, [1024, 16 * GIB], "most bytes of them, about"),
+  row("traceTailAgeMs", "ms", TAIL.ageMsMax, [1000, DAY_MS], "how long a trace may stay undecided"),
 ];
+
+/** What tail sampling is told. */
+export function tailConfig(text: (key: string) => string, number: (key: string) => number): TailConfig {
+  return {
+    isEnabled: text("traceTail") === "on",
+    spansMax: number("traceTailSpansMax"),
+    bytesMax: number("traceTailBytesMax"),
+    ageMsMax: number("traceTailAgeMs"),
+    slowPercent: number("traceTailSlowPercent"),
+  };
+}
 
 /** What the store is told. */
 export function traceStoreConfig(number: (key: string) => number): TraceStoreConfig {

@@ -12,6 +12,7 @@ import type { BatchConfig } from "./export/pipeline.ts";
 import type { ExemplarFilter } from "./metric_series.ts";
 import { ALL_PROPAGATORS, type Propagators } from "./propagation.ts";
 import type { SamplerConfig } from "./sampling.ts";
+import type { TailConfig } from "./tail/tail_sampler.ts";
 import type { TraceStoreConfig } from "./trace_store/trace_store.ts";
 
 /** Where spans go; `none` leaves ids in logs and headers only. */
@@ -61,6 +62,8 @@ export interface TelemetryConfig {
   readonly resource: Readonly<Record<string, string>>;
   readonly propagators: Propagators;
   readonly tracing: TracingConfig;
+  /** What is exported although the sampler was against it. */
+  readonly tail: TailConfig;
   /** What the embedded store keeps; `bytesMax` 0 is no store. */
   readonly traces: TraceStoreConfig;
   readonly log: LogConfig;
@@ -98,6 +101,13 @@ export const DEFAULT_TELEMETRY_CONFIG: TelemetryConfig = Object.freeze<Telemetry
     otlp: OTLP,
     batch: { queueCountMax: 65_536, batchCountMax: 512, delayMs: 1000 },
     limits: DEFAULT_SPAN_LIMITS,
+  },
+  tail: {
+    isEnabled: true,
+    spansMax: 100_000,
+    bytesMax: 128 * 1024 * 1024,
+    ageMsMax: 3_600_000,
+    slowPercent: 1,
   },
   traces: {
     bytesMax: 64 * 1024 * 1024,

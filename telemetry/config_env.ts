@@ -62,6 +62,7 @@ export function telemetryConfigFromEnv(env: Environment, service: ServiceDefault
     resource: attributes,
     propagators,
     tracing,
+    tail: DEFAULT_TELEMETRY_CONFIG.tail,
     traces: DEFAULT_TELEMETRY_CONFIG.traces,
     log: { ...DEFAULT_TELEMETRY_CONFIG.log, filter },
     logExport,

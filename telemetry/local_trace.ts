@@ -34,6 +34,10 @@ export class LocalTrace {
   root: SpanRecord | undefined;
   /** Whose it is; undefined for what belongs to no tenant. The store shows it to nobody else. */
   tenant: string | undefined;
+  /** The first function that a span of it named. */
+  functionId: string | undefined;
+  /** Whether its spans go to the exporter; undefined until that is decided (tail/tail_sampler.ts). */
+  isExported: boolean | undefined;
   /** False for probes: the store would hold little else. What fails is stored all the same. */
   isStored = true;
   readonly collected: Collected = {
@@ -86,15 +90,6 @@ export class SpanFanOut {
     if (local.open.length > 0) return;
     for (const sink of this.#sinks) sink.closed?.(local);
   }
-}
-
-/** The exporter's sink: what the decision at the entry lets through. */
-export function exportSampled(add: (span: SpanRecord) => void): SpanSink {
-  return {
-    ended: (span): void => {
-      if ((span.ids.traceFlags & SAMPLED) === SAMPLED) add(span);
-    },
-  };
 }
 
 /** Removes the last of `spans` that is `span`: spans end in reverse order as a rule. */

@@ -64,3 +64,4 @@ export type {
 } from "./trace_store/trace_query.ts";
 export type { StoredEvent, StoredLine, StoredSpan } from "./trace_store/trace_piece.ts";
 export type { Verdict } from "./trace_verdict.ts";
+export type { TailConfig } from "./tail/tail_sampler.ts";

@@ -13,7 +13,7 @@ import type { SpanSender } from "./export/sender.ts";
 import { SignalExports } from "./export/signal_exports.ts";
 import { PooledIdGenerator, type SpanIds } from "./ids.ts";
 import { LineBuffer, type LogOutput } from "./line_buffer.ts";
-import { exportSampled, SpanFanOut, type SpanSink } from "./local_trace.ts";
+import { SpanFanOut, type SpanSink } from "./local_trace.ts";
 import { Log, type Logger } from "./log.ts";
 import { type LogFilter, parseLogFilter } from "./log_filter.ts";
 import { LineWriter } from "./log_line.ts";
@@ -21,6 +21,8 @@ import { MetricRegistry, type Metrics } from "./metrics.ts";
 import type { MetricLabels } from "./metric_names.ts";
 import { makeSampler } from "./sampling.ts";
 import { SpanScopes } from "./span_scopes.ts";
+import { startTail } from "./tail/start.ts";
+import type { TailConfig, TailSampler } from "./tail/tail_sampler.ts";
 import { startTraceStore } from "./trace_store/start.ts";
 import type { TraceStore } from "./trace_store/trace_store.ts";
 import { NULL_TRACER, RecordingTracer, type Tracer } from "./tracer.ts";
@@ -97,7 +99,9 @@ export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Te
     ? startTraceStore(config.traces, { metrics, log, nowMs, owner: starting })
     : undefined;
   const sinks: SpanSink[] = [];
-  if (exports.addSpan !== undefined) sinks.push(exportSampled(exports.addSpan));
+  const { addSpan } = exports;
+  const tail = addSpan && startTail(tailConfig(config), { metrics, nowMs, add: addSpan, owner: starting });
+  if (tail !== undefined) sinks.push(tail);
   if (traces !== undefined) sinks.push(traces.collector);
   const tracer = enabled ? makeTracer(config, resource, nowMs, sinks, scopes) : NULL_TRACER;
   metrics.gauge("tensor_wasm_build_info", buildLabels(config)).set(1);
@@ -109,6 +113,7 @@ export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Te
     tracer,
     metrics,
     traces,
+    tail,
     log,
     buffer,
     exports,
@@ -122,6 +127,7 @@ interface RunningParts {
   readonly tracer: Tracer;
   readonly metrics: Metrics;
   readonly traces: TraceStore | undefined;
+  readonly tail: TailSampler | undefined;
   readonly log: Log;
   readonly buffer: LineBuffer;
   readonly exports: SignalExports;
@@ -183,6 +189,7 @@ class RunningTelemetry implements Telemetry {
   }
 
   async #close(): Promise<void> {
+    this.#parts.tail?.close();
     await this.#flushExports(this.#parts.closeTimeoutMs);
     await this.#parts.exports.close();
     await this.#parts.traces?.close();
@@ -226,6 +233,11 @@ function startLog(config: TelemetryConfig, inputs: LogInputs): Log {
   } catch (cause) {
     throw new TelemetryStartError("Cannot start the log: LogTape is configured already", { cause });
   }
+}
+
+/** Who asked for no trace at all gets none, errors included. */
+function tailConfig({ tail, tracing }: TelemetryConfig): TailConfig {
+  return { ...tail, isEnabled: tail.isEnabled && tracing.sampler.type !== "always_off" };
 }
 
 function makeTracer(

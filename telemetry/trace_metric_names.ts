@@ -5,8 +5,21 @@
  */
 import type { MetricRow } from "./metric_names.ts";
 
-/** Metrics of the trace store. */
+/** Metrics of the trace store and of tail sampling. */
 export const TRACE_METRICS = {
+  tensor_wasm_traces_sampled_total: {
+    type: "counter",
+    help:
+      "Parts of traces by what decided on their export: head, error, timeout, kill and slow are exported, dropped, overflow and expired are not; absent without an exporter",
+    labels: ["decision"],
+    mayBeAbsent: true,
+  },
+  tensor_wasm_tail_spans: {
+    type: "gauge",
+    help: "Spans held until it is decided whether their trace is exported; absent without an exporter",
+    labels: [],
+    mayBeAbsent: true,
+  },
   tensor_wasm_trace_store_traces: {
     type: "gauge",
     help: "Traces in the embedded store",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { PooledIdGenerator } from "../../telemetry/ids.ts";
-import { exportSampled, type LocalTrace, SpanFanOut, type SpanSink } from "../../telemetry/local_trace.ts";
+import { type LocalTrace, SpanFanOut, type SpanSink } from "../../telemetry/local_trace.ts";
 import { makeSampler, type SamplerType } from "../../telemetry/sampling.ts";
 import type { SpanRecord } from "../../telemetry/span_record.ts";
 import { RecordingTracer } from "../../telemetry/tracer.ts";
@@ -102,20 +102,7 @@ Deno.test("SpanFanOut: a span of ids that were put together by hand is handed ov
   assert.deepEqual(diary.entries, ["-wasi_cuda.sync", "closed"]);
 });
 
-Deno.test("exportSampled() lets through what was sampled at the entry, other sinks get all", () => {
-  const exported: SpanRecord[] = [];
-  const diary = new Diary();
-  const tracer = aTracer([exportSampled((span) => exported.push(span)), diary], "parentbased_always_on");
-  for (const traceFlags of [0, 1]) {
-    const parent = { traceId: "a".repeat(32), spanId: "b".repeat(16), traceFlags, isRemote: true };
-    tracer.startSpan("http.invoke_function", CALL, { parent }).end();
-  }
-  assert.equal(exported.length, 1);
-  assert.equal(diary.entries.filter((entry) => entry.startsWith("-")).length, 2);
-  assert.deepEqual([...diary.locals].map((local) => local.isSampled), [false, true]);
-});
-
-Deno.test("exportSampled(): the flag of traceparent says what was decided at the entry", () => {
+Deno.test("SpanFanOut: the flag of traceparent says what was decided at the entry", () => {
   const tracer = aTracer([], "always_off");
   const headers = new Headers();
   tracer.inject(headers, tracer.startSpan("http.invoke_function", CALL, { parent: null }).ids);
