@@ -95,7 +95,8 @@ export class NumberSeries implements Counter, Gauge, NumberReading {
   readonly #nowMs: () => number;
   readonly #wantedFlags: number;
   #value = 0;
-  #ids: SpanIds | undefined;
+  #traceId = "";
+  #spanId = "";
   #exemplarValue = 0;
   #exemplarAtMs = 0;
 
@@ -114,7 +115,8 @@ export class NumberSeries implements Counter, Gauge, NumberReading {
     const added = count ?? 1;
     this.#value += added;
     if (ids === undefined || (ids.traceFlags & this.#wantedFlags) !== this.#wantedFlags) return;
-    this.#ids = ids;
+    this.#traceId = ids.traceId;
+    this.#spanId = ids.spanId;
     this.#exemplarValue = added;
     this.#exemplarAtMs = this.#nowMs();
   }
@@ -132,7 +134,7 @@ export class NumberSeries implements Counter, Gauge, NumberReading {
   }
 
   get exemplar(): Exemplar | undefined {
-    return makeExemplar(this.#ids, this.#exemplarValue, this.#exemplarAtMs);
+    return makeExemplar(this.#traceId, this.#spanId, this.#exemplarValue, this.#exemplarAtMs);
   }
 }
 
@@ -146,8 +148,9 @@ export class HistogramSeries implements Histogram, HistogramReading {
   readonly #nowMs: () => number;
   readonly #wantedFlags: number;
   #sum = 0;
-  /** By bucket; made with the first exemplar. */
-  #ids: (SpanIds | undefined)[] | undefined;
+  /** By bucket; made with the first exemplar. The ids alone: what else a span's ids hold must not live on here. */
+  #traceIds: string[] | undefined;
+  #spanIds: string[] | undefined;
   #exemplarValues: Float64Array | undefined;
   #exemplarAtMs: Float64Array | undefined;
 
@@ -183,7 +186,7 @@ export class HistogramSeries implements Histogram, HistogramReading {
 
   exemplify(value: number, ids: SpanIds, atMs?: number): void {
     const bucket = this.#bucketOf(value);
-    if ((ids.traceFlags & SAMPLED) === 0 || this.counts[bucket] === 0) return;
+    if ((ids.traceFlags & this.#wantedFlags) !== this.#wantedFlags || this.counts[bucket] === 0) return;
     this.#keep(bucket, value, ids, atMs ?? this.#nowMs());
   }
 
@@ -193,7 +196,8 @@ export class HistogramSeries implements Histogram, HistogramReading {
 
   exemplarOf(bucket: number): Exemplar | undefined {
     return makeExemplar(
-      this.#ids?.[bucket],
+      this.#traceIds?.[bucket] ?? "",
+      this.#spanIds?.[bucket] ?? "",
       this.#exemplarValues?.[bucket] ?? 0,
       this.#exemplarAtMs?.[bucket] ?? 0,
     );
@@ -207,15 +211,17 @@ export class HistogramSeries implements Histogram, HistogramReading {
   }
 
   #keep(bucket: number, value: number, ids: SpanIds, atMs: number): void {
-    this.#ids ??= new Array<SpanIds | undefined>(this.counts.length).fill(undefined);
+    this.#traceIds ??= new Array<string>(this.counts.length).fill("");
+    this.#spanIds ??= new Array<string>(this.counts.length).fill("");
     this.#exemplarValues ??= new Float64Array(this.counts.length);
     this.#exemplarAtMs ??= new Float64Array(this.counts.length);
-    this.#ids[bucket] = ids;
+    this.#traceIds[bucket] = ids.traceId;
+    this.#spanIds[bucket] = ids.spanId;
     this.#exemplarValues[bucket] = value;
     this.#exemplarAtMs[bucket] = atMs;
   }
 }
 
-function makeExemplar(ids: SpanIds | undefined, value: number, atMs: number): Exemplar | undefined {
-  return ids === undefined ? undefined : { traceId: ids.traceId, spanId: ids.spanId, value, atMs };
+function makeExemplar(traceId: string, spanId: string, value: number, atMs: number): Exemplar | undefined {
+  return traceId === "" ? undefined : { traceId, spanId, value, atMs };
 }

@@ -24,7 +24,7 @@ export interface OpenMetrics {
   readonly exemplars: readonly ParsedExemplar[];
 }
 
-const EXEMPLAR = /^(.+?) # \{([^}]*)\} (\S+) (\S+)$/;
+const EXEMPLAR = /^(.+?) # \{([^}]*)\} (\S+) (\S+)$/s;
 
 /** Parses a whole exposition. Throws AssertionError for whatever breaks a rule. */
 export function parseOpenMetrics(text: string): OpenMetrics {

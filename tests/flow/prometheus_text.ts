@@ -67,7 +67,7 @@ export function valueOf(
 
 function parseSample(line: string): Sample {
   const [, name = "", , labelsText = "", number = ""] =
-    new RegExp(`^(${NAME})(\\{(.*)\\})? (\\S+)$`).exec(line) ?? [];
+    new RegExp(`^(${NAME})(\\{(.*)\\})? (\\S+)$`, "s").exec(line) ?? [];
   assert.notEqual(name, "", `a sample: ${line}`);
   assert.match(number, NUMBER, line);
   const labels: Record<string, string> = {};
@@ -76,7 +76,7 @@ function parseSample(line: string): Sample {
     assert.ok(match !== null, `labels: ${line}`);
     const [whole, label = "", value = ""] = match;
     assert.ok(!Object.hasOwn(labels, label), `a label once: ${line}`);
-    labels[label] = value.replace(/\\(.)/g, (_, escaped) => escaped === "n" ? "\n" : escaped);
+    labels[label] = value.replace(/\\(.)/gs, (_, escaped) => escaped === "n" ? "\n" : escaped);
     rest = rest.slice(whole.length);
   }
   return { name, labels, value: Number(number.replace("Inf", "Infinity")) };

@@ -141,3 +141,22 @@ Deno.test("exposition: printing many series gives the event loop its turns", asy
   assert.ok(body.includes('{tenant="19999"} 1'));
   assert.ok(turns > 1, `${turns} turns`);
 });
+
+Deno.test("exposition: which events become exemplars is what the filter says, for each way to make one", async () => {
+  const cases = [["trace_based", 1, 3], ["trace_based", 0, 0], ["always_on", 0, 3], [
+    "always_off",
+    1,
+    0,
+  ]] as const;
+  for (const [filter, traceFlags, expected] of cases) {
+    const metrics = new MetricRegistry(undefined, filter);
+    const ids = { ...IDS, traceFlags };
+    metrics.histogram("tensor_wasm_queue_wait_seconds", {}).observe(1, ids);
+    const kernels = metrics.histogram("tensor_wasm_kernel_latency_seconds", { device: "cpu" });
+    kernels.observeAll([1], 0.000_01);
+    kernels.exemplify(0.000_01, ids);
+    metrics.counter("tensor_wasm_request_faults_total", { kind: "internal" }).inc(1, ids);
+    const { exemplars } = parseOpenMetrics(await openMetrics(metrics));
+    assert.equal(exemplars.length, expected, `${filter}, flags ${traceFlags}`);
+  }
+});

@@ -73,7 +73,7 @@ Deno.test("Metering tells warm from cold, and where a deadline passed", async ()
     setup.metering.refused(series, code, 500);
     series.end();
   }
-  assert.deepEqual(await setup.lines(/draws|deadlines|wait_seconds_(count|sum)/), [
+  assert.deepEqual(await setup.lines(/draws|deadlines|wasm_queue_wait_seconds_(count|sum)/), [
     'tensor_wasm_deadlines_exceeded_total{stage="queue"} 1',
     'tensor_wasm_deadlines_exceeded_total{stage="run"} 1',
     'tensor_wasm_pool_draws_total{result="hit"} 3',
