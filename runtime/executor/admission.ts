@@ -20,6 +20,11 @@ const TENANT_RETRY_SECONDS = 1;
 /** The client left while its call was waiting. */
 export class ClientGone extends Error {
   override readonly name = "ClientGone";
+
+  constructor() {
+    // The error status of the spans that it ends.
+    super("client_gone");
+  }
 }
 
 /** Who waits and until when. */

@@ -71,3 +71,16 @@ export async function awaitMetric(
   }
   throw new Error(`${name} did not become what was expected within ${WAIT_MS_MAX} ms`);
 }
+
+/** Waits until a stream is stuck: its guest has written what it may, and nothing came between two looks. */
+export async function awaitStuck(gateway: TestGateway): Promise<void> {
+  const names = ["tensor_wasm_streaming_bytes_total", "tensor_wasm_stream_held_bytes"];
+  let before = NaN;
+  for (let waitedMs = 0; waitedMs < WAIT_MS_MAX; waitedMs += 5 * POLL_MS) {
+    const [written = NaN, held = 0] = await metricsOf(gateway, ...names);
+    if (held > 0 && written === before) return;
+    before = written;
+    await new Promise((resolve) => setTimeout(resolve, 5 * POLL_MS));
+  }
+  throw new Error(`No stream was stuck within ${WAIT_MS_MAX} ms`);
+}

@@ -10,6 +10,7 @@ import { TestGateway } from "../support/gateway.ts";
 import { assertGolden } from "../support/golden.ts";
 import { buildSpanTree, normalizeSpanTree, walkSpans } from "../support/span_tree.ts";
 import { assertNested, linesOf } from "./call_trace.ts";
+import { assertProblem } from "./problem.ts";
 import type { RawConnection } from "./raw_http.ts";
 import { awaitMetric, EVENTS, eventsOf, metricsOf, openSlowly, openStream } from "./stream_client.ts";
 import type { StreamRequest } from "./stream_client.ts";
@@ -31,7 +32,7 @@ Deno.test.beforeAll(async () => {
     ],
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_BSP_SCHEDULE_DELAY: "50" },
   });
-  for (const guest of ["add", "stream"]) await gateway.deploy(guest);
+  for (const guest of ["add", "spin", "stream"]) await gateway.deploy(guest);
 });
 Deno.test.afterAll(async () => {
   await gateway[Symbol.asyncDispose]();
@@ -232,4 +233,31 @@ Deno.test("a call that may run twice does not once a client has read of it", asy
   const events = parseEvents(await response.text());
   assert.deepEqual(events.map(({ type }) => type), ["chunk", "error"]);
   assert.deepEqual(await metricsOf(gateway, "tensor_wasm_call_retries_total"), [0]);
+});
+
+Deno.test("a call that may run twice does, if its cell dies before its first chunk", async () => {
+  const [request, traceId] = traced({
+    guest: "spin",
+    export: "run",
+    headers: { "x-tensorwasm-idempotent": "true", "x-tensorwasm-deadline-ms": "3000" },
+  });
+  const response = openStream(gateway, request);
+  await awaitMetric(gateway, "tensor_wasm_streams_active", (value) => value === 1);
+  await awaitMetric(gateway, "tensor_wasm_active_instances", (value) => value === 1);
+  await killCell();
+  await assertProblem(await response, { status: 504, kind: "invoke_timeout" });
+  assert.deepEqual(await metricsOf(gateway, "tensor_wasm_call_retries_total"), [1]);
+  const lines = await linesOf(gateway, traceId);
+  assert.deepEqual(lines.at(-1)?.["status"], 504);
+});
+
+Deno.test("a client that leaves before the first chunk ends its guest; its line and its trace are there", async () => {
+  const [request, traceId] = traced({ guest: "spin", export: "run" });
+  const connection = await openSlowly(gateway, request);
+  await awaitMetric(gateway, "tensor_wasm_active_instances", (value) => value === 1);
+  connection[Symbol.dispose]();
+  const lines = await linesOf(gateway, traceId);
+  assert.equal(lines.at(-1)?.["status"], 499);
+  await awaitIdle();
+  await assertGoldenTrace("stream_left_before_head", traceId);
 });
