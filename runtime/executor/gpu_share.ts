@@ -129,9 +129,7 @@ export class GpuShare {
         observer.shed("gpu_displaced", newest.tenant);
       }
     }
-    const waiting = this.#enter(claim, expectedMs);
-    this.#serve();
-    return waiting;
+    return this.#enter(claim, expectedMs);
   }
 
   /** Refuses whoever waits and everyone after. */
@@ -150,6 +148,7 @@ export class GpuShare {
     const { clock, observer } = this.#options;
     const arrivedAtMs = clock.nowMs();
     const { promise, resolve, reject } = Promise.withResolvers<GpuPermit>();
+    let cancelTimer = (): void => {};
     const waiter: Waiter = {
       claim,
       serve: (turn) => {
@@ -168,12 +167,16 @@ export class GpuShare {
     };
     const { tenant, weight } = claim;
     const place: GpuPlace<Waiter> = this.#line.add({ tenant, weight, expectedMs }, waiter);
-    const cancelTimer = clock.after(
-      claim.deadlineAtMs - arrivedAtMs,
-      () => waiter.refuse(waitedTooLong(claim)),
-    );
-    // Last: it may call back at once.
-    claim.cancellation?.onCancel(() => waiter.refuse(new ClientGone()));
+    this.#serve();
+    // To ask whether its client is there costs more than all of this: only for one that waits.
+    if (this.#line.has(place)) {
+      cancelTimer = clock.after(
+        claim.deadlineAtMs - arrivedAtMs,
+        () => waiter.refuse(waitedTooLong(claim)),
+      );
+      // Last: it may call back at once.
+      claim.cancellation?.onCancel(() => waiter.refuse(new ClientGone()));
+    }
     return promise;
   }
 

@@ -46,3 +46,32 @@ Deno.test("GpuTrace wants to know the time of no more launches than may have spa
   }
   assert.equal(timed, GPU_SPANS_MAX / 2);
 });
+
+/** The device time of a call that made so many launches and was told the times of some. */
+function deviceUsOf(launches: number, timesUs: readonly number[], waitedMs: number): number | undefined {
+  const trace = new GpuTrace(0, () => false);
+  const clocks: (LaunchClock | undefined)[] = [];
+  for (let count = 0; count < launches; count++) {
+    const clock = trace.clock();
+    clocks.push(clock);
+    trace.launched(launch(clock));
+  }
+  for (const [index, timeUs] of timesUs.entries()) clocks[index]?.timed(timeUs);
+  return trace.makeReport(waitedMs)?.deviceUs;
+}
+
+Deno.test("GpuTrace: a call that was told of every launch was as long on the device as it was told", () => {
+  assert.equal(deviceUsOf(3, [100, 200, 300], 999), 600);
+});
+
+Deno.test("GpuTrace: launches that nobody timed count as the others do, and no less than was waited for them", () => {
+  assert.equal(deviceUsOf(100, [100, 200], 0), 15_000);
+  assert.equal(deviceUsOf(100, [100, 200], 40), 40_000);
+  assert.equal(deviceUsOf(2, [], 7), 7_000);
+});
+
+Deno.test("GpuTrace: what a device tells with the launch is its time too", () => {
+  const trace = new GpuTrace(0, () => false);
+  for (const timeUs of [5, 6]) trace.launched(launch(undefined, timeUs));
+  assert.equal(trace.makeReport(1000)?.deviceUs, 11);
+});

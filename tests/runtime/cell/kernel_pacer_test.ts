@@ -117,6 +117,7 @@ for (const outcome of ["resolves", "rejects"] as const) {
       assert.equal(fiber.stopped, undefined);
       assert.equal(host.timerCount, 0);
       assert.ok(scheduler.runningMs() < 1);
+      assert.equal(pacer.waitedMs, 20);
     }));
 }
 

@@ -24,6 +24,8 @@ class Model {
   readonly running = new Set<Running>();
   readonly usedMs = new Map<string, number>();
   readonly waitedMs: number[] = [];
+  /** Each has the client of a call leave that waits, or did. */
+  readonly clients: (() => void)[] = [];
   readonly #permitsMax: number;
 
   constructor(permitsMax: number) {
@@ -51,7 +53,8 @@ class Model {
   ): Promise<void> {
     const { weight = 1, deadlineMs = 1e9, work = "f" } = more;
     const deadlineAtMs = this.clock.nowMs() + deadlineMs;
-    const claim = { tenant, weight, work, deadlineMs, deadlineAtMs, queuedCallsMax: 1e6 };
+    const cancellation = { onCancel: (callback: () => void) => void this.clients.push(callback) };
+    const claim = { tenant, weight, work, deadlineMs, deadlineAtMs, queuedCallsMax: 1e6, cancellation };
     const permit = await this.share.acquire(claim).catch(() => undefined);
     if (permit === undefined) return;
     this.running.add({ tenant, permit, usedMs, leftMs: usedMs });
@@ -157,6 +160,7 @@ Deno.test("GpuShare: whatever comes and goes, permits are conserved and nothing 
       weight: fc.constantFrom(0.5, 1, 3),
     }),
     fc.record({ kind: fc.constant("step" as const) }),
+    fc.record({ kind: fc.constant("leave" as const) }),
     fc.record({ kind: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 50 }) }),
   );
   await fc.assert(
@@ -168,6 +172,7 @@ Deno.test("GpuShare: whatever comes and goes, permits are conserved and nothing 
         for (const each of actions) {
           if (each.kind === "call") void model.call(each.tenant, each.usedMs, each);
           else if (each.kind === "step") await model.step();
+          else if (each.kind === "leave") model.clients.shift()?.();
           else model.clock.advance(each.ms);
           await settled();
           assert.equal(model.share.counts().used, model.running.size);

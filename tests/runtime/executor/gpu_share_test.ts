@@ -90,6 +90,29 @@ Deno.test("GpuShare lends permits and takes each back once", async () => {
   ]);
 });
 
+Deno.test("GpuShare asks nothing of the client of a call that need not wait, and sets no timer", async () => {
+  const { clock, claim } = setUp(2);
+  const asked: string[] = [];
+  const cancellation = { onCancel: () => void asked.push("asked") };
+  const permit = await claim("a", { cancellation });
+  assert.deepEqual([asked, clock.timerCount], [[], 0]);
+  void claim("a", { cancellation }).catch(() => {});
+  assert.deepEqual([asked, clock.timerCount], [["asked"], 1]);
+  end(permit, 1);
+  assert.equal(clock.timerCount, 0);
+});
+
+Deno.test("GpuShare learns nothing from a permit that was forgone, and charges nothing for it", async () => {
+  const setup = setUp(1);
+  for (const tenant of ["a", "b"]) end(await setup.claim(tenant), 50);
+  const first = await setup.claim("a");
+  setup.clock.advance(400);
+  const claims = { b: setup.claim("b"), a: setup.claim("a"), short: setup.claim("c", { work: "unknown" }) };
+  first.forgo();
+  // Nobody has had anything, and both are thought to need 50 ms still: what is not known (5 ms) goes first.
+  assert.deepEqual(await order(setup, first, claims, { a: 50, b: 50 }), ["short", "b", "a"]);
+});
+
 Deno.test("GpuShare leaves permits for those who come, more for those of greater weight", async () => {
   const { share, claim } = setUp(8);
   for (let count = 0; count < 8; count++) void claim("a");
