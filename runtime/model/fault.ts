@@ -98,7 +98,8 @@ export const FAULTS = {
   capacity_exhausted: {
     class: "unavailable",
     retryable: true,
-    meaning: "The queue is full, a GPU could not take the call before its deadline, or the gateway is draining.",
+    meaning:
+      "The queue is full, a GPU could not take the call before its deadline, or the gateway is draining.",
   },
   module_quarantined: {
     class: "unavailable",
