@@ -166,6 +166,17 @@ Deno.test("the deadline ends a stream like any call", async () => {
   ]);
 });
 
+Deno.test("what a guest has written is there while it goes on", async () => {
+  const connection = await openSlowly(gateway, { export: "spin", headers: EVENTS });
+  let text = "";
+  while (!text.includes("data: before\n")) {
+    text += new TextDecoder().decode(await connection.readSome() ?? assert.fail("the stream ended"));
+  }
+  assert.deepEqual(await metricsOf(gateway, "tensor_wasm_streams_active"), [1]);
+  connection[Symbol.dispose]();
+  await awaitMetric(gateway, "tensor_wasm_streams_active", (value) => value === 0);
+});
+
 // Log lines and metrics.
 
 Deno.test("the last line of a stream says how much it was and how it ended; a failure has its own line", async () => {
