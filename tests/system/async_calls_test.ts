@@ -31,7 +31,7 @@ const JOB_SPANS = [
 ];
 const JOB_LINES = ["job.queued", "job.started", "request.completed", "request.received"];
 /** Lines that belong to no request. */
-const PROCESS_MESSAGE = /^(cell|drain|telemetry|trace_store|export)\./;
+const PROCESS_MESSAGE = /^(cell|drain|gpu|telemetry|trace_store|export)\./;
 
 interface Kind {
   readonly guest: string;
@@ -44,17 +44,17 @@ interface Kind {
 }
 
 const KINDS: readonly Kind[] = [
-  { guest: "trap_unreachable", body: { export: "run" }, error: "wasmtime", share: 3 },
+  { guest: "trap_unreachable", body: { export: "run" }, error: "wasmtime", share: 4 },
   {
     guest: "spin",
     body: { export: "run" },
     headers: { "x-tensorwasm-deadline-ms": "40" },
     error: "invoke_timeout",
-    share: 3,
+    share: 4,
   },
   // These last long enough for cells to be killed under them.
-  { guest: "sleep", body: { argv: ["150"] }, share: 4 },
-  { guest: "add", body: { export: "add", args: [1, 2] }, share: 90 },
+  { guest: "sleep", body: { argv: ["150"] }, share: 6 },
+  { guest: "add", body: { export: "add", args: [1, 2] }, share: 86 },
 ];
 
 interface Call {
