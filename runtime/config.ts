@@ -61,7 +61,9 @@ const TELEMETRY_SECTION = "telemetry";
  * What the driver reads and the operator may have set. What concerns its cache on disk is not among them but for
  * its size: that cache is one for all programs of a user (executor/gpu_cells.ts has one for each tenant, or none).
  */
-const DRIVER_VARIABLES = ["CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_CACHE_MAXSIZE"];
+const DRIVER_VARIABLES = [
+  ...["CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_CACHE_MAXSIZE", "CUDA_MPS_PIPE_DIRECTORY"],
+];
 
 /** Where settings come from; each later one wins. */
 export interface ConfigSources {

@@ -11,6 +11,7 @@ import type { Clock } from "../model/clock.ts";
 import type { CudaFound, GpuChoice, GpuPlan } from "../model/gpu.ts";
 import { FRAME } from "../wire/messages.ts";
 import type { SurveyedMeta } from "../wire/messages.ts";
+import { baseEnvironment } from "./driver_environment.ts";
 import { CHILD_FLAGS } from "./spawn_cell.ts";
 import { spawnChild } from "./spawn_child.ts";
 
@@ -101,7 +102,7 @@ async function survey(
       socketPath,
       JSON.stringify(options),
     ],
-    environment: { ...environment, ...choice.driverEnvironment, CUDA_CACHE_DISABLE: "1" },
+    environment: { ...environment, ...baseEnvironment(choice), CUDA_CACHE_DISABLE: "1" },
     firstFrame: FRAME.surveyed,
     clock,
   });

@@ -15,6 +15,7 @@ import type { PooledCell } from "./cell_pool.ts";
 import { CellProcess } from "./cell_process.ts";
 import { CellWatch } from "./cell_watch.ts";
 import { DedicatedCells } from "./dedicated_cells.ts";
+import { driverEnvironment } from "./driver_environment.ts";
 import { observePool } from "./pool_telemetry.ts";
 import { readResidentBytes } from "./resident_bytes.ts";
 import type { Seat } from "./tenant_cells.ts";
@@ -105,18 +106,4 @@ function cudaSeat({ choice, found, limitsOf }: GpuCellsOptions, { tenant, device
     copies: choice.copies,
     memoryBytesMax: Math.floor(Math.min(part, own)),
   };
-}
-
-/**
- * The driver keeps what it compiled in a folder of the user's, one for all its processes: from how long a load
- * takes one tenant could learn what another has loaded, and what lies there is code. So there is none, unless the
- * operator names a folder; then each tenant has one of its own in it.
- */
-export function driverEnvironment(
-  { driverEnvironment: given, cacheFolder }: Pick<GpuChoice, "driverEnvironment" | "cacheFolder">,
-  tenant: string,
-): Record<string, string> {
-  return cacheFolder === undefined
-    ? { ...given, CUDA_CACHE_DISABLE: "1" }
-    : { ...given, CUDA_CACHE_PATH: `${cacheFolder}/${tenant}` };
 }
