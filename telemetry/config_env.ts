@@ -16,7 +16,7 @@ import {
 } from "./config.ts";
 import { type Environment, EnvReader, TelemetryConfigError } from "./env_reader.ts";
 import type { SpanLimits } from "./export/otlp_spans.ts";
-import { parseLogFilter } from "./log_filter.ts";
+import { LogFilterError, parseLogFilter } from "./log_filter.ts";
 import { EXEMPLAR_FILTERS } from "./metric_series.ts";
 import { findEndpoint, readBatch, readOtlp } from "./otlp_env.ts";
 import type { Propagators } from "./propagation.ts";
@@ -185,7 +185,12 @@ function readPropagators(reader: EnvReader): Propagators {
 /** The filter with `OTEL_LOG_LEVEL` for telemetry's own lines, unless it speaks of them itself. */
 function readFilter(reader: EnvReader): string {
   const filter = reader.text("TENSOR_WASM_LOG") ?? DEFAULT_TELEMETRY_CONFIG.log.filter;
-  parseLogFilter(filter);
+  try {
+    parseLogFilter(filter);
+  } catch (error) {
+    if (!(error instanceof LogFilterError)) throw error;
+    throw new LogFilterError(`TENSOR_WASM_LOG: ${error.message}`, { cause: error });
+  }
   const level = reader.oneOf("OTEL_LOG_LEVEL", ["none", "error", "warn", "info", "debug", "trace"]);
   if (level === undefined || /tensor[-_]wasm[-_]telemetry/.test(filter)) return filter;
   return `${filter},${TELEMETRY_TARGET}=${level === "none" ? "off" : level}`;

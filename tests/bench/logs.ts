@@ -25,6 +25,8 @@ const CHILD_FLAG = "--to-stdout";
 interface Row {
   readonly name: string;
   readonly filter?: string;
+  /** Whether the lines go to the embedded trace store as well. */
+  readonly isStored?: boolean;
   /** Logs three lines. */
   readonly log: (telemetry: Telemetry, index: number) => void;
 }
@@ -65,6 +67,7 @@ const ROWS: readonly Row[] = [
     filter: "info,[cli request{command=req.*}]=debug",
     log: logRequest,
   },
+  { name: "the same, kept in the trace store with their spans", isStored: true, log: logRequest },
   { name: "errors with stack and cause, redacted at depth", log: logFailures },
 ];
 
@@ -76,9 +79,11 @@ interface Took {
 
 /** Logs a row's lines. */
 async function measure(row: Row, output: LogOutput): Promise<Took> {
+  const base = DEFAULT_TELEMETRY_CONFIG;
   const config = {
-    ...DEFAULT_TELEMETRY_CONFIG,
-    log: { filter: row.filter ?? "info", format: "json" as const },
+    ...base,
+    log: { ...base.log, filter: row.filter ?? "info" },
+    traces: row.isStored === true ? base.traces : { ...base.traces, bytesMax: 0 },
   };
   await using telemetry = startTelemetry(config, output);
   const startMs = performance.now();
@@ -95,6 +100,36 @@ async function measure(row: Row, output: LogOutput): Promise<Took> {
   return { wallMs: performance.now() - startMs, cpuMs: (cpu.user + cpu.system) / 1000 };
 }
 
+/** For scale: the same number of lines by nothing but JSON.stringify, written 64 KiB at a time. */
+function measureBare(output: LogOutput): Took {
+  const utf8 = new TextEncoder();
+  const startMs = performance.now();
+  const startCpu = process.cpuUsage();
+  let text = "";
+  for (let index = 0; index < LINES; index++) {
+    const line = {
+      timestamp: new Date().toISOString(),
+      level: "info",
+      target: "tensor_wasm_api",
+      message: "request.completed",
+      service: "tensor-wasm",
+      trace_id: "4bf92f3577b34da6a3ce929d0e0e4736",
+      span_id: "00f067aa0ba902b7",
+      trace_flags: "01",
+      method: "POST",
+      route: "/functions/{id}/invoke",
+      status: 200,
+      duration_ms: index % 1000 / 8,
+    };
+    text += JSON.stringify(line) + "\n";
+    if (text.length < 65_536 && index < LINES - 1) continue;
+    output.write(utf8.encode(text));
+    text = "";
+  }
+  const cpu = process.cpuUsage(startCpu);
+  return { wallMs: performance.now() - startMs, cpuMs: (cpu.user + cpu.system) / 1000 };
+}
+
 /** Lines of a file, each of which has to parse. */
 async function countLines(path: string): Promise<number> {
   const lines = (await Deno.readTextFile(path)).split("\n").slice(0, -1);
@@ -102,14 +137,14 @@ async function countLines(path: string): Promise<number> {
   return lines.length;
 }
 
-async function toFile(row: Row, folder: string): Promise<Took> {
+async function toFile(folder: string, log: (file: LogFile) => Took | Promise<Took>): Promise<Took> {
   const path = `${folder}/log`;
   using file = new LogFile(path);
-  const ms = await measure(row, file);
+  const took = await log(file);
   const count = await countLines(path);
-  if (count !== LINES) throw new Error(`${row.name}: ${count} of ${LINES} lines arrived`);
+  if (count !== LINES) throw new Error(`${count} of ${LINES} lines arrived`);
   await Deno.remove(path);
-  return ms;
+  return took;
 }
 
 /** In a process of its own, whose stdout this one reads. */
@@ -146,7 +181,10 @@ async function main(): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "tensor-wasm-bench-" });
   try {
     write(`${"lines".padEnd(64)}  a second  a CPU second\n`);
-    for (const row of ROWS) await print(`to a file: ${row.name}`, () => toFile(row, folder));
+    await print("for scale: JSON.stringify to a file", () => toFile(folder, measureBare));
+    for (const row of ROWS) {
+      await print(`to a file: ${row.name}`, () => toFile(folder, (file) => measure(row, file)));
+    }
     await print("to a reader of stdout: requests and guest lines", () => toReader(folder), 1);
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -97,7 +97,7 @@ Deno.test("a bad TENSOR_WASM_LOG stops the start and shows the place", async () 
   const { code, stdout, stderr } = await runProgram(["serve"], { TENSOR_WASM_LOG: "info,guest[x{a=(]" });
   assert.deepEqual([code, stdout], [2, ""]);
   const [what, filter, caret] = stderr.split("\n");
-  assert.match(what ?? "", /^error: Not a regular expression: missing closing \)/);
+  assert.match(what ?? "", /^error: TENSOR_WASM_LOG: Not a regular expression: missing closing \)/);
   assert.deepEqual([filter, caret], ["  info,guest[x{a=(]", "                 ^"]);
 });
 
