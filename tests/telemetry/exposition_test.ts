@@ -94,7 +94,7 @@ Deno.test("exposition: whatever a label's value is, both formats give it back, a
         }
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 25 },
   );
 });
 
@@ -119,7 +119,7 @@ Deno.test("exposition: a histogram's text says what was observed", async () => {
         values.length,
       );
     }),
-    { numRuns: 50 },
+    { numRuns: 12 },
   );
 });
 
