@@ -134,7 +134,7 @@ async function killCellsUntilAllEnded(gateway: TestGateway): Promise<number> {
       // It has ended, and its line is not here yet.
     }
     return false;
-  }, { waitMsMax: 240_000, pollMs: 50 });
+  }, { waitMsMax: 60_000 + CALLS_COUNT * 60, pollMs: 50 });
   return count;
 }
 
