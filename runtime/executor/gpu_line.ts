@@ -54,6 +54,8 @@ interface Flow<Value> {
   turns: number;
   /** In order of arrival. */
   readonly waiting: Set<GpuPlace<Value>>;
+  /** The shortest of them, as far as it has been looked for since the last one left. */
+  shortest: GpuPlace<Value> | undefined;
 }
 
 /** Which call is next, and by which rule. */
@@ -120,6 +122,7 @@ export class GpuLine<Value> {
     if (flow.waiting.size === 0 && flow.inUse === 0) flow.timeMs = Math.max(flow.timeMs, this.#floorMs);
     const place = { ...request, value, number: this.#nextNumber++ };
     flow.waiting.add(place);
+    if (flow.shortest !== undefined && place.expectedMs < flow.shortest.expectedMs) flow.shortest = place;
     this.#depth++;
     return place;
   }
@@ -130,8 +133,9 @@ export class GpuLine<Value> {
 
   /** Takes a call out that leaves unserved. */
   remove(place: GpuPlace<Value>): void {
-    if (this.#flows.get(place.tenant)?.waiting.delete(place) !== true) return;
-    this.#depth--;
+    const flow = this.#flows.get(place.tenant);
+    if (flow === undefined || !flow.waiting.has(place)) return;
+    this.#takeOut(flow, place);
     this.#forget();
   }
 
@@ -150,8 +154,7 @@ export class GpuLine<Value> {
     this.#floorMs = Math.max(this.#floorMs, this.#leastMs());
     const [oldest] = flow.waiting;
     flow.turns = place === oldest ? 0 : flow.turns + 1;
-    flow.waiting.delete(place);
-    this.#depth--;
+    this.#takeOut(flow, place);
     flow.inUse++;
     this.#inUse++;
     const turn = { tenant, weight, chargedMs: Math.max(place.expectedMs, CHARGE_MS_MIN), isAged };
@@ -194,6 +197,12 @@ export class GpuLine<Value> {
     return place === undefined ? undefined : { place, isAged };
   }
 
+  #takeOut(flow: Flow<Value>, place: GpuPlace<Value>): void {
+    flow.waiting.delete(place);
+    if (flow.shortest === place) flow.shortest = undefined;
+    this.#depth--;
+  }
+
   #charge(flow: Flow<Value>, { weight, isAged }: GpuTurn, ms: number): void {
     flow.timeMs += ms / weight;
     if (isAged) this.#agedMs += ms;
@@ -212,7 +221,14 @@ export class GpuLine<Value> {
   #flowOf(tenant: string): Flow<Value> {
     let flow = this.#flows.get(tenant);
     if (flow === undefined) {
-      flow = { timeMs: this.#floorMs, pendingMs: 0, inUse: 0, turns: 0, waiting: new Set() };
+      flow = {
+        timeMs: this.#floorMs,
+        pendingMs: 0,
+        inUse: 0,
+        turns: 0,
+        waiting: new Set(),
+        shortest: undefined,
+      };
       this.#flows.set(tenant, flow);
     }
     return flow;
@@ -277,9 +293,11 @@ function isBefore<Value>(
 }
 
 /** A tenant's call that is next: its shortest; every few turns its oldest. */
-function headOf<Value>({ waiting, turns }: Flow<Value>): GpuPlace<Value> | undefined {
-  let [head] = waiting;
-  if (turns >= OLDEST_EVERY - 1) return head;
-  for (const place of waiting) if (head === undefined || place.expectedMs < head.expectedMs) head = place;
-  return head;
+function headOf<Value>(flow: Flow<Value>): GpuPlace<Value> | undefined {
+  const [oldest] = flow.waiting;
+  if (flow.turns >= OLDEST_EVERY - 1 || oldest === undefined) return oldest;
+  if (flow.shortest !== undefined) return flow.shortest;
+  let shortest = oldest;
+  for (const place of flow.waiting) if (place.expectedMs < shortest.expectedMs) shortest = place;
+  return flow.shortest = shortest;
 }
