@@ -53,7 +53,7 @@ export const SPANS = {
     scope: "tensor-wasm-api",
     kind: "internal",
     required: ["tenant", "function_id", "wasm_bytes_len"],
-    optional: ["queue_ms", "cold", "attempt"],
+    optional: ["queue_ms", "cold", "attempt", "gpu_wait_ms"],
   },
   "tensor_wasm_exec::executor::spawn_instance": {
     scope: "tensor-wasm-exec",

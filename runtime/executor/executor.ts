@@ -154,7 +154,7 @@ export class Executor {
       const { cell } = lease;
       // It may have died between the lease and this moment. Nothing was sent yet.
       if (cell.isDead) continue;
-      using permit = await this.#permit(cell, invocation, limits);
+      using permit = await this.#permit(cell, invocation, limits, span);
       if (cell.isDead) {
         permit?.forgo();
         continue;
@@ -235,15 +235,21 @@ export class Executor {
     { device }: CellProcess,
     invocation: Invocation,
     { gpuWeight, queuedCallsMax }: Limits,
+    span: Span<"invoke.run">,
   ): Promise<GpuPermit | undefined> {
-    const { gpuShares } = this.#options;
+    const { clock, gpuShares } = this.#options;
     if (device === undefined || gpuShares === undefined) return undefined;
+    const askedAtMs = clock.nowMs();
     const { tenant, deadlineMs, deadlineAtMs, cancellation } = invocation;
-    return await gpuShares.acquire(device, {
-      ...{ tenant, deadlineMs, deadlineAtMs, cancellation, queuedCallsMax },
-      weight: gpuWeight / DEFAULT_LIMITS.gpuWeight,
-      work: `${invocation.function.digest} ${invocation.export}`,
-    });
+    try {
+      return await gpuShares.acquire(device, {
+        ...{ tenant, deadlineMs, deadlineAtMs, cancellation, queuedCallsMax },
+        weight: gpuWeight / DEFAULT_LIMITS.gpuWeight,
+        work: `${invocation.function.digest} ${invocation.export}`,
+      });
+    } finally {
+      span.setAttribute("gpu_wait_ms", wholeMicros(clock.nowMs() - askedAtMs));
+    }
   }
 
   async #whileRunning(call: RunningCall, { cancellation }: Invocation): Promise<CellAnswer<ResultMeta>> {

@@ -27,6 +27,7 @@ export const VOLATILE_ATTRIBUTES: ReadonlySet<string> = new Set([
   "instance_id",
   "job_id",
   "queue_ms",
+  "gpu_wait_ms",
   "request_id",
   "yields",
 ]);
