@@ -10,7 +10,10 @@ import { parsePrometheusText, valueOf } from "./prometheus_text.ts";
 
 const BODY_BYTES_MAX = 100_000;
 /** Lines of the process, which belong to no request. All others have to have a trace id. */
-const PROCESS_EVENTS = new Set(["cell.started", "cell.ended", "cell.retired", "telemetry.config_ignored"]);
+const PROCESS_EVENTS = new Set([
+  ...["cell.started", "cell.ended", "cell.retired", "telemetry.config_ignored"],
+  ...["gpu.found", "gpu.fallback", "gpu.unusable"],
+]);
 
 let gateway: TestGateway;
 

@@ -141,6 +141,7 @@ async function printedInTerminal(
     cwd: new URL("../../", import.meta.url).pathname,
     stdin: "null",
     stdout: "piped",
+    stderr: "null",
   }).spawn();
   let text = "";
   let isAsked = false;
