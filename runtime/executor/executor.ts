@@ -99,7 +99,7 @@ export class Executor {
       const { result, cold, startedAtMs } = await this.#attempts(span, invocation);
       const queueMs = wholeMicros(startedAtMs - askedAtMs);
       const execution: Execution = { ...result, cold, queueMs };
-      metering.record(series, execution, span.ids);
+      metering.record(series, execution, span.ids, startedAtMs);
       span.setAttribute("queue_ms", queueMs);
       span.setAttribute("cold", cold);
       if (!isSuccess(execution.outcome)) span.fail(execution.outcome.type);

@@ -42,13 +42,14 @@ export class Metering {
     return this.#tenants.of(tenant);
   }
 
-  /** Counts a call that ran. `ids` are of its span. */
+  /** Counts a call that ran. `ids` are of its span, `beganAtMs` is when it did: asking the clock again would cost more than all of this. */
   record(
     series: TenantSeries,
     { outcome, usage, queueMs, cold }: Pick<Execution, "outcome" | "usage" | "queueMs" | "cold">,
     ids?: SpanIds,
+    beganAtMs?: number,
   ): void {
-    this.#waited(series, queueMs, ids);
+    this.#waited(series, queueMs, ids, beganAtMs);
     (cold ? this.#cold : this.#warm).inc(1, cold ? ids : undefined);
     series.fuel.inc(usage.fuel);
     series.cpuSeconds.inc(usage.cpuUs / 1e6);
@@ -59,13 +60,19 @@ export class Metering {
   }
 
   /** Counts a call that never began, with the code of its fault if it was one. */
-  refused(series: TenantSeries, code: string | undefined, queueMs: number, ids?: SpanIds): void {
-    this.#waited(series, queueMs, ids);
+  refused(
+    series: TenantSeries,
+    code: string | undefined,
+    queueMs: number,
+    ids?: SpanIds,
+    atMs?: number,
+  ): void {
+    this.#waited(series, queueMs, ids, atMs);
     if (code === DEADLINE_CODE) this.#lateInQueue.inc(1, ids);
   }
 
-  #waited(series: TenantSeries, queueMs: number, ids: SpanIds | undefined): void {
-    this.#queueWait.observe(queueMs / 1000, ids);
+  #waited(series: TenantSeries, queueMs: number, ids: SpanIds | undefined, atMs: number | undefined): void {
+    this.#queueWait.observe(queueMs / 1000, ids, atMs);
     series.queueSeconds.inc(queueMs / 1000);
   }
 }
