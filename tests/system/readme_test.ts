@@ -1,7 +1,8 @@
 /**
- * The README's tour, run as it is written: every curl, and the answers that its comments promise.
+ * The README's tour, run as it is written: every curl and every look at a trace, and the answers that its comments
+ * promise.
  *
- * A comment of a promised answer begins with `# {` or with the name of a header; `…` in it stands for
+ * A comment of a promised answer begins with `# {`, with `# trace` or with the name of a header; `…` in it stands for
  * anything. Lines that start a gateway of their own are left out: other tests start gateways.
  */
 import assert from "node:assert/strict";
@@ -21,8 +22,8 @@ function tourCommands(): Command[] {
   const commands: { text: string; promised: string[] }[] = [];
   for (const [, block = ""] of tour.matchAll(/```sh\n([\s\S]*?)```/g)) {
     for (const line of block.replaceAll("\\\n", " ").split("\n")) {
-      if (/^# (\{|x-)/.test(line)) commands.at(-1)?.promised.push(line.slice(2).trim());
-      else if (line.startsWith("curl ")) commands.push({ text: line, promised: [] });
+      if (/^# (\{|x-|trace )/.test(line)) commands.at(-1)?.promised.push(line.slice(2).trim());
+      else if (/^(curl|deno task traces?) /.test(line)) commands.push({ text: line, promised: [] });
     }
   }
   return commands;
@@ -34,7 +35,7 @@ function toPattern(promised: string): RegExp {
   );
 }
 
-Deno.test("README: every curl of the tour answers as printed", async () => {
+Deno.test("README: every command of the tour that asks the gateway answers as printed", async () => {
   await using gateway = await TestGateway.start();
   const commands = tourCommands();
   assert.ok(commands.length >= 12, `found ${commands.length} commands`);
@@ -42,7 +43,7 @@ Deno.test("README: every curl of the tour answers as printed", async () => {
     const { stdout, code } = await new Deno.Command("bash", {
       args: ["-o", "pipefail", "-c", text.replaceAll(/\bcurl /g, "curl --silent --show-error ")],
       cwd: GUESTS,
-      env: { URL: gateway.url },
+      env: { URL: gateway.url, TENSOR_WASM_URL: gateway.url },
     }).output();
     const answer = new TextDecoder().decode(stdout);
     // 23: head closed the pipe before curl had written everything.
