@@ -98,7 +98,9 @@ if (fake !== undefined) {
   Deno.test("a kernel that was left running and does not end is a gpu_timeout; the next call has a cell", async () => {
     await gateway.deploy("spins", LEAVES_SPINNING, { [TENANT]: "4" });
     await gateway.deploy("leaves", LEAVES, { [TENANT]: "4" });
-    const response = await call("spins", "4", { "x-tensorwasm-deadline-ms": "1500" });
+    // Its cell is started: the deadline is the kernel's.
+    assert.equal(await resultOf(await call("leaves", "4")), 0);
+    const response = await call("spins", "4", { "x-tensorwasm-deadline-ms": "3000" });
     assert.equal((await response.json()).error.kind, "gpu_timeout");
     // Until that cell is killed a call can still come to it; one that may run twice does, in the next.
     assert.equal(await resultOf(await call("leaves", "4", { "x-tensorwasm-idempotent": "true" })), 0);
