@@ -41,17 +41,20 @@ const connections = Number(values.connections);
 
 /** What each row's gateway is told, beside its own data folder. */
 function configurations(endpoint: string): readonly (readonly [string, Record<string, string>])[] {
+  const noStore = { TENSOR_WASM_TRACE_STORE_BYTES_MAX: "0" };
   const otlp = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint };
-  const tracesOnly = { ...otlp, OTEL_LOGS_EXPORTER: "none", OTEL_METRICS_EXPORTER: "none" };
+  const traces = { ...noStore, ...otlp, OTEL_LOGS_EXPORTER: "none", OTEL_METRICS_EXPORTER: "none" };
   const tenth = { OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.1" };
   return [
     ["tracing off", { TENSOR_WASM_TRACING: "off" }],
     ["tracing and log off", { TENSOR_WASM_TRACING: "off", TENSOR_WASM_LOG: "off" }],
-    ["ids only", {}],
-    ["a tenth of the traces exported", { ...tracesOnly, ...tenth }],
-    ["all traces exported", tracesOnly],
-    ["all traces, log records and metrics exported", otlp],
-    ["the same, gzip", { ...otlp, OTEL_EXPORTER_OTLP_COMPRESSION: "gzip" }],
+    ["ids only", noStore],
+    ["ids and the trace store", {}],
+    ["a tenth of the traces exported", { ...traces, ...tenth }],
+    ["all traces exported", traces],
+    ["all traces, log records and metrics exported", { ...noStore, ...otlp }],
+    ["all exported, gzip", { ...noStore, ...otlp, OTEL_EXPORTER_OTLP_COMPRESSION: "gzip" }],
+    ["all exported, and the trace store", otlp],
   ];
 }
 
