@@ -1,19 +1,12 @@
 /**
  * Log: loggers by target, from the call to the buffered line.
  *
- * Owns the way of an event through LogTape: our loggers hand it complete records, our sink makes the line and
- * counts it; whatever else in the process logs through LogTape comes out in the same form. Invariant: every
- * line that is written inside a span carries its ids; levels are decided by one LogFilter, because LogTape's
- * own would let a parent swallow what a child was asked to show.
+ * Owns the way of an event from our loggers to the line, straight, because a request pays for it; whatever else in
+ * the process logs through LogTape comes out in the same form. Invariant: every line that is written inside a span
+ * carries its ids; levels are decided by one LogFilter, because LogTape's own would let a parent swallow what a
+ * child was asked to show.
  */
-import {
-  configureSync,
-  getLogger,
-  type Logger as TapeLogger,
-  type LogLevel as TapeLevel,
-  type LogRecord,
-  resetSync,
-} from "@logtape/logtape";
+import { configureSync, type LogLevel as TapeLevel, type LogRecord, resetSync } from "@logtape/logtape";
 import type { SpanIds } from "./ids.ts";
 import type { LineBuffer } from "./line_buffer.ts";
 import { type LogFilter, rankOf, type SpanChains, type TargetFilter } from "./log_filter.ts";
@@ -52,16 +45,11 @@ const IMMEDIATE = Symbol.for("LogTape.sinkSnapshotPolicy.immediate");
 const NO_FIELDS: PlainFields = Object.freeze({});
 /** Longest message and target; ours are short, those of others may be anything. */
 const NAME_LENGTH_MAX = 1024;
+/** Most names of events that are remembered; names come from our code, but others may log anything. */
+const NAMES_MAX = 2048;
 /** The target of the log's own lines. */
 const OWN_TARGET = "tensor-wasm-telemetry";
 
-const TO_TAPE: Readonly<Record<LogLevel, TapeLevel>> = {
-  trace: "trace",
-  debug: "debug",
-  info: "info",
-  warn: "warning",
-  error: "error",
-};
 const FROM_TAPE: Readonly<Record<TapeLevel, LogLevel>> = {
   trace: "trace",
   debug: "debug",
@@ -71,41 +59,19 @@ const FROM_TAPE: Readonly<Record<TapeLevel, LogLevel>> = {
   fatal: "error",
 };
 
-/** A LogTape record that brings its event along; LogTape passes it through as it is. */
-class EventRecord implements LogRecord {
-  readonly category: readonly string[];
-  readonly level: TapeLevel;
-  readonly message: readonly unknown[];
-  readonly rawMessage: string;
-  readonly timestamp: number;
-  readonly properties: Record<string, unknown>;
-  readonly event: LogEvent;
-
-  constructor(category: readonly string[], event: LogEvent) {
-    this.category = category;
-    this.level = TO_TAPE[event.level];
-    this.message = [event.message];
-    this.rawMessage = event.message;
-    this.timestamp = event.atMs;
-    this.properties = event.fields ?? NO_FIELDS;
-    this.event = event;
-  }
-}
-
 class TargetLogger implements Logger {
   readonly #target: string;
   readonly #filter: TargetFilter;
   readonly #rankMin: number;
   readonly #parts: LogParts;
-  /** Held here because LogTape itself holds its loggers weakly. */
-  readonly #tape: TapeLogger;
+  readonly #write: (event: LogEvent) => void;
 
-  constructor(target: string, parts: LogParts) {
-    this.#target = target;
+  constructor(target: string, parts: LogParts, write: (event: LogEvent) => void) {
+    this.#target = safeText(target, NAME_LENGTH_MAX);
+    this.#write = write;
     this.#filter = parts.filter.forTarget(target, parts.spans);
     this.#rankMin = this.#filter.rankMin;
     this.#parts = parts;
-    this.#tape = getLogger([target]);
   }
 
   enabled(level: LogLevel, ids?: SpanIds): boolean {
@@ -143,16 +109,7 @@ class TargetLogger implements Logger {
     const { nowMs, activeIds } = this.#parts;
     const ids = givenIds ?? activeIds();
     if (rank < this.#filter.rankAlways && !this.#filter.admits(rank, fields, ids)) return;
-    this.#tape.emit(
-      new EventRecord(this.#tape.category, {
-        atMs: nowMs(),
-        level,
-        target: this.#target,
-        message,
-        ids,
-        fields,
-      }),
-    );
+    this.#write({ atMs: nowMs(), level, target: this.#target, message, ids, fields });
   }
 }
 
@@ -161,6 +118,8 @@ export class Log {
   readonly #parts: LogParts;
   readonly #loggers = new Map<string, Logger>();
   readonly #redactor = new Redactor();
+  readonly #names = new Map<string, string>();
+  #closed = false;
   readonly #taps = new LogTaps((error) => this.logger(OWN_TARGET).error("log.tap_failed", { error }));
 
   /** @throws ConfigError of LogTape when it is configured already */
@@ -180,7 +139,7 @@ export class Log {
   logger(target: string): Logger {
     const known = this.#loggers.get(target);
     if (known !== undefined) return known;
-    const made = new TargetLogger(target, this.#parts);
+    const made = new TargetLogger(target, this.#parts, (event) => this.#write(event));
     this.#loggers.set(target, made);
     return made;
   }
@@ -192,32 +151,42 @@ export class Log {
 
   /** Takes LogTape's configuration back. */
   close(): void {
+    this.#closed = true;
     resetSync();
     this.#loggers.clear();
   }
 
   #sink(record: LogRecord): void {
-    if (record instanceof EventRecord) return this.#write(record.event);
     const event = this.#fromForeign(record);
     const filter = this.#parts.filter.forTarget(event.target, this.#parts.spans);
     if (filter.admits(rankOf(event.level), event.fields, event.ids)) this.#write(event);
   }
 
   #write(event: LogEvent): void {
+    if (this.#closed) return;
     const { buffer, writer, format, onLine } = this.#parts;
     if (buffer.droppedCount > 0 && buffer.hasRoom) this.#writeDropped(event.atMs);
     const { atMs, level, target, message, ids, fields } = event;
     const logged: LoggedEvent = {
       atMs,
       level,
-      target: safeText(target, NAME_LENGTH_MAX),
-      message: safeText(message, NAME_LENGTH_MAX),
+      target,
+      message: this.#safeName(message),
       ids,
       fields: fields === undefined ? NO_FIELDS : this.#redactor.fields(fields),
     };
     buffer.push(format === "json" ? writer.toJson(logged) : writer.toPretty(logged));
     onLine(ids !== undefined);
     this.#taps.emit(logged);
+  }
+
+  /** Names of events recur, and looking through one for secrets costs more than looking it up. */
+  #safeName(message: string): string {
+    const known = this.#names.get(message);
+    if (known !== undefined) return known;
+    const made = safeText(message, NAME_LENGTH_MAX);
+    if (message.length <= 64 && this.#names.size < NAMES_MAX) this.#names.set(message, made);
+    return made;
   }
 
   #writeDropped(atMs: number): void {
@@ -238,7 +207,7 @@ export class Log {
     return {
       atMs: record.timestamp,
       level: FROM_TAPE[record.level],
-      target: record.category.join("."),
+      target: safeText(record.category.join("."), NAME_LENGTH_MAX),
       message: typeof rawMessage === "string" ? rawMessage : rawMessage.join("{}"),
       ids: this.#parts.activeIds(),
       fields: record.properties,

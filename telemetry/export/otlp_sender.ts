@@ -7,8 +7,8 @@
  * deadline cannot be met any more.
  */
 import { gzipSync } from "node:zlib";
-import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import { type ConnectionConfig, OtlpConnection } from "./otlp_connection.ts";
+import { LENGTH_DELIMITED, VARINT } from "./proto_writer.ts";
 import type { BatchSender, SendResult } from "./sender.ts";
 
 /** Where and how to send. */
@@ -156,12 +156,37 @@ async function readAtMost(response: Response, bytesMax: number): Promise<Uint8Ar
 
 /** The items that a partial success names as rejected; a response that cannot be read rejects none. */
 function readRejectedCount(body: Uint8Array): number {
-  if (body.length === 0) return 0;
-  try {
-    return Number(ProtobufTraceSerializer.deserializeResponse(body).partialSuccess?.rejectedSpans ?? 0);
-  } catch {
-    return 0;
+  const partialSuccess = findField(body, 1);
+  const rejected = partialSuccess instanceof Uint8Array ? findField(partialSuccess, 1) : undefined;
+  return typeof rejected === "number" ? rejected : 0;
+}
+
+/**
+ * The first field of a message that has the number and is a varint or has a length; undefined where there is none or
+ * the message is malformed. A library's decoder would be most of what the export's thread has to load.
+ */
+function findField(message: Uint8Array, wanted: number): number | Uint8Array | undefined {
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let scale = 1; at < message.length; scale *= 128) {
+      const byte = message[at++] ?? 0;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+    }
+    return NaN;
+  };
+  while (at < message.length) {
+    const tag = varint();
+    const isLengthDelimited = tag % 8 === LENGTH_DELIMITED;
+    if (!isLengthDelimited && tag % 8 !== VARINT) return undefined;
+    const value = varint();
+    if (Number.isNaN(value) || (isLengthDelimited && at + value > message.length)) return undefined;
+    const content = isLengthDelimited ? message.subarray(at, at + value) : value;
+    if (Math.floor(tag / 8) === wanted) return content;
+    if (isLengthDelimited) at += value;
   }
+  return undefined;
 }
 
 /** RFC 9110 §10.2.3: seconds or a date. */

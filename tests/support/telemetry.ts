@@ -50,7 +50,8 @@ export class TestTelemetry implements AsyncDisposable {
       write: (bytes) => {
         this.#output += decoder.decode(bytes, { stream: true });
       },
-      ...(options.closeTimeoutMs === undefined ? {} : { closeTimeoutMs: options.closeTimeoutMs }),
+      // Long, so that what a test waits for does not depend on how fast the machine is.
+      closeTimeoutMs: options.closeTimeoutMs ?? 60_000,
       ...(options.nowMs === undefined ? {} : { nowMs: options.nowMs }),
       ...(options.sender === null ? {} : { sender: options.sender ?? this.#recorder }),
     });

@@ -228,3 +228,20 @@ Deno.test("OtlpSender takes an answer with a malformed Retry-After as one withou
   assert.deepEqual(await sendTo(server.url, 50), { acceptedCount: 0, reason: "the collector answered 503" });
   assert.equal(server.hits, 1);
 });
+
+const ANSWERS: readonly (readonly [what: string, body: readonly number[], acceptedCount: number])[] = [
+  ["that rejects one and says why", [0x0a, 0x05, 0x08, 0x01, 0x12, 0x01, 0x78], 2],
+  ["that says why before it says how many", [0x0a, 0x05, 0x12, 0x01, 0x78, 0x08, 0x02], 1],
+  ["that rejects more than was sent", [0x0a, 0x03, 0x08, 0xff, 0x7f], 0],
+  ["that only warns", [0x0a, 0x03, 0x12, 0x01, 0x78], 3],
+  ["whose length is beyond its end", [0x0a, 0x7f, 0x08, 0x01], 3],
+  ["that ends in the middle of a number", [0x0a, 0x02, 0x08, 0x80], 3],
+  ["with a field of another version before", [0x10, 0x07, 0x0a, 0x02, 0x08, 0x01], 2],
+];
+
+for (const [what, body, acceptedCount] of ANSWERS) {
+  Deno.test(`OtlpSender reads an answer ${what}`, async () => {
+    await using server = new OddServer(() => new Response(new Uint8Array(body)));
+    assert.equal((await sendTo(server.url)).acceptedCount, acceptedCount);
+  });
+}
