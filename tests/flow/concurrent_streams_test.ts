@@ -21,23 +21,24 @@ const STREAM_SPANS = CALL_SPANS.map((name) =>
 const KINDS = ["finished", "failed", "late", "client_gone", "killed", "finished"] as const;
 type Kind = (typeof KINDS)[number];
 
-async function run(gateway: TestGateway, kind: Kind, traceId: string): Promise<void> {
+async function run(gateway: TestGateway, kind: Kind, traceId: string, killed: Promise<void>): Promise<void> {
   const headers = { ...EVENTS, traceparent: `00-${traceId}-00f067aa0ba902b7-01` };
   if (kind === "client_gone") {
     using connection = await openSlowly(gateway, { export: "forever", args: [CHUNK_BYTES], headers });
     await connection.readSome();
     return;
   }
-  const late = { ...headers, "x-tensorwasm-deadline-ms": "3000" };
+  const late = { ...headers, "x-tensorwasm-deadline-ms": "5000" };
   const request = {
     finished: { export: "count", args: [20, CHUNK_BYTES], headers },
     failed: { export: "trap", headers },
     late: { export: "spin", headers: late },
-    // It would go on until its deadline, but its cell dies before.
-    killed: { export: "spin", headers },
+    // It waits for its client, which reads on only once its cell is dead.
+    killed: { export: "forever", args: [CHUNK_BYTES], headers },
   }[kind];
   const response = await openStream(gateway, request);
   assert.equal(response.status, 200);
+  if (kind === "killed") await killed;
   const events = parseEvents(await response.text());
   const end = events.at(-1);
   assert.equal(end?.type, kind === "finished" ? "done" : "error");
@@ -56,7 +57,7 @@ function killCells(gateway: TestGateway): void {
 Deno.test("48 streams at a time, however they end, leave 48 whole traces and nothing else", async (t) => {
   await using collector = new Collector();
   await using gateway = await TestGateway.start({
-    flags: ["--cells-min", "2", "--cells-max", "2"],
+    flags: ["--cells-min", "2", "--cells-max", "2", "--deadline-ms", "120000"],
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_BSP_SCHEDULE_DELAY: "50" },
   });
   await gateway.deploy("stream");
@@ -64,11 +65,16 @@ Deno.test("48 streams at a time, however they end, leave 48 whole traces and not
     kind: KINDS[index % KINDS.length] ?? "finished",
     traceId: (index + 1).toString(16).padStart(32, "e"),
   }));
-  const running = streams.map(({ kind, traceId }) => ({ kind, ended: run(gateway, kind, traceId) }));
+  const killed = Promise.withResolvers<void>();
+  const running = streams.map(({ kind, traceId }) => ({
+    kind,
+    ended: run(gateway, kind, traceId, killed.promise),
+  }));
   const endedOf = (isKilled: boolean): Promise<void>[] =>
     running.filter(({ kind }) => (kind === "killed") === isKilled).map(({ ended }) => ended);
   await Promise.all(endedOf(false));
   killCells(gateway);
+  killed.resolve();
   await Promise.all(endedOf(true));
 
   await t.step("each span fires exactly once in each stream, in one tree, on every way out", async () => {
