@@ -187,6 +187,7 @@ async function assertFolder(folder: string, listed: readonly Listed[]): Promise<
     "incoming",
     "jobs",
     "lock",
+    "traces",
   ]);
   assert.deepEqual(await Array.fromAsync(Deno.readDir(`${folder}/incoming`)), []);
   const digests: string[] = [];
