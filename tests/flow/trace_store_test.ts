@@ -198,6 +198,26 @@ Deno.test("the store answers for each of 1,000 concurrent calls, every page of t
   for (const id of ids) assert.ok(listed.includes(id));
 });
 
+Deno.test("a job's spans and lines join the trace of its request, which is complete when the job has ended", async () => {
+  for (const [ref, verdict] of [["log_lines", "ok"], ["trap_unreachable", "error"]] as const) {
+    const response = await fetch(`${gateway.url}/functions/${ref}/invoke-async`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(ref === "log_lines" ? { argv: ["1"] } : { export: "run" }),
+    });
+    await response.body?.cancel();
+    assert.equal(response.status, 202);
+    const id = assertTraceId(response);
+    const read = async (): Promise<TraceBody> => await (await readTrace(id)).json();
+    await until("the job has ended", async () => (await read()).complete);
+    const trace = await read();
+    const job = ["http.invoke_function_async", "async_invoke.job", ...WHOLE.slice(2)];
+    assert.deepEqual(namesOf(trace.tree[0]), [NAMES.request, ...job]);
+    assert.deepEqual([trace.tree.length, trace.status], [1, verdict]);
+    assert.equal(trace.logs.filter(({ message }) => message === "job.started").length, 1);
+  }
+});
+
 Deno.test("traces survive a restart, and a kill but for the last second", async () => {
   const dataFolder = await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
   try {
