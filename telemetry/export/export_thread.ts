@@ -2,7 +2,7 @@
  * ExportThread: senders whose requests are made on a thread of their own.
  *
  * Owns that thread, a worker of trusted code (thread_main.ts), and the batches that it was handed: their buffers are
- * moved, not copied. Why it is worth a thread: docs/decisions/0017-export-thread.md. It decides nothing about retries
+ * moved, not copied. Why it is worth a thread: docs/decisions/0014-export-thread.md. It decides nothing about retries
  * (otlp_sender.ts does, over there). Invariant: every send settles once: with the thread's answer, at the abort of
  * its signal, or when the thread failed; a thread that failed is replaced, at most once a second.
  */

@@ -2,7 +2,7 @@
  * export_thread: what sending spans takes of the thread that makes them, on it and beside it.
  *
  * Prints microseconds of processor time per span, the least of some rounds: of the calling thread, read from
- * /proc/self/schedstat, and of the whole process. The numbers of docs/decisions/0017-export-thread.md come from
+ * /proc/self/schedstat, and of the whole process. The numbers of docs/decisions/0014-export-thread.md come from
  * here. Run: `deno run -A tests/bench/export_thread.ts`.
  */
 import process from "node:process";
