@@ -11,7 +11,7 @@ import { assertNested, CALL_SPANS, linesOf } from "./call_trace.ts";
 import { assertTraceId } from "./problem.ts";
 
 /** Lines that belong to no request. */
-const PROCESS_MESSAGES = ["cell.started", "cell.ended", "drain.started", "drain.finished"];
+const PROCESS_MESSAGES = ["gpu.fallback", "cell.started", "cell.ended", "drain.started", "drain.finished"];
 
 interface Kind {
   readonly guest: string;
