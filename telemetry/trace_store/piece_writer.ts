@@ -13,7 +13,7 @@ import type { LoggedEvent } from "../log_tap.ts";
 import type { PlainValue } from "../plain_value.ts";
 import type { AttributeValue } from "../names.ts";
 import type { SpanRecord } from "../span_record.ts";
-import { judgeSpans } from "../trace_verdict.ts";
+import { judgeSpans, type Verdict } from "../trace_verdict.ts";
 import {
   FLAG_HAS_ROOT,
   KIND_NAMES,
@@ -60,8 +60,8 @@ export class PieceWriter {
     return this.#writer.length;
   }
 
-  /** Appends a piece. */
-  write(content: PieceContent): void {
+  /** Appends a piece; answers how what it is of went. */
+  write(content: PieceContent): Verdict {
     const { local, spans, lines } = content;
     const writer = this.#writer;
     const outer = spans.at(-1);
@@ -74,7 +74,9 @@ export class PieceWriter {
     writer.varint(lines.length);
     for (const line of lines) this.#line(line);
     writer.end(body);
-    this.#summary(content, outer, local.root === outer && outer !== undefined);
+    const verdict = judgeSpans(spans);
+    this.#summary(content, outer, verdict);
+    return verdict;
   }
 
   /** A copy of what stands between two positions. */
@@ -135,7 +137,7 @@ export class PieceWriter {
   #summary(
     { local, spans, lines, droppedCount }: PieceContent,
     outer: SpanRecord | undefined,
-    hasRoot: boolean,
+    verdict: Verdict,
   ): void {
     const writer = this.#writer;
     const facts = new CallFacts(spans, outer);
@@ -147,8 +149,8 @@ export class PieceWriter {
     }
     writer.hex(local.traceId);
     this.#text(local.tenant ?? "");
-    writer.varint(hasRoot ? FLAG_HAS_ROOT : 0);
-    writer.varint(VERDICTS.indexOf(judgeSpans(spans)));
+    writer.varint(outer !== undefined && local.root === outer ? FLAG_HAS_ROOT : 0);
+    writer.varint(VERDICTS.indexOf(verdict));
     this.#name(outer?.name ?? "");
     // Templates and methods are few, so they are names.
     this.#name(facts.route);

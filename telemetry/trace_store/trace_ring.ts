@@ -3,12 +3,16 @@
  *
  * Owns eviction and the bounds on bytes, traces and age. It neither collects (trace_collector.ts) nor writes to
  * disk. Pieces are kept as bytes in blocks, not as objects: objects that live for minutes would be what the garbage
- * collector has to do most. Invariant: after every call both bounds hold; what goes first is what came first.
+ * collector has to do most. Invariants: after every call both bounds hold; of each tenant what goes first is what
+ * came first, failed ones a little later (tenant_shares.ts), and no tenant loses anything to one with less.
  */
-import type { PieceContent } from "./piece_writer.ts";
-import { PieceWriter } from "./piece_writer.ts";
+import { PieceBlock, type PieceNumber } from "./piece_block.ts";
 import { PieceReader } from "./piece_reader.ts";
+import { type PieceContent, PieceWriter } from "./piece_writer.ts";
+import { type ShareUnit, TenantShares } from "./tenant_shares.ts";
 import type { PieceSummary, TracePiece } from "./trace_piece.ts";
+
+export type { PieceNumber } from "./piece_block.ts";
 
 /** What a ring may hold. */
 export interface RingBounds {
@@ -32,24 +36,9 @@ export interface RingEvents {
   sealed(): void;
 }
 
-/** Where a piece is: pieces are numbered in the order in which they came. */
-export type PieceNumber = number;
-
 const BLOCK_BYTES = 256 * 1024;
-/** Blocks that the bounds are divided into: eviction takes one at a time. */
+/** Blocks that the bounds are divided into: eviction makes room for one at a time. */
 const BLOCKS_MIN = 16;
-
-/** Pieces that leave together. */
-interface Block {
-  readonly first: PieceNumber;
-  /** Where each piece begins. */
-  readonly offsets: number[];
-  readonly traceIds: string[];
-  readonly texts: readonly string[];
-  /** Undefined for the block that is being written. */
-  bytes: Uint8Array | undefined;
-  newestMs: number;
-}
 
 /** The pieces of a trace that has several. */
 interface Pieces {
@@ -63,11 +52,13 @@ export class TraceRing {
   readonly #bounds: RingBounds;
   readonly #blockBytes: number;
   readonly #blockCount: number;
+  readonly #blockMs: number;
   readonly #events: RingEvents;
   readonly #writer = new PieceWriter();
-  readonly #blocks: Block[] = [];
+  readonly #shares = new TenantShares();
+  /** In the order of their pieces' numbers. */
+  #blocks: PieceBlock[] = [];
   readonly #index = new Map<string, PieceNumber | Pieces>();
-  #sealedBytes = 0;
   #next: PieceNumber = 1;
 
   constructor(bounds: RingBounds, events: RingEvents) {
@@ -75,10 +66,11 @@ export class TraceRing {
     this.#events = events;
     this.#blockBytes = Math.max(1, Math.min(BLOCK_BYTES, Math.floor(bounds.bytesMax / BLOCKS_MIN)));
     this.#blockCount = Math.max(1, Math.floor(bounds.tracesMax / BLOCKS_MIN));
+    this.#blockMs = bounds.ageMsMax / BLOCKS_MIN;
   }
 
   get byteCount(): number {
-    return this.#sealedBytes + this.#writer.length;
+    return this.#shares.total("bytes");
   }
 
   get traceCount(): number {
@@ -95,19 +87,17 @@ export class TraceRing {
     return this.#writer.strings.texts;
   }
 
-  /** Adds a piece, and lets go of old ones if it must. False if its trace has had its share. */
+  /** Adds a piece, and lets go of others if it must. False if its trace has had its share. */
   append(content: PieceContent, nowMs: number): boolean {
     const { traceId, tenant } = content.local;
     const known = this.#index.get(traceId);
     if (known !== undefined && this.#usedBy(known, tenant) >= this.#bounds.bytesPerTraceMax) return false;
     const block = this.#current();
     const from = this.#writer.length;
-    this.#writer.write(content);
-    block.offsets.push(from);
-    block.traceIds.push(traceId);
-    block.newestMs = Math.max(block.newestMs, nowMs);
-    this.#enter(traceId, known, tenant, this.#writer.length - from);
-    if (this.#writer.length >= this.#blockBytes || block.offsets.length >= this.#blockCount) this.#seal();
+    const isFailed = this.#writer.write(content) !== "ok";
+    this.#enter(block, from, this.#writer.length, traceId, tenant ?? "", isFailed);
+    block.noteTime(nowMs, nowMs);
+    if (this.#writer.length >= this.#blockBytes || block.pieceCount >= this.#blockCount) this.#seal();
     this.#shrink(nowMs);
     return true;
   }
@@ -118,35 +108,37 @@ export class TraceRing {
    * @throws PieceFormatError when the bytes hold something else; the ring is as it was
    */
   restore(bytes: Uint8Array, texts: readonly string[], nowMs: number): number {
-    const block: Block = { first: this.#next, offsets: [], traceIds: [], texts, bytes, newestMs: 0 };
-    const sizes: { readonly summary: PieceSummary; readonly bytes: number }[] = [];
+    const found: { readonly summary: PieceSummary; readonly from: number; readonly to: number }[] = [];
     for (const reader = new PieceReader(bytes, texts); !reader.isAtEnd;) {
       const from = reader.position;
-      const summary = reader.summary();
-      block.offsets.push(from);
-      block.traceIds.push(summary.traceId);
-      block.newestMs = Math.max(block.newestMs, summary.startMs + summary.durationMs);
-      sizes.push({ summary, bytes: reader.position - from });
+      found.push({ summary: reader.summary(), from, to: reader.position });
     }
-    if (sizes.length === 0) return 0;
+    if (found.length === 0) return 0;
+    const block = new PieceBlock(texts, bytes);
     this.#blocks.push(block);
-    this.#sealedBytes += bytes.length;
-    for (const { summary, bytes } of sizes) {
-      this.#enter(summary.traceId, this.#index.get(summary.traceId), summary.tenant, bytes);
+    for (const { summary: { traceId, tenant, verdict, startMs, durationMs }, from, to } of found) {
+      this.#enter(block, from, to, traceId, tenant ?? "", verdict !== "ok");
+      block.noteTime(startMs + durationMs, startMs + durationMs);
     }
     this.#shrink(nowMs);
-    return sizes.length;
+    return found.length;
   }
 
-  /** Lets go of what is too old. */
+  /** Lets go of what is too old, to a sixteenth of the age. */
   expire(nowMs: number): void {
-    const oldest = this.#blocks[0];
-    if (oldest === undefined || nowMs - oldest.newestMs <= this.#bounds.ageMsMax) return;
-    this.#seal();
+    // A block that fills slowly would keep its first pieces as long as its last one.
+    const current = this.#blocks.at(-1);
+    if (current !== undefined && nowMs - current.oldestMs > this.#blockMs) this.#seal();
     for (;;) {
-      const first = this.#blocks[0];
-      if (first === undefined || nowMs - first.newestMs <= this.#bounds.ageMsMax) return;
-      this.#evict("age");
+      const oldest = this.#blocks[0];
+      if (oldest === undefined || nowMs - oldest.newestMs <= this.#bounds.ageMsMax) return;
+      this.#seal();
+      this.#blocks.shift();
+      const bytes = oldest.bytes ?? new Uint8Array(0);
+      for (let index = 0; index < oldest.pieceCount; index++) {
+        this.#forget(oldest, index, oldest.end(index, bytes.length) - oldest.offset(index));
+      }
+      this.#events.evicted(oldest.pieceCount, "age");
     }
   }
 
@@ -155,8 +147,8 @@ export class TraceRing {
     const parts: Uint8Array[] = [];
     for (let index = this.#blocks.length - 1; index >= 0; index--) {
       const block = this.#blocks[index];
-      if (block === undefined || block.first + block.offsets.length <= from) break;
-      const offset = block.offsets[Math.max(0, from - block.first)] ?? 0;
+      if (block === undefined || block.last < from) break;
+      const offset = block.offset(block.indexFrom(from));
       parts.unshift(block.bytes?.subarray(offset) ?? this.#writer.copy(offset, this.#writer.length));
     }
     return parts;
@@ -167,6 +159,13 @@ export class TraceRing {
     const known = this.#index.get(traceId);
     if (known === undefined) return [];
     return typeof known === "number" ? [known] : known.numbers;
+  }
+
+  /** The number of the piece that came last before a number and is still here. */
+  before(number: PieceNumber): PieceNumber | undefined {
+    const at = this.#blockIndexOf(number - 1);
+    const block = this.#blocks[at];
+    return block?.numbers[block.indexFrom(number) - 1];
   }
 
   /** A piece; undefined once it has left. */
@@ -180,63 +179,65 @@ export class TraceRing {
   }
 
   #reader(number: PieceNumber): PieceReader | undefined {
-    const block = this.#blockOf(number);
+    const block = this.#blocks[this.#blockIndexOf(number)];
     if (block === undefined) return undefined;
-    const index = number - block.first;
-    const from = block.offsets[index];
-    if (from === undefined) return undefined;
-    const to = block.offsets[index + 1];
-    const bytes = block.bytes?.subarray(from, to) ?? this.#writer.copy(from, to ?? this.#writer.length);
-    return new PieceReader(bytes, block.texts);
+    const index = block.indexFrom(number);
+    if (block.numbers[index] !== number) return undefined;
+    const from = block.offset(index);
+    const { bytes } = block;
+    if (bytes !== undefined) {
+      return new PieceReader(bytes.subarray(from, block.end(index, bytes.length)), block.texts);
+    }
+    return new PieceReader(this.#writer.copy(from, block.end(index, this.#writer.length)), block.texts);
   }
 
-  /** Blocks are in the order of their numbers. */
-  #blockOf(number: PieceNumber): Block | undefined {
+  /** The index of the last block that begins with this number or before it; -1 if none does. */
+  #blockIndexOf(number: PieceNumber): number {
     let [low, high] = [0, this.#blocks.length];
     while (low < high) {
       const middle = (low + high) >> 1;
       if ((this.#blocks[middle]?.first ?? Infinity) <= number) low = middle + 1;
       else high = middle;
     }
-    return this.#blocks[low - 1];
+    return low - 1;
   }
 
-  #current(): Block {
+  #current(): PieceBlock {
     const last = this.#blocks.at(-1);
     if (last !== undefined && last.bytes === undefined) return last;
-    const made: Block = {
-      first: this.#next,
-      offsets: [],
-      traceIds: [],
-      texts: this.texts,
-      bytes: undefined,
-      newestMs: 0,
-    };
+    const made = new PieceBlock(this.texts);
     this.#blocks.push(made);
     return made;
   }
 
   #enter(
+    block: PieceBlock,
+    from: number,
+    to: number,
     traceId: string,
-    known: PieceNumber | Pieces | undefined,
-    owner: string | undefined,
-    bytes: number,
+    tenant: string,
+    isFailed: boolean,
   ): void {
-    const tenant = owner ?? "";
+    const known = this.#index.get(traceId);
+    const pieces = typeof known === "number" ? this.#toPieces(known) : known;
     const number = this.#next++;
-    if (known === undefined) {
+    block.add(number, from, traceId, this.#shares.add(tenant, to - from, isFailed), isFailed);
+    if (pieces === undefined) {
       this.#index.set(traceId, number);
       return;
     }
-    const pieces = typeof known === "number" ? this.#toPieces(known) : known;
     pieces.numbers.push(number);
-    pieces.bytes.set(tenant, (pieces.bytes.get(tenant) ?? 0) + bytes);
+    pieces.bytes.set(tenant, (pieces.bytes.get(tenant) ?? 0) + to - from);
     if (pieces !== known) this.#index.set(traceId, pieces);
   }
 
   #toPieces(number: PieceNumber): Pieces {
-    const tenant = this.summary(number)?.tenant ?? "";
-    return { numbers: [number], bytes: new Map([[tenant, this.#sizeOf(number)]]) };
+    const block = this.#blocks[this.#blockIndexOf(number)];
+    const index = block?.indexFrom(number) ?? 0;
+    const owner = block?.owners[index];
+    if (block === undefined || owner === undefined) return { numbers: [], bytes: new Map() };
+    const byteCount = block.end(index, block.bytes?.length ?? this.#writer.length) - block.offset(index);
+    return { numbers: [number], bytes: new Map([[owner.tenant, byteCount]]) };
   }
 
   #usedBy(known: PieceNumber | Pieces, tenant = ""): number {
@@ -244,52 +245,72 @@ export class TraceRing {
     return typeof known === "number" ? 0 : known.bytes.get(tenant) ?? 0;
   }
 
-  #sizeOf(number: PieceNumber): number {
-    const block = this.#blockOf(number);
-    if (block === undefined) return 0;
-    const index = number - block.first;
-    const end = block.offsets[index + 1] ?? block.bytes?.length ?? this.#writer.length;
-    return end - (block.offsets[index] ?? end);
-  }
-
   #seal(): void {
     const block = this.#blocks.at(-1);
     if (block === undefined || block.bytes !== undefined) return;
     block.bytes = this.#writer.take();
-    this.#sealedBytes += block.bytes.length;
     this.#events.sealed();
   }
 
   #shrink(nowMs: number): void {
-    while (this.byteCount > this.#bounds.bytesMax) this.#evict("bytes");
-    while (this.traceCount > this.#bounds.tracesMax) this.#evict("count");
+    if (this.byteCount > this.#bounds.bytesMax) {
+      this.#shed("bytes", this.#bounds.bytesMax - this.#blockBytes, "bytes");
+    }
+    // A piece is no trace: it may take more than one turn.
+    while (this.traceCount > this.#bounds.tracesMax) {
+      this.#shed("pieces", this.#shares.total("pieces") - this.#blockCount, "count");
+    }
     this.expire(nowMs);
   }
 
-  #evict(reason: EvictionReason): void {
-    if (this.#blocks[0]?.bytes === undefined) this.#seal();
-    const block = this.#blocks.shift();
-    if (block === undefined) return;
-    this.#sealedBytes -= block.bytes?.length ?? 0;
-    for (const [index, traceId] of block.traceIds.entries()) {
-      this.#forget(traceId, block, index);
+  /** Lets go of pieces until at most so much is left, of those who have most, the oldest of each first. */
+  #shed(unit: ShareUnit, keptMax: number, reason: EvictionReason): void {
+    this.#shares.plan(unit, keptMax);
+    const before = this.#shares.total("pieces");
+    const blocks: PieceBlock[] = [];
+    let isOver = true;
+    for (const block of this.#blocks) {
+      if (isOver && block.bytes === undefined) this.#seal();
+      const left = isOver ? this.#shedOf(block, unit) : block;
+      if (left !== block) isOver = this.#shares.isOver(unit);
+      if (left.pieceCount > 0) this.#place(blocks, left);
     }
-    this.#events.evicted(block.traceIds.length, reason);
+    this.#blocks = blocks;
+    this.#events.evicted(before - this.#shares.total("pieces"), reason);
   }
 
-  /** Pieces of a trace leave in the order of their numbers. */
-  #forget(traceId: string, block: Block, index: number): void {
+  #shedOf(block: PieceBlock, unit: ShareUnit): PieceBlock {
+    return block.filter((index, byteCount) => {
+      if (block.owners[index]?.isToLose(unit, block.failed[index] ?? false) !== true) return true;
+      this.#forget(block, index, byteCount);
+      return false;
+    });
+  }
+
+  /** Puts a block behind others, joined with the last of them where both are small. */
+  #place(blocks: PieceBlock[], block: PieceBlock): void {
+    const last = blocks.at(-1);
+    const isSmall = last?.bytes !== undefined && block.bytes !== undefined && last.texts === block.texts &&
+      last.bytes.length + block.bytes.length <= this.#blockBytes &&
+      last.pieceCount + block.pieceCount <= this.#blockCount &&
+      block.newestMs - last.oldestMs <= this.#blockMs;
+    if (isSmall) blocks[blocks.length - 1] = last.join(block);
+    else blocks.push(block);
+  }
+
+  #forget(block: PieceBlock, index: number, byteCount: number): void {
+    const [traceId, owner] = [block.traceIds[index], block.owners[index]];
+    if (traceId === undefined || owner === undefined) return;
+    this.#shares.remove(owner, byteCount, block.failed[index] ?? false);
     const known = this.#index.get(traceId);
     if (typeof known !== "object" || known.numbers.length <= 1) {
       this.#index.delete(traceId);
       return;
     }
-    known.numbers.shift();
-    const bytes = block.bytes ?? new Uint8Array(0);
-    const [from = 0, to = bytes.length] = [block.offsets[index], block.offsets[index + 1]];
-    const tenant = new PieceReader(bytes.subarray(from, to), block.texts).summary().tenant ?? "";
-    const left = (known.bytes.get(tenant) ?? 0) - (to - from);
-    if (left > 0) known.bytes.set(tenant, left);
-    else known.bytes.delete(tenant);
+    // The oldest as a rule: of each tenant they leave in order, failed ones aside.
+    known.numbers.splice(known.numbers.indexOf(block.numbers[index] ?? 0), 1);
+    const left = (known.bytes.get(owner.tenant) ?? 0) - byteCount;
+    if (left > 0) known.bytes.set(owner.tenant, left);
+    else known.bytes.delete(owner.tenant);
   }
 }

@@ -116,21 +116,22 @@ export class TraceStore {
         if (trace !== undefined && matchesQuery(trace, query)) traces.push(trace);
       }
     }
-    let number = Math.min(query.before ?? Infinity, this.ring.next) - 1;
-    for (let scanned = 0; traces.length < query.limit && scanned < SCAN_MAX; scanned++, number--) {
+    let number = Math.min(query.before ?? Infinity, this.ring.next);
+    for (let scanned = 0; traces.length < query.limit && scanned < SCAN_MAX; scanned++) {
       if (scanned % SCAN_AT_ONCE_MAX === SCAN_AT_ONCE_MAX - 1) {
         await new Promise((resolve) => setTimeout(resolve, 0));
       }
-      const summary = this.ring.summary(number);
-      // They leave in order, so all before it have left too.
-      if (summary === undefined) return { traces, next: undefined };
+      const older = this.ring.before(number);
+      const summary = older === undefined ? undefined : this.ring.summary(older);
+      if (older === undefined || summary === undefined) return { traces, next: undefined };
+      number = older;
       if (query.tenant !== undefined && summary.tenant !== query.tenant) continue;
       if (wasSeen(seen, summary.traceId, summary.tenant)) continue;
       if (this.#wasShown(number, summary, query.before)) continue;
       const trace = this.#summaryOf(summary, live);
       if (trace !== undefined && matchesQuery(trace, query)) traces.push(trace);
     }
-    return { traces, next: this.ring.summary(number) === undefined ? undefined : number + 1 };
+    return { traces, next: this.ring.before(number) === undefined ? undefined : number };
   }
 
   /** Whether an earlier page has shown the trace already, for a newer piece of it. */

@@ -124,3 +124,108 @@ Deno.test("TraceRing.since() gives the bytes of the pieces from a number on", ()
   assert.deepEqual(other.piece(7)?.lines[0]?.fields, ring.piece(10)?.lines[0]?.fields);
   assert.deepEqual(ring.since(11), []);
 });
+
+/** Some pieces of five tenants, which share trace ids at times, between floods of one. */
+const PIECES = fc.array(
+  fc.oneof(
+    { weight: 3, arbitrary: fc.record({ tenant: fc.integer({ min: 1, max: 5 }), times: fc.constant(1) }) },
+    { weight: 1, arbitrary: fc.record({ tenant: fc.constant(0), times: fc.integer({ min: 10, max: 100 }) }) },
+  ).chain(({ tenant, times }) =>
+    fc.record({
+      tenant: fc.constant(tenant),
+      times: fc.constant(times),
+      trace: fc.nat(120),
+      textLength: fc.nat(300),
+    })
+  ),
+  { maxLength: 60 },
+);
+
+Deno.test("TraceRing: no tenant loses a piece as long as it has no more than its equal part", () => {
+  fc.assert(fc.property(
+    fc.integer({ min: 4_000, max: 40_000 }),
+    fc.integer({ min: 16, max: 400 }),
+    PIECES,
+    (bytesMax, tracesMax, wanted) => {
+      const { ring, evicted } = aRing({ bytesMax, tracesMax });
+      const came: { tenant: string; trace: number; bytes: number }[] = [];
+      for (const { tenant, trace, textLength, times } of wanted) {
+        for (let count = 0; count < times; count++) {
+          const id = (trace + count) % 121 + 1;
+          ring.append(aPiece(id, textLength, String(tenant)), 1);
+          came.push({ tenant: String(tenant), trace: id, bytes: bytesOfLast(ring) ?? textLength });
+          assert.ok(ring.byteCount <= bytesMax && ring.traceCount <= tracesMax);
+        }
+      }
+      const kept = numbersOf(ring);
+      assert.equal(kept.length + evicted.reduce((sum, [count]) => sum + count, 0), came.length);
+      assert.equal(ring.since(1).reduce((sum, { length }) => sum + length, 0), ring.byteCount);
+      const tenants = new Set(came.map(({ tenant }) => tenant));
+      for (const tenant of tenants) {
+        const own = came.flatMap((piece, index) =>
+          piece.tenant === tenant ? [{ ...piece, number: index + 1 }] : []
+        );
+        const left = kept.filter((number) => came[number - 1]?.tenant === tenant);
+        // What is left of a tenant is the newest of what came of it, whole, and found by its id.
+        assert.deepEqual(left, own.slice(own.length - left.length).map(({ number }) => number));
+        for (const number of left) {
+          const id = idOf(came[number - 1]?.trace ?? 0);
+          assert.deepEqual([ring.summary(number)?.traceId, ring.summary(number)?.tenant], [id, tenant]);
+          assert.ok(ring.numbersOf(id).includes(number));
+          assert.equal(ring.piece(number)?.lines.length, 1);
+        }
+        // One block in sixteen is made free at a time; the bound on traces may count two pieces as one trace.
+        const part = 15 / 16 / tenants.size;
+        const bytes = own.reduce((sum, piece) => sum + piece.bytes, 0);
+        const isSmall = bytes <= bytesMax * part && own.length <= Math.floor(tracesMax * part) - 1;
+        if (isSmall) {
+          assert.equal(left.length, own.length, `tenant ${tenant} had ${bytes} of ${bytesMax} bytes`);
+        }
+      }
+      for (let trace = 1; trace <= 121; trace++) {
+        const known = kept.filter((number) => came[number - 1]?.trace === trace);
+        assert.deepEqual(ring.numbersOf(idOf(trace)), known);
+      }
+    },
+  ));
+});
+
+Deno.test("TraceRing: a flood of one tenant pushes out its own pieces, also where they are newer", () => {
+  const { ring, evicted } = aRing({ bytesMax: 200_000 });
+  for (let number = 1; number <= 50; number++) ring.append(aPiece(number, 100, String(number % 10)), 1);
+  for (let number = 51; number < 10_000; number++) ring.append(aPiece(number, 100, "flood"), 1);
+  for (let number = 1; number <= 50; number++) {
+    assert.equal(ring.piece(ring.numbersOf(idOf(number))[0] ?? 0)?.summary.tenant, String(number % 10));
+  }
+  assert.ok(ring.byteCount > 150_000, "and what room there is, it may have");
+  assert.ok(evicted.length < 9_950 * 200 / 10_000, `made room ${evicted.length} times`);
+});
+
+Deno.test("TraceRing.expire() lets go of a quiet tenant's pieces too, though they share few blocks", () => {
+  const { ring } = aRing({ ageMsMax: 1600, bytesMax: 20_000 });
+  for (let number = 1; number <= 4000; number++) {
+    const isQuiet = number % 100 === 0;
+    ring.append(aPiece(number, 100, isQuiet ? "quiet" : "flood"), number);
+    ring.expire(number);
+    for (const kept of [101, 201, 301].map((age) => number - age).filter(() => isQuiet)) {
+      if (kept > 0 && kept % 100 === 0) assert.equal(ring.numbersOf(idOf(kept)).length, 1);
+    }
+    // To a sixteenth of the age.
+    const old = numbersOf(ring).find((piece) => number - piece > 1701);
+    assert.equal(old, undefined, `piece ${old} at ${number}`);
+  }
+});
+
+/** The numbers of all pieces, rising. */
+function numbersOf(ring: TraceRing): number[] {
+  const numbers: number[] = [];
+  for (let number = ring.before(ring.next); number !== undefined; number = ring.before(number)) {
+    numbers.unshift(number);
+  }
+  return numbers;
+}
+
+/** The bytes of the newest piece; undefined if it has left at once. */
+function bytesOfLast(ring: TraceRing): number | undefined {
+  return ring.since(ring.next - 1)[0]?.length;
+}

@@ -220,3 +220,25 @@ Deno.test("TraceStore.find() answers for each of many traces that ran at the sam
     assert.deepEqual([trace?.spans.length, trace?.lines.length, trace?.isComplete], [2, 1, true]);
   }
 });
+
+Deno.test("TraceStore: of a tenant with too many traces those that failed stay longer, and not for ever", () => {
+  const traced = new Traced({ bytesMax: 100_000 });
+  const failed = traced.call({ tenant: "1", status: 504 });
+  const fine = traced.call({ tenant: "1" });
+  const others = Array.from({ length: 20 }, (_, count) => traced.call({ tenant: String(count + 2) }));
+  for (let count = 0; count < 1_000; count++) traced.call({ tenant: "1" });
+  assert.equal(traced.store.find(failed, "1")?.verdict, "timeout");
+  assert.equal(traced.store.find(fine, "1"), undefined);
+  for (let count = 0; count < 1_000; count++) traced.call({ tenant: "1", status: 504 });
+  const ok = traced.call({ tenant: "1" });
+  for (let count = 0; count < 20; count++) traced.call({ tenant: "1", status: 504 });
+  assert.equal(traced.store.find(failed, "1"), undefined, "newer failures take its place");
+  assert.notEqual(traced.store.find(ok, "1"), undefined, "and not that of every other trace");
+  for (const [index, id] of others.entries()) {
+    assert.notEqual(
+      traced.store.find(id, String(index + 2)),
+      undefined,
+      "no failure outweighs another tenant",
+    );
+  }
+});
