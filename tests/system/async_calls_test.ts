@@ -4,7 +4,8 @@
  *
  * The four spans that the contract names, and the three around them, fire exactly once for each call; a call that
  * its caller marks idempotent may be run a second time when its cell dies, so none here is. ASYNC_CALLS sets how
- * many calls there are: 2,000 in every build, 10,000 by `deno task test:async`.
+ * many calls there are: 2,000 in every build, 10,000 by `deno task test:async`. The gateway's own trace store, with its
+ * default bounds, answers for each of them as the collector does.
  */
 import assert from "node:assert/strict";
 import { Collector, type DecodedSpan } from "../support/collector.ts";
@@ -12,6 +13,7 @@ import { type LogLine, TestGateway } from "../support/gateway.ts";
 import { buildSpanTree, walkSpans } from "../support/span_tree.ts";
 import { type ShownJob, submitJob } from "../flow/job_calls.ts";
 import { until } from "./program.ts";
+import { assertWhole, metricOf, readTraces } from "./stored_traces.ts";
 
 const CALLS_COUNT = Number(Deno.env.get("ASYNC_CALLS") ?? 2_000);
 /** Requests under way at a time while the calls are submitted; the calls themselves are outstanding together. */
@@ -39,22 +41,25 @@ interface Kind {
   readonly headers?: Readonly<Record<string, string>>;
   /** The kind of its error if no cell dies under it; undefined for a success. */
   readonly error?: string;
+  /** How its trace went, likewise. */
+  readonly status: string;
   /** How many of a hundred calls are of it. */
   readonly share: number;
 }
 
 const KINDS: readonly Kind[] = [
-  { guest: "trap_unreachable", body: { export: "run" }, error: "wasmtime", share: 4 },
+  { guest: "trap_unreachable", body: { export: "run" }, error: "wasmtime", status: "error", share: 4 },
   {
     guest: "spin",
     body: { export: "run" },
     headers: { "x-tensorwasm-deadline-ms": "40" },
     error: "invoke_timeout",
+    status: "timeout",
     share: 4,
   },
   // These last long enough for cells to be killed under them.
-  { guest: "sleep", body: { argv: ["150"] }, share: 6 },
-  { guest: "add", body: { export: "add", args: [1, 2] }, share: 86 },
+  { guest: "sleep", body: { argv: ["150"] }, status: "ok", share: 6 },
+  { guest: "add", body: { export: "add", args: [1, 2] }, status: "ok", share: 86 },
 ];
 
 interface Call {
@@ -243,6 +248,38 @@ Deno.test(`${CALLS_COUNT} asynchronous calls at a time, a tenth of them in troub
       for (const line of own) assert.ok(spanIds.has(String(line["span_id"])), line.message);
     }
   });
+
+  await t.step(
+    "the trace store answers for each id: the same spans as one tree, and the same lines",
+    async () => {
+      const startMs = performance.now();
+      const stored = await readTraces(gateway, calls.map(({ traceId }) => traceId));
+      const readMs = performance.now() - startMs;
+      const lines = byTrace(gateway.lines, (line) => line.trace_id);
+      for (const { id, kind, traceId } of calls) {
+        const trace = stored.get(traceId);
+        assert.ok(trace !== undefined);
+        assertWhole(trace);
+        assert.deepEqual(trace.spans.map(({ name }) => name).sort(), JOB_SPANS);
+        const exported = traces.get(traceId)?.map(({ spanId }) => spanId);
+        assert.deepEqual(trace.spans.map(({ span_id }) => span_id).sort(), exported?.sort());
+        const said = lines.get(traceId)?.map(({ message }) => message);
+        assert.deepEqual(trace.logs.map(({ message }) => message).sort(), said?.sort());
+        const isLost = jobs.get(id)?.result?.["kind"] === "cell_lost";
+        assert.equal(trace.status, isLost ? "kill" : kind.status);
+      }
+      const bytes = await metricOf(gateway, "tensor_wasm_trace_store_bytes");
+      const count = await metricOf(gateway, "tensor_wasm_trace_store_traces");
+      assert.ok(count >= CALLS_COUNT);
+      assert.equal(await metricOf(gateway, "tensor_wasm_trace_store_evicted_total"), 0);
+      assert.equal(await metricOf(gateway, "tensor_wasm_trace_store_dropped_total"), 0);
+      say(
+        `trace store: ${count} traces, ${Math.round(bytes / count)} bytes each, read at ${
+          perSecond(readMs)
+        }/s`,
+      );
+    },
+  );
 
   await t.step(
     "no line of a request or job is without a trace, and nothing was lost on the way",
