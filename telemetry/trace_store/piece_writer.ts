@@ -62,7 +62,7 @@ export class PieceWriter {
 
   /** Appends a piece; answers how what it is of went. */
   write(content: PieceContent): Verdict {
-    const { local, spans, lines } = content;
+    const { spans, lines } = content;
     const writer = this.#writer;
     const outer = spans.at(-1);
     this.#baseMs = outer?.startMs ?? lines[0]?.atMs ?? 0;
