@@ -21,11 +21,13 @@ const GROWTH_BYTES_MAX = 256 * MIB;
 const SETTLE_MS_MAX = 90_000;
 /** Gauges that are zero when nothing is going on; this very question is in flight. */
 const ZERO_GAUGES = [
-  /^tensor_wasm_active_instances (\S+)$/m,
-  /^tensor_wasm_queue_depth (\S+)$/m,
-  /^tensor_wasm_cell_slots\{state="used"\} (\S+)$/m,
-  /^tensor_wasm_spans_dropped_total (\S+)$/m,
-  /^tensor_wasm_http_requests_in_flight\{[^}]*invoke[^}]*\} (\S+)$/m,
+  /^tensor_wasm_active_instances\{[^}]*\} (\S+)$/gm,
+  /^tensor_wasm_queue_depth (\S+)$/gm,
+  /^tensor_wasm_cell_slots\{state="used"\} (\S+)$/gm,
+  /^tensor_wasm_spans_dropped_total (\S+)$/gm,
+  /^tensor_wasm_jobs_active (\S+)$/gm,
+  /^tensor_wasm_streams_active (\S+)$/gm,
+  /^tensor_wasm_http_requests_in_flight\{[^}]*invoke[^}]*\} (\S+)$/gm,
 ];
 
 /** What the gateway holds now. */
@@ -58,8 +60,9 @@ export async function checkRest(
   }
   const metrics = await (await fetch(`${gateway.url}/metrics`, { headers: UNSAMPLED })).text();
   for (const pattern of ZERO_GAUGES) {
-    const value = pattern.exec(metrics)?.[1];
-    if (value !== undefined && value !== "0") report.violation(`not zero at the end: ${pattern} is ${value}`);
+    for (const [line, value] of metrics.matchAll(pattern)) {
+      if (value !== "0") report.violation(`not zero at the end: ${line}`);
+    }
   }
   const total = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(metrics)?.[1]);
   const [spawned, terminated] = [
