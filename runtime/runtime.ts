@@ -219,7 +219,7 @@ async function keepTraces(
     await telemetry.traces.keepIn(files);
   } catch (error) {
     telemetry.metrics.counter("tensor_wasm_trace_store_dropped_total", { reason: "disk_failed" }).inc();
-    telemetry.log("tensor_wasm").warn("traces.not_kept", { error });
+    telemetry.processLog("tensor_wasm").warn("traces.not_kept", { error });
   }
 }
 
@@ -326,7 +326,7 @@ class RunningRuntime implements Runtime {
   }
 
   async fail(error: unknown, timeoutMs: number): Promise<void> {
-    this.#telemetry.log("tensor_wasm").error("process.failed", { error });
+    this.#telemetry.processLog("tensor_wasm").error("process.failed", { error });
     await this.#telemetry.flush(timeoutMs);
     this.#telemetry.flushLog(timeoutMs);
   }
@@ -336,7 +336,7 @@ class RunningRuntime implements Runtime {
   }
 
   async #drain(): Promise<void> {
-    const log = this.#telemetry.log("tensor_wasm");
+    const log = this.#telemetry.processLog("tensor_wasm");
     this.#lifecycle.markUnready();
     log.info("drain.started", { in_flight: this.#lifecycle.inFlight });
     if (this.#config.drainDelayMs > 0) await this.#pause(this.#config.drainDelayMs);

@@ -117,10 +117,11 @@ class TargetLogger implements Logger {
 export class Log {
   readonly #parts: LogParts;
   readonly #loggers = new Map<string, Logger>();
+  readonly #processLoggers = new Map<string, Logger>();
   readonly #redactor = new Redactor();
   readonly #names = new Map<string, string>();
   #closed = false;
-  readonly #taps = new LogTaps((error) => this.logger(OWN_TARGET).error("log.tap_failed", { error }));
+  readonly #taps = new LogTaps((error) => this.processLogger(OWN_TARGET).error("log.tap_failed", { error }));
 
   /** @throws ConfigError of LogTape when it is configured already */
   constructor(parts: LogParts) {
@@ -137,11 +138,15 @@ export class Log {
 
   /** The logger of a target; the same one each time. Targets are names in our code, so there are few. */
   logger(target: string): Logger {
-    const known = this.#loggers.get(target);
-    if (known !== undefined) return known;
-    const made = new TargetLogger(target, this.#parts, (event) => this.#write(event));
-    this.#loggers.set(target, made);
-    return made;
+    return this.#find(this.#loggers, target, this.#parts);
+  }
+
+  /**
+   * The logger of a target for what is the process's own affair. Timers and events come back in the context of
+   * whichever request set them up; a line of such a logger does not get its ids.
+   */
+  processLogger(target: string): Logger {
+    return this.#find(this.#processLoggers, target, { ...this.#parts, activeIds: () => undefined });
   }
 
   /** Lets `tap` receive every event that is written, until the result is disposed of. */
@@ -154,6 +159,15 @@ export class Log {
     this.#closed = true;
     resetSync();
     this.#loggers.clear();
+    this.#processLoggers.clear();
+  }
+
+  #find(loggers: Map<string, Logger>, target: string, parts: LogParts): Logger {
+    const known = loggers.get(target);
+    if (known !== undefined) return known;
+    const made = new TargetLogger(target, parts, (event) => this.#write(event));
+    loggers.set(target, made);
+    return made;
   }
 
   #sink(record: LogRecord): void {

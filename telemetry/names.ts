@@ -37,7 +37,7 @@ export const SPANS = {
     optional: ["request_id", "http.request.method", "url.path", "http.route", "http.response.status_code"],
   },
   "http.invoke_function": FUNCTION_CALL,
-  "http.invoke_function_async": FUNCTION_CALL,
+  "http.invoke_function_async": { ...FUNCTION_CALL, optional: ["name", "replayed"] },
   "http.invoke_function_stream": {
     ...FUNCTION_CALL,
     optional: ["name", "chunks", "bytes", "ending"],

@@ -49,6 +49,8 @@ export interface Telemetry extends AsyncDisposable {
   readonly traces: TraceStore | undefined;
   /** The logger of a target, such as `tower-http` or `guest`. */
   log(target: string): Logger;
+  /** The same for lines of the process itself, which never carry the ids of a request, whatever is active. */
+  processLog(target: string): Logger;
   /** Sends and writes what waits. False if something was still on its way after `timeoutMs`. */
   flush(timeoutMs: number): Promise<boolean>;
   /** Reads certificates, keys and headers of the exporters again from their files. */
@@ -89,7 +91,7 @@ export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Te
     config,
     resource,
     metrics,
-    log: log.logger(TELEMETRY_TARGET),
+    log: log.processLogger(TELEMETRY_TARGET),
     nowMs,
     writeLine: (line) => buffer.push(line),
     tapLog: (tap) => log.tap(tap),
@@ -106,7 +108,7 @@ export function startTelemetry(config: TelemetryConfig, deps: TelemetryDeps): Te
   const tracer = enabled ? makeTracer(config, resource, nowMs, sinks, scopes) : NULL_TRACER;
   metrics.gauge("tensor_wasm_build_info", buildLabels(config)).set(1);
   for (const warning of config.warnings) {
-    log.logger(TELEMETRY_TARGET).warn("telemetry.config_ignored", { warning });
+    log.processLogger(TELEMETRY_TARGET).warn("telemetry.config_ignored", { warning });
   }
   const closeTimeoutMs = deps.closeTimeoutMs ?? CLOSE_TIMEOUT_MS;
   return new RunningTelemetry({
@@ -155,6 +157,10 @@ class RunningTelemetry implements Telemetry {
     return this.#parts.log.logger(target);
   }
 
+  processLog(target: string): Logger {
+    return this.#parts.log.processLogger(target);
+  }
+
   async flush(timeoutMs: number): Promise<boolean> {
     this.#parts.buffer.flush();
     const done = await this.#flushExports(timeoutMs);
@@ -177,9 +183,9 @@ class RunningTelemetry implements Telemetry {
     buffer.flush();
     try {
       reopen();
-      log.logger(TELEMETRY_TARGET).info("log.reopened");
+      log.processLogger(TELEMETRY_TARGET).info("log.reopened");
     } catch (error) {
-      log.logger(TELEMETRY_TARGET).error("log.reopen_failed", { error });
+      log.processLogger(TELEMETRY_TARGET).error("log.reopen_failed", { error });
     }
   }
 

@@ -205,7 +205,8 @@ function painter(hasColour: boolean): Paint {
 
 function whatOf(trace: TraceRow): string {
   const { method, route, root } = trace;
-  const what = route === undefined ? clean(root) : `${clean(method ?? "")} ${clean(route)}`.trim();
+  // The route is known at the end.
+  const what = `${clean(method ?? "")} ${clean(route ?? root)}`.trim();
   return trace.function === undefined ? what : `${what}  ${clean(trace.function)}`;
 }
 

@@ -51,7 +51,7 @@ export async function findGpu(options: FindOptions): Promise<GpuPlan> {
 /** As findGpu, and tells the operator what came of it. */
 export async function planGpu(options: FindOptions, telemetry: Telemetry): Promise<GpuPlan> {
   const plan = await findGpu(options);
-  const log = telemetry.log("tensor_wasm_exec");
+  const log = telemetry.processLog("tensor_wasm_exec");
   if (plan.fallback !== undefined) log.info("gpu.fallback", { device: plan.kind, reason: plan.fallback });
   if (plan.cuda === undefined) return plan;
   const { driverPath, driverVersion, devices, unusable } = plan.cuda;

@@ -32,6 +32,8 @@ export function observePool(
 ): PoolObserver {
   const { metrics, tracer } = telemetry;
   const log = telemetry.log("tensor_wasm_exec");
+  // A cell outlives the request in whose context something is found out about it.
+  const processLog = telemetry.processLog("tensor_wasm_exec");
   // Series that are there from the start, so that a rate over the first event is not lost.
   metrics.counter("tensor_wasm_cell_retirements_total", { reason: "memory" });
   for (const reason of KILL_REASONS) metrics.counter("tensor_wasm_cell_kills_total", { reason });
@@ -41,7 +43,7 @@ export function observePool(
   return {
     cellStarted: (cell, startMs) => {
       starts.inc();
-      log.info("cell.started", { pool, ...fieldsOf(cell), start_ms: Math.round(startMs) });
+      processLog.info("cell.started", { pool, ...fieldsOf(cell), start_ms: Math.round(startMs) });
     },
     cellEnded: (cell) => {
       const reason = cell.deathReason;
@@ -50,11 +52,11 @@ export function observePool(
       if (VIOLATIONS.includes(reason)) {
         metrics.counter("tensor_wasm_isolation_violations_total", { kind: reason }).inc();
       }
-      log[isExpected ? "info" : "warn"]("cell.ended", { pool, ...fieldsOf(cell), reason });
+      processLog[isExpected ? "info" : "warn"]("cell.ended", { pool, ...fieldsOf(cell), reason });
     },
     cellRetired: (cell, reason) => {
       metrics.counter("tensor_wasm_cell_retirements_total", { reason }).inc();
-      log.warn("cell.retired", { pool, ...fieldsOf(cell), reason });
+      processLog.warn("cell.retired", { pool, ...fieldsOf(cell), reason });
     },
     shed: (kind, tenant) => {
       // Who is displaced says so itself; here another call's trace is at hand.
@@ -64,7 +66,7 @@ export function observePool(
     },
     cellFailedToStart: (error) => {
       startFailures.inc();
-      log.error("cell.start_failed", { pool, error });
+      processLog.error("cell.start_failed", { pool, error });
     },
   };
 }

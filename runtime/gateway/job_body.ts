@@ -72,8 +72,8 @@ export function toJobBody(job: JobRecord, output: Uint8Array | undefined): z.inf
     ...resultMember(job, output),
     ...(job.state === "completed" ? { output_bytes: job.outputBytes } : {}),
     created_unix_ms: job.createdUnixMs,
-    ...(job.startedUnixMs === undefined ? {} : { started_unix_ms: job.startedUnixMs }),
-    ...(job.finishedUnixMs === undefined ? {} : { finished_unix_ms: job.finishedUnixMs }),
+    ...(job.startedUnixMs === undefined ? {} : { started_unix_ms: Math.floor(job.startedUnixMs) }),
+    ...(job.finishedUnixMs === undefined ? {} : { finished_unix_ms: Math.floor(job.finishedUnixMs) }),
     ...(job.cancelRequested === undefined ? {} : { cancel_requested: true as const }),
     ...(usage === undefined ? {} : {
       usage: {

@@ -116,9 +116,10 @@ export class JobTelemetry {
     this.#log.error("job.store_failed", { ...fieldsOf(job), error });
   }
 
-  /** A run failed by a bug of ours; the record says nothing of it. */
+  /** A run failed by a bug of ours; the record says nothing of it. Whoever happened to begin it may be active. */
   crashed(job: LiveJob, error: unknown): void {
-    this.#log.error("job.crashed", { ...fieldsOf(job), error });
+    const ids = job.parent ?? this.#remoteOf(job).parent ?? undefined;
+    this.#log.error("job.crashed", { ...fieldsOf(job), error }, ids);
   }
 
   /** A job that was found running when the process started: the span of a run that nobody could end. */
@@ -150,9 +151,12 @@ export class JobTelemetry {
     return span.ids;
   }
 
-  #parentOf({ parent, trace }: LiveJob): Parameters<Tracer["startSpan"]>[2] {
-    if (parent !== undefined) return { parent };
-    return { remote: this.tracer.extract({ get: (name) => trace[name] ?? null }) };
+  #parentOf(job: LiveJob): Parameters<Tracer["startSpan"]>[2] {
+    return job.parent === undefined ? { remote: this.#remoteOf(job) } : { parent: job.parent };
+  }
+
+  #remoteOf({ trace }: LiveJob): ReturnType<Tracer["extract"]> {
+    return this.tracer.extract({ get: (name) => trace[name] ?? null });
   }
 }
 

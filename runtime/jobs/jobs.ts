@@ -49,6 +49,13 @@ export interface JobRequest {
   readonly idempotencyKey?: string;
 }
 
+/** The job that a request leads to. */
+export interface AcceptedJob {
+  readonly id: string;
+  /** An earlier request with the same key was accepted, and nothing was now. */
+  readonly replayed: boolean;
+}
+
 /** The jobs of a gateway. Disposing them leaves what waits to the next process. */
 export class Jobs implements AsyncDisposable {
   readonly #options: JobsOptions;
@@ -84,12 +91,12 @@ export class Jobs implements AsyncDisposable {
   }
 
   /**
-   * Accepts a job under the active span: resolves with its id when it is durable.
+   * Accepts a job under the active span: resolves when it is durable.
    *
    * @throws RuntimeFault `tenant_capacity_exhausted`, `capacity_exhausted`, `idempotency_conflict`, `internal` (the
    * storage failed)
    */
-  async submit(request: JobRequest): Promise<string> {
+  async submit(request: JobRequest): Promise<AcceptedJob> {
     const idempotency = await toIdempotency(request);
     const known = this.#findReplay(request.tenant, idempotency);
     if (known !== undefined) return known;
@@ -111,7 +118,7 @@ export class Jobs implements AsyncDisposable {
       const cancellation = new JobCancellation();
       const live = { ...job, parent, cancellation, inputBytes: input.length, attemptsBefore: 0 };
       this.#runner.accept(live, reservation);
-      return id;
+      return { id, replayed: false };
     } finally {
       reservation.release();
     }
@@ -197,7 +204,7 @@ export class Jobs implements AsyncDisposable {
   }
 
   /** The job of a key that is known, however full the queue is. */
-  #findReplay(tenant: string, idempotency: Idempotency | undefined): string | undefined {
+  #findReplay(tenant: string, idempotency: Idempotency | undefined): AcceptedJob | undefined {
     if (idempotency === undefined) return undefined;
     const known = this.#options.store.findIdempotency(tenant, idempotency.key);
     if (known === undefined) return undefined;
@@ -209,8 +216,8 @@ export class Jobs implements AsyncDisposable {
   }
 }
 
-function replayed(result: Exclude<SubmitResult, { type: "inserted" }>): string {
-  if (result.type === "replayed") return result.id;
+function replayed(result: Exclude<SubmitResult, { type: "inserted" }>): AcceptedJob {
+  if (result.type === "replayed") return { id: result.id, replayed: true };
   throw fault("idempotency_conflict", "Idempotency-Key was used before with another request");
 }
 

@@ -4,18 +4,24 @@
  * Owns the interface and the system implementation. Invariant: `nowMs` is milliseconds since the Unix
  * epoch with sub-millisecond digits, never decreasing within one process.
  */
+import { AsyncLocalStorage } from "node:async_hooks";
 
 /** A source of time and timers. */
 export interface Clock {
   /** Milliseconds since the epoch, monotonic within the process. */
   nowMs(): number;
-  /** Calls `callback` once after `delayMs`; the returned function cancels it. */
+  /**
+   * Calls `callback` once after `delayMs`; the returned function cancels it. It may be called outside of the trace
+   * of the caller, but never in that of another request.
+   */
   after(delayMs: number, callback: () => void): () => void;
 }
 
 /** Delays from here on may fire up to one tick late: they are deadlines, and nearly all are cancelled. */
 const COARSE_DELAY_MS_MIN = 100;
 const TICK_MS = 10;
+/** Taken before there is any request. Binding each callback to its own context would cost microseconds. */
+const outsideRequests = AsyncLocalStorage.snapshot();
 
 /**
  * Many coarse timers on one timer of the system: setting and cancelling costs a Set operation, where a
@@ -44,7 +50,9 @@ class CoarseTimers {
   #arm(tick: number): void {
     clearTimeout(this.#timer);
     this.#armedTick = tick;
-    this.#timer = setTimeout(() => this.#fire(), Math.max(0, tick * TICK_MS - performance.now()));
+    const delayMs = Math.max(0, tick * TICK_MS - performance.now());
+    // One timer fires for many requests, so that it must not run in the context of the one that set it.
+    this.#timer = outsideRequests(() => setTimeout(() => this.#fire(), delayMs));
     // A deadline that nobody waits for keeps no process alive.
     Deno.unrefTimer(this.#timer);
   }

@@ -64,7 +64,9 @@ export class PieceWriter {
   write(content: PieceContent): Verdict {
     const { spans, lines } = content;
     const writer = this.#writer;
-    const outer = spans.at(-1);
+    const last = spans.at(-1);
+    // A job that has begun before its request ended is in the same piece, and may outlast it.
+    const outer = last === local.root ? last : spans.find((span) => span === local.root) ?? last;
     this.#baseMs = outer?.startMs ?? lines[0]?.atMs ?? 0;
     this.#writtenCount = 0;
     const body = writer.begin();

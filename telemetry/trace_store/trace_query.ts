@@ -69,15 +69,22 @@ export interface StoredTrace extends TraceSummary {
 
 const GRAVITY: readonly Verdict[] = ["ok", "error", "timeout", "kill"];
 
-/** The summary of pieces of one trace; there is one at least. */
-export function mergeSummaries(pieces: readonly PieceSummary[], isRunning: boolean): TraceSummary {
+/** The summary of pieces of one trace; there is one at least. What runs is as long as it has been until now. */
+export function mergeSummaries(
+  pieces: readonly PieceSummary[],
+  isRunning: boolean,
+  nowMs: number,
+): TraceSummary {
   const [oldest] = pieces;
   if (oldest === undefined) throw new TypeError("A trace has no piece");
   const root = pieces.find(({ hasRoot }) => hasRoot) ?? oldest;
   const called = pieces.find(({ functionId }) => functionId !== undefined) ?? root;
   // To the microsecond, as spans have it.
   const startMs = Math.round(Math.min(...pieces.map((piece) => piece.startMs)) * 1000) / 1000;
-  const endMs = Math.max(...pieces.map((piece) => piece.startMs + piece.durationMs));
+  const endMs = Math.max(
+    ...pieces.map((piece) => piece.startMs + piece.durationMs),
+    isRunning ? nowMs : -Infinity,
+  );
   const sum = (count: (piece: PieceSummary) => number): number =>
     pieces.reduce((total, piece) => total + count(piece), 0);
   return {
@@ -102,9 +109,13 @@ export function mergeSummaries(pieces: readonly PieceSummary[], isRunning: boole
 /** Pieces of one trace as one trace, with at most `elementsMax` spans and as many lines. */
 export function mergePieces(
   pieces: readonly TracePiece[],
-  { isRunning, elementsMax }: { readonly isRunning: boolean; readonly elementsMax: number },
+  { isRunning, nowMs, elementsMax }: {
+    readonly isRunning: boolean;
+    readonly nowMs: number;
+    readonly elementsMax: number;
+  },
 ): StoredTrace {
-  const summary = mergeSummaries(pieces.map((piece) => piece.summary), isRunning);
+  const summary = mergeSummaries(pieces.map((piece) => piece.summary), isRunning, nowMs);
   // Children end before their parents, so that backwards a parent comes first where both started together.
   const spans = pieces.flatMap((piece) => piece.spans).reverse().sort((a, b) => a.startMs - b.startMs);
   const lines = pieces.flatMap((piece) => piece.lines).sort((a, b) => a.atMs - b.atMs);

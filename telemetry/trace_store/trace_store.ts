@@ -99,6 +99,7 @@ export class TraceStore {
     if (pieces.length === 0) return undefined;
     return mergePieces(pieces, {
       isRunning: running.some(isOpen),
+      nowMs: this.#nowMs(),
       elementsMax: ELEMENTS_PER_ANSWER_MAX,
     });
   }
@@ -162,7 +163,8 @@ export class TraceStore {
     }
     const running = (live.get(traceId) ?? []).filter((local) => local.tenant === tenant);
     summaries.push(...toLivePieces(running).map((piece) => piece.summary));
-    return summaries.length === 0 ? undefined : mergeSummaries(summaries, running.some(isOpen));
+    if (summaries.length === 0) return undefined;
+    return mergeSummaries(summaries, running.some(isOpen), this.#nowMs());
   }
 
   #liveOf(traceId: string, tenant: string | undefined): LocalTrace[] {

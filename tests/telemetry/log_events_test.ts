@@ -5,9 +5,9 @@ import assert from "node:assert/strict";
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** A call of a logger: `log.info("…"`, `log[level]("…"`, `telemetry.log("t").warn("…"`, `logger(t).error("…"`. */
+/** A call of a logger: `log.info("…"`, `log[level]("…"`, `telemetry.log("t").warn("…"`, `processLogger(t).error("…"`. */
 const CALL =
-  /(?:\b\w*[lL]og|#log|logger\([^()]*\)|\blog\([^()]*\))\s*(?:\.(?:trace|debug|info|warn|error)|\[(?:[^\][]|\[[^\]]*\])*\])\s*\(\s*(["`])([^"`]+)\1/g;
+  /(?:\b\w*[lL]og|#log|\w*[lL]og(?:ger)?\([^()]*\))\s*(?:\.(?:trace|debug|info|warn|error)|\[(?:[^\][]|\[[^\]]*\])*\])\s*\(\s*(["`])([^"`]+)\1/g;
 /** Events whose name is handed to somebody who logs them, and those of the log itself. */
 const HANDED = /\bnew DropReport\(\s*\w+,\s*(["`])([^"`]+)\1|\bmessage: (")([a-z_.]+)"/g;
 

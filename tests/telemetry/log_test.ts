@@ -140,3 +140,39 @@ Deno.test("log: 1000 lines of concurrent requests are whole and have their own i
   assert.equal(test.lines.length, 1000);
   assert.ok(test.lines.every((line) => line["trace_id"] === line["trace"]));
 });
+
+Deno.test("lines of the process carry no ids, whatever is active, and are counted as such", async () => {
+  await using test = new TestTelemetry();
+  const { tracer } = test.telemetry;
+  const log = test.telemetry.processLog("tensor_wasm_exec");
+  using span = tracer.startSpan("cli ", { command: "x" });
+  await tracer.withSpan(span, async () => {
+    log.info("cell.started");
+    await new Promise<void>((resolve) => setTimeout(() => (log.warn("cell.ended"), resolve()), 0));
+    test.telemetry.log("tensor_wasm_exec").info("call.shed");
+  });
+  assert.deepEqual(test.lines.map((line) => [line["message"], line["trace_id"]]), [
+    ["cell.started", undefined],
+    ["cell.ended", undefined],
+    ["call.shed", span.ids?.traceId],
+  ]);
+  assert.equal(await test.metric("tensor_wasm_log_lines_total", '{has_trace="false"}'), 2);
+  assert.equal(await test.metric("tensor_wasm_log_lines_total", '{has_trace="true"}'), 1);
+});
+
+Deno.test("what the exporter lost is told without the ids of the request that set its timer", async () => {
+  await using test = new TestTelemetry({
+    sender: {
+      send: () => Promise.resolve({ acceptedCount: 0, reason: "the collector is not reachable" }),
+      close: () => {},
+    },
+  });
+  const { tracer } = test.telemetry;
+  using active = tracer.startSpan("cli ", { command: "x" });
+  await tracer.withSpan(active, async () => {
+    tracer.startSpan("cli ", { command: "y" }).end();
+    await test.telemetry.flush(5000);
+  });
+  const [line] = test.lines;
+  assert.deepEqual([line?.["message"], line?.["trace_id"]], ["telemetry.spans_dropped", undefined]);
+});

@@ -67,7 +67,7 @@ async function submit(
   using hold = dependencies.bodies.hold(c.req.raw);
   const { parts } = await readCall(c, record, hold, dependencies);
   c.set("stage", "submit");
-  return await dependencies.jobs.submit({
+  const { id, replayed } = await dependencies.jobs.submit({
     tenant,
     functionId: record.id,
     call: {
@@ -82,4 +82,6 @@ async function submit(
     input: parts.input,
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
   });
+  if (replayed) span.setAttribute("replayed", true);
+  return id;
 }

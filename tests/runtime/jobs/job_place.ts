@@ -85,7 +85,7 @@ export class JobPlace implements AsyncDisposable {
     changes: Partial<JobRequest> & { readonly idempotent?: boolean } = {},
   ): Promise<string> {
     const { idempotent = false, ...request } = changes;
-    return await this.jobs.submit({
+    const { id } = await this.jobs.submit({
       tenant,
       functionId: "f",
       call: {
@@ -100,6 +100,7 @@ export class JobPlace implements AsyncDisposable {
       input: new Uint8Array(),
       ...request,
     });
+    return id;
   }
 
   /** The job as the store has it. */

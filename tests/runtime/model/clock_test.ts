@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { systemClock } from "../../../runtime/model/clock.ts";
 
 Deno.test("systemClock.nowMs() never decreases and agrees with the date", () => {
@@ -28,3 +29,14 @@ for (const delayMs of [1, 120]) {
     assert.equal(fired, false);
   });
 }
+
+Deno.test("systemClock.after() does not call back in the context of another caller", async () => {
+  const context = new AsyncLocalStorage<string>();
+  const alive = setInterval(() => {}, 1000);
+  const seen = await new Promise<string | undefined>((resolve) => {
+    context.run("first", () => systemClock.after(110, () => {}));
+    context.run("second", () => systemClock.after(120, () => resolve(context.getStore())));
+  });
+  clearInterval(alive);
+  assert.notEqual(seen, "first");
+});

@@ -93,6 +93,52 @@ Deno.test("TraceStore: a trace is complete when the job that its request promise
   assert.deepEqual([traced.store.collector.heldCount, traced.store.collector.live.size], [0, 0]);
 });
 
+Deno.test("TraceStore: a request whose key was known promises nothing; a job that was put off keeps the promise", () => {
+  const traced = new Traced();
+  const replay = traced.request({ route: "/functions/:id/invoke-async" });
+  const attributes = { function_id: "f", tenant: "1" };
+  traced.tracer.startSpan("http.invoke_function_async", { ...attributes, replayed: true }, {
+    parent: replay.ids,
+  }).end();
+  replay.end();
+  assert.equal(traced.store.find(replay.ids?.traceId ?? "", "1")?.isComplete, true);
+
+  const root = traced.request({ route: "/functions/:id/invoke-async" });
+  traced.tracer.startSpan("http.invoke_function_async", attributes, { parent: root.ids }).end();
+  root.end();
+  const id = root.ids?.traceId ?? "";
+  for (const failure of ["no_room", undefined]) {
+    assert.equal(traced.store.find(id, "1")?.isComplete, false);
+    const job = traced.tracer.startSpan("async_invoke.job", { ...attributes, job_id: "j" }, {
+      parent: root.ids,
+    });
+    if (failure !== undefined) job.fail(failure);
+    job.end();
+  }
+  assert.equal(traced.store.find(id, "1")?.isComplete, true);
+});
+
+Deno.test("TraceStore: a trace is shown by its request, also where its job began before the request ended", () => {
+  const traced = new Traced();
+  const root = traced.request({ route: "/functions/:id/invoke-async" });
+  const job = traced.tracer.startSpan("async_invoke.job", { job_id: "j", function_id: "f", tenant: "1" }, {
+    parent: root.ids,
+  });
+  root.setAttribute("http.response.status_code", 202);
+  root.end();
+  traced.nowMs += 50;
+  const running = traced.store.find(root.ids?.traceId ?? "", "1");
+  assert.deepEqual([running?.durationMs, running?.rootName], [50, "http.request"]);
+  job.end();
+  const { rootName, route, httpStatus, durationMs } = traced.store.find(root.ids?.traceId ?? "", "1") ?? {};
+  assert.deepEqual([rootName, route, httpStatus, durationMs], [
+    "http.request",
+    "/functions/:id/invoke-async",
+    202,
+    50,
+  ]);
+});
+
 Deno.test("TraceStore.sweep() puts away lines that came after the last span", () => {
   const traced = new Traced();
   const id = traced.call();
