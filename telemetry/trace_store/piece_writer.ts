@@ -62,7 +62,7 @@ export class PieceWriter {
 
   /** Appends a piece; answers how what it is of went. */
   write(content: PieceContent): Verdict {
-    const { spans, lines } = content;
+    const { local, spans, lines } = content;
     const writer = this.#writer;
     const last = spans.at(-1);
     // A job that has begun before its request ended is in the same piece, and may outlast it.
