@@ -86,8 +86,8 @@ const OTLP: OtlpConfig = {
 
 /**
  * The defaults; those of OpenTelemetry except for the queues, which would be full after 20 ms of 15,000 requests
- * a second with six spans and two lines each, and the delay, so that a trace can be looked up soon after its
- * request.
+ * a second with six spans and two lines each, the batches, since four in one cost half to send, and the delay, so
+ * that a trace can be looked up soon after its request.
  */
 export const DEFAULT_TELEMETRY_CONFIG: TelemetryConfig = Object.freeze<TelemetryConfig>({
   serviceName: "tensor-wasm",
@@ -99,7 +99,7 @@ export const DEFAULT_TELEMETRY_CONFIG: TelemetryConfig = Object.freeze<Telemetry
     exporter: "none",
     sampler: { type: "parentbased_always_on", ratio: 1 },
     otlp: OTLP,
-    batch: { queueCountMax: 65_536, batchCountMax: 512, delayMs: 1000 },
+    batch: { queueCountMax: 65_536, batchCountMax: 2048, delayMs: 1000 },
     limits: DEFAULT_SPAN_LIMITS,
   },
   tail: {
@@ -122,7 +122,7 @@ export const DEFAULT_TELEMETRY_CONFIG: TelemetryConfig = Object.freeze<Telemetry
   logExport: {
     exporter: "none",
     otlp: { ...OTLP, url: "http://localhost:4318/v1/logs" },
-    batch: { queueCountMax: 65_536, batchCountMax: 512, delayMs: 1000 },
+    batch: { queueCountMax: 65_536, batchCountMax: 2048, delayMs: 1000 },
     limits: DEFAULT_RECORD_LIMITS,
   },
   metricExport: {

@@ -244,6 +244,6 @@ function batchRows(prefix: string, what: string): VariableRow[] {
       fallback: "65536",
       meaning: `most ${what} that wait, in at most 64 MiB; one more is dropped and counted`,
     },
-    { name: `${prefix}_MAX_EXPORT_BATCH_SIZE`, fallback: "512", meaning: `most ${what} of one export` },
+    { name: `${prefix}_MAX_EXPORT_BATCH_SIZE`, fallback: "2048", meaning: `most ${what} of one export` },
   ];
 }

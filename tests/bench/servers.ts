@@ -18,6 +18,9 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 
 const START_MS_MAX = 20_000;
 const POLL_MS = 20;
+/** Longest head of a request to the sink. */
+const SINK_HEAD_BYTES_MAX = 8192;
+const SINK_ANSWER = new TextEncoder().encode("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
 
 /**
  * Starts a program whose first line on stdout ends in its address. Its output goes to a file: a reader in
@@ -85,11 +88,6 @@ export function startGateway(
 async function serveBare(kind: string, guest: string): Promise<void> {
   const handlers: Record<string, () => Promise<(request: Request) => Promise<Response>>> = {
     echo: () => Promise.resolve(async (request) => Response.json(await request.json())),
-    sink: () =>
-      Promise.resolve(async (request) => {
-        await request.arrayBuffer();
-        return new Response(null, { status: 200 });
-      }),
     fresh: async () => {
       const module = new WebAssembly.Module(await Deno.readFile(guest));
       return async (request) => {
@@ -111,4 +109,41 @@ async function serveBare(kind: string, guest: string): Promise<void> {
   }, handler);
 }
 
-if (import.meta.main) await serveBare(Deno.args[0] ?? "", Deno.args[1] ?? "");
+/**
+ * A collector that takes everything and looks at nothing, as cheaply as can be: a real one mostly runs elsewhere, and
+ * this one shares the cores that are measured.
+ */
+async function serveSink(): Promise<void> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  // deno-lint-ignore no-console -- the first line says where it listens
+  console.log(`listening on http://127.0.0.1:${listener.addr.port}`);
+  for await (const connection of listener) void answerAll(connection).catch(() => connection.close());
+}
+
+/** Answers one request after another; none is sent before the last was answered. */
+async function answerAll(connection: Deno.Conn): Promise<void> {
+  const buffer = new Uint8Array(512 * 1024);
+  const text = new TextDecoder("latin1");
+  let head = "";
+  let bytesLeft = 0;
+  for (;;) {
+    const count = await connection.read(buffer);
+    if (count === null) return connection.close();
+    if (bytesLeft > 0) {
+      bytesLeft -= count;
+    } else {
+      const before = head.length;
+      head += text.decode(buffer.subarray(0, Math.min(count, SINK_HEAD_BYTES_MAX)));
+      const end = head.indexOf("\r\n\r\n");
+      if (end < 0) continue;
+      bytesLeft = Number(/\ncontent-length: *([0-9]+)/i.exec(head)?.[1] ?? 0) + end + 4 - before - count;
+      head = "";
+    }
+    if (bytesLeft <= 0) await connection.write(SINK_ANSWER);
+  }
+}
+
+if (import.meta.main) {
+  const [kind = "", guest = ""] = Deno.args;
+  await (kind === "sink" ? serveSink() : serveBare(kind, guest));
+}
