@@ -86,9 +86,11 @@ export class PieceWriter {
     return this.#writer.view().slice(from, to);
   }
 
-  /** All that was written; the writer is empty afterwards. */
-  take(): Uint8Array<ArrayBuffer> {
-    return this.#writer.take();
+  /** All that was written, as `copy` makes it; the writer is empty afterwards. */
+  take(copy: (bytes: Uint8Array) => Uint8Array = (bytes) => bytes.slice()): Uint8Array {
+    const taken = copy(this.#writer.view());
+    this.#writer.rewind();
+    return taken;
   }
 
   #span(span: SpanRecord): void {
@@ -129,7 +131,7 @@ export class PieceWriter {
     this.#name(line.target);
     this.#name(line.message);
     writer.hex(line.ids?.spanId ?? "");
-    for (const name of Object.keys(line.fields)) {
+    for (const name in line.fields) {
       this.#name(name);
       this.#value(line.fields[name] ?? null);
     }

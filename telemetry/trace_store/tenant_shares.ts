@@ -44,8 +44,6 @@ export class TenantShare {
 export class TenantShares {
   readonly #shares = new Map<string, TenantShare>();
   readonly #total = { bytes: 0, pieces: 0 };
-  /** Those who are still to lose something. */
-  readonly #overCount = { bytes: 0, pieces: 0 };
 
   /** What all hold together. */
   total(unit: ShareUnit): number {
@@ -66,8 +64,8 @@ export class TenantShares {
   /** Takes a piece off. */
   remove(share: TenantShare, byteCount: number, isFailed: boolean): void {
     this.#change(share, -1, -byteCount, isFailed);
-    this.#lose(share, "bytes", byteCount);
-    this.#lose(share, "pieces", 1);
+    share.bytes.excess -= byteCount;
+    share.pieces.excess -= 1;
     if (share.pieces.all === 0) this.#shares.delete(share.tenant);
   }
 
@@ -77,23 +75,10 @@ export class TenantShares {
    */
   plan(unit: ShareUnit, keptMax: number): void {
     const level = levelOf(Float64Array.from(this.#shares.values(), (share) => share[unit].all), keptMax);
-    this.#overCount[unit] = 0;
     for (const share of this.#shares.values()) {
       share[unit].excess = Math.max(0, share[unit].all - level);
       share[unit].failedMax = level * FAILED_PART;
-      if (share[unit].excess > 0) this.#overCount[unit] += 1;
     }
-  }
-
-  /** Whether somebody is still to lose something. */
-  isOver(unit: ShareUnit): boolean {
-    return this.#overCount[unit] > 0;
-  }
-
-  #lose(share: TenantShare, unit: ShareUnit, amount: number): void {
-    const { excess } = share[unit];
-    share[unit].excess = excess - amount;
-    if (excess > 0 && excess <= amount) this.#overCount[unit] -= 1;
   }
 
   #change(share: TenantShare, pieceCount: number, byteCount: number, isFailed: boolean): void {

@@ -74,7 +74,8 @@ export class TraceCollector implements SpanSink {
     }
     collected.lines.push(event);
     const { fields } = event;
-    for (const name of Object.keys(fields)) {
+    // Plain data without a prototype's fields; this makes no list of the names.
+    for (const name in fields) {
       const value = fields[name];
       if (typeof value === "string") collected.textLength += value.length;
     }

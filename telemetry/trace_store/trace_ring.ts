@@ -6,6 +6,7 @@
  * collector has to do most. Invariants: after every call both bounds hold; of each tenant what goes first is what
  * came first, failed ones a little later (tenant_shares.ts), and no tenant loses anything to one with less.
  */
+import { BlockMemory } from "./block_memory.ts";
 import { PieceBlock, type PieceNumber } from "./piece_block.ts";
 import { PieceReader } from "./piece_reader.ts";
 import { type PieceContent, PieceWriter } from "./piece_writer.ts";
@@ -55,6 +56,7 @@ export class TraceRing {
   readonly #blockMs: number;
   readonly #events: RingEvents;
   readonly #writer = new PieceWriter();
+  readonly #memory: BlockMemory;
   readonly #shares = new TenantShares();
   /** In the order of their pieces' numbers. */
   #blocks: PieceBlock[] = [];
@@ -66,6 +68,7 @@ export class TraceRing {
     this.#events = events;
     this.#blockBytes = Math.max(1, Math.min(BLOCK_BYTES, Math.floor(bounds.bytesMax / BLOCKS_MIN)));
     this.#blockCount = Math.max(1, Math.floor(bounds.tracesMax / BLOCKS_MIN));
+    this.#memory = new BlockMemory(this.#blockBytes);
     this.#blockMs = bounds.ageMsMax / BLOCKS_MIN;
   }
 
@@ -138,6 +141,7 @@ export class TraceRing {
       for (let index = 0; index < oldest.pieceCount; index++) {
         this.#forget(oldest, index, oldest.end(index, bytes.length) - oldest.offset(index));
       }
+      this.#memory.giveBack(oldest.bytes);
       this.#events.evicted(oldest.pieceCount, "age");
     }
   }
@@ -248,31 +252,34 @@ export class TraceRing {
   #seal(): void {
     const block = this.#blocks.at(-1);
     if (block === undefined || block.bytes !== undefined) return;
-    block.bytes = this.#writer.take();
+    block.bytes = this.#writer.take((bytes) => this.#memory.copy(bytes));
     this.#events.sealed();
   }
 
   #shrink(nowMs: number): void {
     if (this.byteCount > this.#bounds.bytesMax) {
-      this.#shed("bytes", this.#bounds.bytesMax - this.#blockBytes, "bytes");
+      this.#shed("bytes", this.#bounds.bytesMax, this.#blockBytes, "bytes");
     }
     // A piece is no trace: it may take more than one turn.
     while (this.traceCount > this.#bounds.tracesMax) {
-      this.#shed("pieces", this.#shares.total("pieces") - this.#blockCount, "count");
+      this.#shed("pieces", this.#shares.total("pieces"), this.#blockCount, "count");
     }
     this.expire(nowMs);
   }
 
-  /** Lets go of pieces until at most so much is left, of those who have most, the oldest of each first. */
-  #shed(unit: ShareUnit, keptMax: number, reason: EvictionReason): void {
-    this.#shares.plan(unit, keptMax);
+  /**
+   * Lets go of pieces of those who have most, the oldest of each first, until there is room for a step more below
+   * `max`, or for half of it at the end of a block: to take a few pieces out of another costs as much as many.
+   */
+  #shed(unit: ShareUnit, max: number, step: number, reason: EvictionReason): void {
+    this.#shares.plan(unit, max - step);
     const before = this.#shares.total("pieces");
     const blocks: PieceBlock[] = [];
-    let isOver = true;
     for (const block of this.#blocks) {
-      if (isOver && block.bytes === undefined) this.#seal();
-      const left = isOver ? this.#shedOf(block, unit) : block;
-      if (left !== block) isOver = this.#shares.isOver(unit);
+      const isEnough = this.#shares.total(unit) <= max - step / 2;
+      if (!isEnough && block.bytes === undefined) this.#seal();
+      const left = isEnough ? block : this.#shedOf(block, unit);
+      if (left !== block) this.#memory.giveBack(block.bytes);
       if (left.pieceCount > 0) this.#place(blocks, left);
     }
     this.#blocks = blocks;
