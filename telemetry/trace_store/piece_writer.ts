@@ -131,7 +131,7 @@ export class PieceWriter {
     this.#name(line.target);
     this.#name(line.message);
     writer.hex(line.ids?.spanId ?? "");
-    for (const name in line.fields) {
+    for (const name of Object.keys(line.fields)) {
       this.#name(name);
       this.#value(line.fields[name] ?? null);
     }

@@ -74,8 +74,7 @@ export class TraceCollector implements SpanSink {
     }
     collected.lines.push(event);
     const { fields } = event;
-    // Plain data without a prototype's fields; this makes no list of the names.
-    for (const name in fields) {
+    for (const name of Object.keys(fields)) {
       const value = fields[name];
       if (typeof value === "string") collected.textLength += value.length;
     }
