@@ -20,6 +20,7 @@ import type {
   ChunkMeta,
   ConfigureMeta,
   CreditMeta,
+  DoubtMeta,
   FailingMeta,
   PongMeta,
   PreparedMeta,
@@ -81,6 +82,8 @@ export class Cell {
     if (host.keeper !== undefined) {
       host.keeper.onFailing = (reason): void =>
         writer.send(FRAME.failing, 0, { reason } satisfies FailingMeta);
+      host.keeper.onDoubt = (isDoubtful): void =>
+        writer.send(FRAME.doubt, 0, { isDoubtful } satisfies DoubtMeta);
     }
   }
 

@@ -4,7 +4,8 @@
  * Owns the opened device, the bound on the memory of all calls together, the wait for kernels whose calls are
  * over, and the verdict on each call when the device is of no use any more. It ends no process: the gateway is
  * told, and kills it. Invariants: after a failure every call that uses the device is stopped, with one outcome;
- * the gateway is told once.
+ * the gateway is told once; of a kernel past its deadline it is told before that call is answered, so that it
+ * sends no more calls here until the kernel has ended.
  *
  * All calls share the primary context, so a fault shows at whichever call asks the driver next. Whoever has work
  * that is not known to be done may have caused it, and nobody else can have: those are gpu_fault, all others
@@ -46,9 +47,11 @@ export class GpuKeeper implements Disposable {
   readonly memoryBytesMax: number;
   readonly #host: KeeperHost;
   readonly #users = new Set<GpuUser>();
-  /** Calls that are over and whose work is not. */
+  /** Calls that are over and whose work is not, each with the moment from which that is too long. */
   readonly #lingering = new Map<GpuUser, number>();
   #onFailing: ((reason: FailingMeta["reason"]) => void) | undefined;
+  #onDoubt: ((isDoubtful: boolean) => void) | undefined;
+  #isDoubtful = false;
   #failure: FailingMeta["reason"] | undefined;
   #failureStatus = "";
   #cancelReap: (() => void) | undefined;
@@ -86,6 +89,11 @@ export class GpuKeeper implements Disposable {
     if (this.#failure !== undefined) onFailing(this.#failure);
   }
 
+  /** Who is told when a kernel is past its call's deadline, and when none is any more. */
+  set onDoubt(onDoubt: (isDoubtful: boolean) => void) {
+    this.#onDoubt = onDoubt;
+  }
+
   /** Device memory of all calls, of those included whose work lingers. */
   get allocatedBytes(): number {
     return this.device.allocatedBytes;
@@ -106,7 +114,8 @@ export class GpuKeeper implements Disposable {
   leave(user: GpuUser): boolean {
     this.#users.delete(user);
     if (this.#failure !== undefined || !user.isBusy) return false;
-    this.#lingering.set(user, Math.max(this.#host.nowMs(), user.deadlineAtMs) + LINGER_MS_MAX);
+    this.#lingering.set(user, Math.max(this.#host.nowMs(), user.deadlineAtMs));
+    this.#tellDoubt();
     this.#watch();
     return true;
   }
@@ -122,22 +131,33 @@ export class GpuKeeper implements Disposable {
       this.#cancelReap = undefined;
       this.device.reap();
       const nowMs = this.#host.nowMs();
-      for (const [user, untilMs] of this.#lingering) {
+      for (const [user, lateFromMs] of this.#lingering) {
         if (!user.isBusy) this.#lingering.delete(user);
-        else if (nowMs >= untilMs) this.#fail("gpu_timeout", "CUDA_ERROR_LAUNCH_TIMEOUT");
+        else if (nowMs >= lateFromMs + LINGER_MS_MAX) this.#fail("gpu_timeout", "CUDA_ERROR_LAUNCH_TIMEOUT");
       }
-      if (this.#failure === undefined && this.#lingering.size > 0) this.#watch();
+      if (this.#failure !== undefined) return;
+      this.#tellDoubt();
+      if (this.#lingering.size > 0) this.#watch();
     });
+  }
+
+  #tellDoubt(): void {
+    const nowMs = this.#host.nowMs();
+    const isDoubtful = this.#lingering.values().some((lateFromMs) => nowMs >= lateFromMs);
+    if (isDoubtful === this.#isDoubtful) return;
+    this.#isDoubtful = isDoubtful;
+    this.#onDoubt?.(isDoubtful);
   }
 
   #fail(reason: FailingMeta["reason"], status: string): void {
     if (this.#failure !== undefined) return;
     this.#failure = reason;
     this.#failureStatus = status;
+    // First: whoever is answered for it must find that the gateway knows.
+    this.#onFailing?.(reason);
     for (const user of this.#users) {
       user.stop(this.#outcome(reason === "gpu_fault" && user.isBusy ? "gpu_fault" : "gpu_reset"));
     }
-    this.#onFailing?.(reason);
   }
 
   #outcome(kind: GpuFailure): Outcome {

@@ -20,6 +20,7 @@ import type {
   CellLogLine,
   ConfigureMeta,
   CreditMeta,
+  DoubtMeta,
   FailingMeta,
   PongMeta,
   PreparedMeta,
@@ -77,11 +78,16 @@ export class CellProcess {
   readonly #onDevice: ((device: DeviceFacts) => void) | undefined;
   readonly #onCompiles: ((compiles: BucketCounts) => void) | undefined;
   readonly #onFailing: CellOptions["onFailing"];
+  readonly #onDoubt: CellOptions["onDoubt"];
   readonly #overdueMsMax: number | undefined;
   #residentBytes: number | undefined;
   #gpuMemoryBytes = 0;
   #tenantMemory: readonly TenantMemory[] = [];
   #wasOverdue = false;
+  /** Its device has failed; a kernel is past its deadline; so many calls are unanswered past theirs. */
+  #isFailing = false;
+  #hasLateKernel = false;
+  #lateCalls = 0;
   #killReason: string | undefined;
   /** Its socket is gone: it is dying, or is made to. The reason is whatever its status says. */
   #disconnected = false;
@@ -100,6 +106,7 @@ export class CellProcess {
     this.#onDevice = options.onDevice;
     this.#onCompiles = options.onCompiles;
     this.#onFailing = options.onFailing;
+    this.#onDoubt = options.onDoubt;
     this.#overdueMsMax = options.overdueMsMax;
     this.tenant = options.dedicated?.tenant;
     this.device = options.dedicated === undefined ? undefined : `cuda:${options.dedicated.seat.deviceIndex}`;
@@ -131,6 +138,14 @@ export class CellProcess {
 
   get isDead(): boolean {
     return this.#dead || this.#disconnected || this.#killReason !== undefined;
+  }
+
+  /**
+   * Whether its device has failed, or may be about to: a kernel runs past its call's deadline, or a call is
+   * unanswered past its own. What is sent to it now may be lost through no fault of its own.
+   */
+  get isDoubtful(): boolean {
+    return this.#isFailing || this.#hasLateKernel || this.#lateCalls > 0;
   }
 
   /** Why the process ended; empty while it lives. */
@@ -197,7 +212,7 @@ export class CellProcess {
       deadlineAtMs: deadlineAtMs - this.#clockOffsetMs,
     };
     this.#writer.send(FRAME.call, id, full, input);
-    if (this.#overdueMsMax !== undefined) this.#watchOverdue(answer, deadlineAtMs + this.#overdueMsMax);
+    if (this.#overdueMsMax !== undefined) this.#watchOverdue(answer, deadlineAtMs, this.#overdueMsMax);
     return {
       answer: answer as Promise<CellAnswer<ResultMeta>>,
       cancel: (by) => {
@@ -266,12 +281,29 @@ export class CellProcess {
     this.#spawned.connection.closeWrite().catch(() => this.#sendKill());
   }
 
-  /** Kills the cell when a call is unanswered at some moment. One that is held up in a driver answers no ping. */
-  #watchOverdue(answer: Promise<unknown>, atMs: number): void {
-    let cancel = this.#clock.after(Math.max(0, atMs - this.#clock.nowMs()), () => {
-      cancel = this.#clock.after(OVERDUE_AGAIN_MS, () => this.kill("overdue"));
+  /**
+   * Doubts the cell while a call is unanswered past its deadline, and kills it for one that is so for too long. One
+   * that is held up in a driver answers no ping.
+   */
+  #watchOverdue(answer: Promise<unknown>, deadlineAtMs: number, overdueMsMax: number): void {
+    let isLate = false;
+    let cancel = this.#clock.after(Math.max(0, deadlineAtMs - this.#clock.nowMs()), () => {
+      isLate = true;
+      this.#change(() => this.#lateCalls++);
+      cancel = this.#clock.after(overdueMsMax, () => {
+        cancel = this.#clock.after(OVERDUE_AGAIN_MS, () => this.kill("overdue"));
+      });
     });
-    void answer.then(() => cancel());
+    void answer.then(() => {
+      cancel();
+      if (isLate) this.#change(() => this.#lateCalls--);
+    });
+  }
+
+  #change(change: () => void): void {
+    const wasDoubtful = this.isDoubtful;
+    change();
+    if (this.isDoubtful !== wasDoubtful && !this.isDead) this.#onDoubt?.(this);
   }
 
   #died(): { readonly type: "died"; readonly reason: string } {
@@ -316,8 +348,12 @@ export class CellProcess {
       case FRAME.chunk:
         return this.#requests.takeChunk(frame);
       case FRAME.failing:
+        this.#isFailing = true;
         this.#onFailing?.(this, (frame.meta as FailingMeta).reason);
         return this.#onFailing !== undefined;
+      case FRAME.doubt:
+        this.#change(() => this.#hasLateKernel = (frame.meta as DoubtMeta).isDoubtful);
+        return this.#onDoubt !== undefined;
       case FRAME.pong: {
         const { nowMs, residentBytes, gpuMemoryBytes, tenants, compiles, device } = frame.meta as PongMeta;
         this.#refineClock(nowMs);

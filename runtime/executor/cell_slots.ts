@@ -26,6 +26,8 @@ export interface PooledCell {
   /** Of a dedicated cell: whose it is, and which device it has. */
   readonly tenant?: string | undefined;
   readonly device?: string | undefined;
+  /** Of a dedicated cell: whether it may soon be of no use, and should be sent no more calls until that is known. */
+  readonly isDoubtful?: boolean;
   kill(reason: string): void;
   /** As kill, but lets it close what it has open on a device. Only where nothing runs in it. */
   end?(reason: string): void;

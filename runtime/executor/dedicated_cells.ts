@@ -4,7 +4,8 @@
  * Owns how many there are and for whom: at most `cellsMax`, so many of a tenant; started while calls wait, ended
  * when they idle, and taken from one tenant for another that has none: an idle cell first, else the one held
  * longest once it had its turn. Calls wait in the line of the shared cells (admission.ts). It runs no call.
- * Invariants: a cell is lent to its own tenant alone; every lease comes back once; nobody waits who may be served.
+ * Invariants: a cell is lent to its own tenant alone, and while it is in doubt to nobody; every lease comes back
+ * once; nobody waits who may be served.
  */
 import type { Clock } from "../model/clock.ts";
 import { fault } from "../model/fault.ts";
@@ -126,6 +127,14 @@ export class DedicatedCells<Cell extends PooledCell> {
       const cancel = this.#options.clock.after(CONDEMNED_MS, () => cell.kill(reason));
       void cell.ended.then(cancel);
     }
+    this.#serve();
+  }
+
+  /**
+   * A cell has come to be in doubt, or is well again. One in doubt is lent to nobody; it counts for its tenant's
+   * bound, so a tenant that is at it waits for the verdict, and one below it has another cell started.
+   */
+  reconsider(): void {
     this.#serve();
   }
 

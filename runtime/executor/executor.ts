@@ -153,9 +153,10 @@ export class Executor {
       using lease = await cells.lease({ ...waitOf(invocation, limits), alone });
       const { cell } = lease;
       // It may have died between the lease and this moment. Nothing was sent yet.
-      if (cell.isDead) continue;
+      if (cell.isDead || cell.isDoubtful) continue;
       using permit = await this.#permit(cell, invocation, limits, span);
-      if (cell.isDead) {
+      // The permit may be that of a call whose kernel has not ended, and this its cell.
+      if (cell.isDead || cell.isDoubtful) {
         permit?.forgo();
         continue;
       }

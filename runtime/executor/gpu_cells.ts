@@ -86,6 +86,7 @@ export function openGpuCells(options: GpuCellsOptions): DedicatedCells<CellProce
         onCompiles: ({ counts, sumSeconds }) => compileSeconds.observeAll(counts, sumSeconds),
         overdueMsMax: OVERDUE_MS_MAX,
         onFailing: (failing, reason) => cells.condemn(failing, reason),
+        onDoubt: () => cells.reconsider(),
       });
       watch.watch(cell);
       return cell;

@@ -43,6 +43,8 @@ export interface CellOptions {
   readonly dedicated?: { readonly tenant: string; readonly seat: CudaSeat };
   /** Called when the cell says that its device has failed. */
   readonly onFailing?: (cell: CellProcess, reason: FailingMeta["reason"]) => void;
+  /** Called when the cell is in doubt, and when it is not any more. See CellProcess.isDoubtful. */
+  readonly onDoubt?: (cell: CellProcess) => void;
   /** How long past its deadline a call may be unanswered even if its cell does not answer pings meanwhile. */
   readonly overdueMsMax?: number;
   readonly clock: Clock;

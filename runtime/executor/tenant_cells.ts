@@ -93,7 +93,7 @@ export class TenantCells<Cell extends PooledCell> {
     const callsMax = alone ? 1 : this.#callsPerCellMax;
     let best: Dedicated<Cell> | undefined;
     for (const member of this.#byTenant.get(tenant) ?? []) {
-      if (!isUsable(member) || member.isAlone || member.loans.size >= callsMax) continue;
+      if (!takesCalls(member) || member.isAlone || member.loans.size >= callsMax) continue;
       if (best === undefined || member.loans.size < best.loans.size) best = member;
     }
     return best;
@@ -167,10 +167,14 @@ export class TenantCells<Cell extends PooledCell> {
       counts.gpuMemoryBytes += member.cell.gpuMemoryBytes ?? 0;
       const used = member.isAlone ? this.#callsPerCellMax : member.loans.size;
       counts.slotsUsed += used;
-      if (isUsable(member)) counts.slotsFree += this.#callsPerCellMax - used;
+      if (takesCalls(member)) counts.slotsFree += this.#callsPerCellMax - used;
     }
     return counts;
   }
+}
+
+function takesCalls(member: Dedicated<PooledCell>): boolean {
+  return isUsable(member) && member.cell.isDoubtful !== true;
 }
 
 /** Whether a cell may take calls, now or later. */

@@ -48,6 +48,8 @@ export const FRAME = {
   surveyed: 20,
   /** The cell's device is of no use any more; all calls that had it are being ended. meta: FailingMeta. */
   failing: 22,
+  /** A kernel is past its call's deadline, or none is any more. Before the answer of that call. meta: DoubtMeta. */
+  doubt: 24,
 } as const;
 
 /** Meta of `configure`. */
@@ -66,6 +68,12 @@ export type SurveyedMeta =
 export interface FailingMeta {
   /** A kernel did something wrong, or one has not ended long after nobody waits for it any more. */
   readonly reason: "gpu_fault" | "gpu_timeout";
+}
+
+/** Meta of `doubt`. */
+export interface DoubtMeta {
+  /** Whether the cell may soon be of no use: a kernel runs that should have ended. */
+  readonly isDoubtful: boolean;
 }
 
 /** Meta of `ready`. */

@@ -23,6 +23,7 @@ interface Setup {
   readonly keeper: GpuKeeper;
   readonly clock: ManualClock;
   readonly told: string[];
+  readonly doubts: boolean[];
   readonly device: { allocatedBytes: number; reaps: number; isOpen: boolean };
   user(deadlineMs?: number): User;
 }
@@ -30,6 +31,7 @@ interface Setup {
 function setUp(): Setup {
   const clock = new ManualClock();
   const told: string[] = [];
+  const doubts: boolean[] = [];
   const state = {
     allocatedBytes: 0,
     reaps: 0,
@@ -41,12 +43,13 @@ function setUp(): Setup {
   };
   const keeper = new GpuKeeper(state, 100, clock);
   keeper.onFailing = (reason) => void told.push(reason);
+  keeper.onDoubt = (isDoubtful) => void doubts.push(isDoubtful);
   const user = (deadlineMs = 1_000): User => {
     const made = new User(clock.nowMs() + deadlineMs);
     keeper.enter(made);
     return made;
   };
-  return { keeper, clock, told, device: state, user };
+  return { keeper, clock, told, doubts, device: state, user };
 }
 
 const FAULT = { type: "gpu_failed", kind: "gpu_fault", status: "CUDA_ERROR_ILLEGAL_ADDRESS" } as const;
@@ -73,19 +76,34 @@ Deno.test("GpuKeeper tells of a failure that came before anybody listened", () =
 });
 
 Deno.test("GpuKeeper waits for a kernel that ends soon after its call", () => {
-  const { keeper, clock, told, device, user } = setUp();
+  const { keeper, clock, told, doubts, device, user } = setUp();
   const call = user(0);
   call.isBusy = true;
   assert.equal(keeper.leave(call), true);
+  assert.deepEqual(doubts, [true], "told before the call is answered");
   clock.advance(200);
   assert.ok(device.reaps >= 9);
   call.isBusy = false;
   clock.advance(200);
-  assert.deepEqual([told, clock.timerCount], [[], 0]);
+  assert.deepEqual([told, doubts, clock.timerCount], [[], [true, false], 0]);
+});
+
+Deno.test("GpuKeeper is in doubt until the last of several late kernels has ended", () => {
+  const { keeper, clock, doubts, user } = setUp();
+  const [first, second] = [user(0), user(0)];
+  first.isBusy = second.isBusy = true;
+  keeper.leave(first);
+  keeper.leave(second);
+  first.isBusy = false;
+  clock.advance(100);
+  assert.deepEqual(doubts, [true]);
+  second.isBusy = false;
+  clock.advance(100);
+  assert.deepEqual(doubts, [true, false]);
 });
 
 Deno.test("GpuKeeper gives the device up for a kernel that does not end, and resets the others", () => {
-  const { keeper, clock, told, user } = setUp();
+  const { keeper, clock, told, doubts, user } = setUp();
   const [call, beside] = [user(0), user()];
   call.isBusy = beside.isBusy = true;
   keeper.leave(call);
@@ -93,16 +111,21 @@ Deno.test("GpuKeeper gives the device up for a kernel that does not end, and res
   assert.deepEqual(told, []);
   clock.advance(20);
   assert.deepEqual(told, ["gpu_timeout"]);
+  assert.deepEqual(doubts, [true], "it is not well again");
   assert.deepEqual(beside.outcomes, [{ ...RESET, status: "CUDA_ERROR_LAUNCH_TIMEOUT" }]);
   assert.equal(clock.timerCount, 0);
 });
 
 Deno.test("GpuKeeper: a kernel whose client left may run on to its own deadline", () => {
-  const { keeper, clock, told, user } = setUp();
+  const { keeper, clock, told, doubts, user } = setUp();
   const call = user(5_000);
   call.isBusy = true;
   keeper.leave(call);
-  clock.advance(5_240);
+  clock.advance(4_980);
+  assert.deepEqual(doubts, []);
+  clock.advance(20);
+  assert.deepEqual(doubts, [true]);
+  clock.advance(240);
   assert.deepEqual(told, []);
   clock.advance(20);
   assert.deepEqual(told, ["gpu_timeout"]);

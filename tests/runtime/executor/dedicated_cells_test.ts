@@ -204,6 +204,71 @@ Deno.test("DedicatedCells kills a condemned cell that does not answer", async ()
   await end(setup);
 });
 
+/** The cell's own word on whether it is in doubt. */
+async function doubt(
+  { pool }: DedicatedSetup,
+  cell: SeatedCell | undefined,
+  isDoubtful: boolean,
+): Promise<void> {
+  assert.ok(cell);
+  cell.isDoubtful = isDoubtful;
+  pool.reconsider();
+  await settle();
+}
+
+Deno.test("DedicatedCells lends no cell that is in doubt: calls wait until it is well again", async () => {
+  const setup = setUpDedicated();
+  giveBack(await one(setup, "a"));
+  await doubt(setup, setup.cells[0], true);
+  const waiting = await one(setup, "a");
+  assert.deepEqual([waiting.lease, setup.pool.counts().slotsFree], [undefined, 0]);
+  const other = await one(setup, "b");
+  assert.equal(other.lease?.cell.id, 2);
+  // It counts for its tenant: there is no second one beside it.
+  assert.deepEqual(setup.cells.map(({ seat }) => seat.tenant), ["a", "b"]);
+  await doubt(setup, setup.cells[0], false);
+  assert.equal(waiting.lease?.cell.id, 1);
+  await end(setup);
+});
+
+Deno.test("DedicatedCells starts a fresh cell as soon as one in doubt is condemned", async () => {
+  const setup = setUpDedicated({ cellsMax: 3 });
+  const running = await one(setup, "a");
+  await doubt(setup, setup.cells[0], true);
+  const waiting = await one(setup, "a");
+  assert.equal(waiting.lease, undefined);
+  const [cell] = setup.cells;
+  assert.ok(cell);
+  setup.pool.condemn(cell, "gpu_timeout");
+  await settle();
+  // The call that it has is not answered yet.
+  assert.deepEqual([cell.isDead, waiting.lease?.cell.id], [false, 2]);
+  giveBack(running);
+  assert.equal(cell.deathReason, "gpu_timeout");
+  await end(setup);
+});
+
+Deno.test("DedicatedCells: beside a cell in doubt, a tenant below its bound has another at once", async () => {
+  const setup = setUpDedicated({ cellsPerTenantMax: 2 });
+  giveBack(await one(setup, "a"));
+  await doubt(setup, setup.cells[0], true);
+  const next = await one(setup, "a");
+  assert.equal(next.lease?.cell.id, 2);
+  await doubt(setup, setup.cells[0], false);
+  assert.equal((await one(setup, "a")).lease?.cell.id, 1, "the one with the fewest calls");
+  await end(setup);
+});
+
+Deno.test("DedicatedCells: a call that waits for a verdict leaves at its deadline", async () => {
+  const setup = setUpDedicated();
+  giveBack(await one(setup, "a"));
+  await doubt(setup, setup.cells[0], true);
+  const waiting = await one(setup, "a", { deadlineMs: 100 });
+  await advance(setup, 100);
+  assert.equal(codeOf(waiting), "invoke_timeout");
+  await end(setup);
+});
+
 Deno.test("DedicatedCells: a tenant whose cells keep failing waits longer for each, others do not", async () => {
   const setup = setUpDedicated();
   const startsAtMs: number[] = [];
@@ -274,6 +339,7 @@ Deno.test("DedicatedCells holds its bounds whatever is called, given back, kille
     fc.record({ type: fc.constant("call" as const), tenant: fc.constantFrom("a", "b", "c", "d") }),
     fc.record({ type: fc.constant("back" as const), at: fc.nat(20) }),
     fc.record({ type: fc.constant("kill" as const), at: fc.nat(5) }),
+    fc.record({ type: fc.constant("doubt" as const), at: fc.nat(5) }),
     fc.record({ type: fc.constant("wait" as const), ms: fc.constantFrom(1, 100, 2_500, 61_000) }),
   );
   await fc.assert(
@@ -286,6 +352,9 @@ Deno.test("DedicatedCells holds its bounds whatever is called, given back, kille
           asked.push({ tenant: each.tenant, asked: ask(setup.pool, call(setup.clock, each.tenant, rest)) });
         } else if (each.type === "back") {
           giveBack(asked[each.at]?.asked);
+        } else if (each.type === "doubt") {
+          const cell = setup.cells.filter(({ isDead }) => !isDead)[each.at];
+          if (cell !== undefined) await doubt(setup, cell, !cell.isDoubtful);
         } else if (each.type === "kill") {
           setup.cells.filter(({ isDead }) => !isDead)[each.at]?.kill("gpu_fault");
         } else setup.clock.advance(each.ms);
@@ -300,6 +369,8 @@ Deno.test("DedicatedCells holds its bounds whatever is called, given back, kille
         }
       }
       // Whoever waits is served or refused in the end.
+      for (const cell of setup.cells) cell.isDoubtful = false;
+      setup.pool.reconsider();
       for (let round = 0; round < 40; round++) {
         for (const each of asked) giveBack(each.asked);
         setup.clock.advance(1_000);

@@ -10,6 +10,7 @@ import { FakeCell, settle } from "./pool_setup.ts";
 /** A cell without a process, in its seat. */
 export class SeatedCell extends FakeCell {
   readonly seat: Seat;
+  isDoubtful = false;
 
   constructor(id: number, seat: Seat) {
     super(id);
