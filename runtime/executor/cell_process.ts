@@ -45,7 +45,7 @@ const OVERDUE_MS_MAX = 2_000;
 const OVERDUE_AGAIN_MS = 100;
 
 /** How long a cell that was told to end may take to close what it has open. */
-const END_MS_MAX = 1_000;
+const END_MS_MAX = 3_000;
 
 const ignoreLine = (): void => {};
 

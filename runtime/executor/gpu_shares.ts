@@ -63,10 +63,10 @@ function observe(device: string, { telemetry, tenants }: GpuSharesOptions): GpuS
     },
     waited: (ms) => waitSeconds.observe(ms / 1000),
     shed: (kind, tenant) => {
-      // Who is displaced says so itself; here another call's trace is at hand.
+      // Of one that is displaced the newcomer's trace is at hand: it tells who came, and is no example of a refusal.
       const isOther = kind === "gpu_displaced";
       tenants.of(tenant).shed(kind).inc(1, isOther ? undefined : tracer.activeIds());
-      if (!isOther) log.warn("call.shed", { kind, tenant, device });
+      log.warn("call.shed", { kind, tenant, device });
     },
   };
 }

@@ -59,10 +59,10 @@ export function observePool(
       processLog.warn("cell.retired", { pool, ...fieldsOf(cell), reason });
     },
     shed: (kind, tenant) => {
-      // Who is displaced says so itself; here another call's trace is at hand.
+      // Of one that is displaced the newcomer's trace is at hand: it tells who came, and is no example of a refusal.
       const ids = kind === "displaced" ? undefined : tracer.activeIds();
       tenants.of(tenant).shed(kind).inc(1, ids);
-      if (kind !== "displaced") log.warn("call.shed", { kind, tenant });
+      log.warn("call.shed", { kind, tenant });
     },
     cellFailedToStart: (error) => {
       startFailures.inc();

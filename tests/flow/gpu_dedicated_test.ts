@@ -8,7 +8,7 @@ import { BASIC_PTX, FAULTS_PTX } from "../contract/gpu_kernels.ts";
 import { addingGuest } from "../support/adding_guest.ts";
 import { awaitTrace } from "../support/await_trace.ts";
 import { Collector } from "../support/collector.ts";
-import { CUDA_CALLS, cudaGuest, launchingGuest } from "../support/cuda_guest.ts";
+import { CUDA_CALLS, cudaGuest, launchingGuest, PRINTED } from "../support/cuda_guest.ts";
 import { FakeCuda } from "../support/fake_cuda.ts";
 import { TestGateway } from "../support/gateway.ts";
 import type { LogLine } from "../support/gateway.ts";
@@ -22,15 +22,19 @@ import { parsePrometheusText, valueOf } from "./prometheus_text.ts";
 const TENANT = "x-tensorwasm-tenant";
 const DEADLINE = "x-tensorwasm-deadline-ms";
 
-/** Prints that it runs, then asks the device for its kind until it is stopped; it has no kernel under way. */
-const ASKING = `${CUDA_CALLS.load(BASIC_PTX, "nothing")}
+/** Says that it runs, then asks the device for its kind until it is stopped; it has no kernel under way. */
+const ASKING = `${CUDA_CALLS.load(BASIC_PTX, "nothing")} ${CUDA_CALLS.print}
   (loop $again (drop (call $wasi_cuda_device_query (i32.const 0))) (br $again)) (i32.const 0)`;
+
+/** Says so when its kernel has been launched, and waits for it. */
+const SPINNING = `${CUDA_CALLS.load(FAULTS_PTX, "spin")} (drop ${CUDA_CALLS.launch(0)}) ${CUDA_CALLS.print}
+  ${CUDA_CALLS.sync}`;
 
 const GUESTS: Readonly<Record<string, Uint8Array<ArrayBuffer>>> = {
   adds: addingGuest(),
   traps: launchingGuest("trap_now", FAULTS_PTX),
-  spins: launchingGuest("spin", FAULTS_PTX),
-  asks: cudaGuest(ASKING, { ptx: BASIC_PTX, entry: "nothing" }),
+  spins: cudaGuest(SPINNING, { ptx: FAULTS_PTX, entry: "spin", prints: true }),
+  asks: cudaGuest(ASKING, { ptx: BASIC_PTX, entry: "nothing", prints: true }),
   allocates: cudaGuest(`(i32.wrap_i64 (call $wasi_cuda_alloc (i64.const 65536)))`),
 };
 
@@ -68,15 +72,20 @@ Deno.test.afterAll(async () => {
 
 const deployed = new Set<string>();
 
-/** Calls a guest as a tenant, which has it from its first call on. */
-async function call(guest: string, tenant: number, headers: Record<string, string> = {}): Promise<Response> {
-  const own = { [TENANT]: String(tenant) };
-  const key = `${tenant} ${guest}`;
-  if (!deployed.has(key)) {
-    await gateway.deploy(guest, GUESTS[guest], own);
+/** Sees to it that a tenant has guests. */
+async function deploy(tenant: number, ...guests: readonly string[]): Promise<void> {
+  for (const guest of guests) {
+    const key = `${tenant} ${guest}`;
+    if (deployed.has(key)) continue;
+    await gateway.deploy(guest, GUESTS[guest], { [TENANT]: String(tenant) });
     deployed.add(key);
   }
-  return await gateway.invoke(guest, { export: "run" }, { ...own, ...headers });
+}
+
+/** Calls a guest as a tenant, which has it from its first call on. */
+async function call(guest: string, tenant: number, headers: Record<string, string> = {}): Promise<Response> {
+  await deploy(tenant, guest);
+  return await gateway.invoke(guest, { export: "run" }, { [TENANT]: String(tenant), ...headers });
 }
 
 async function resultOf(response: Response): Promise<unknown> {
@@ -112,10 +121,15 @@ function cellStarted(tenant: number): Promise<LogLine> {
   return gateway.line((line) => line.message === "cell.started" && line["tenant"] === String(tenant));
 }
 
-/** Resolves when a call with this trace id runs in a cell. */
-async function runningOf(traceId: string): Promise<void> {
-  await gateway.line((line) => line.message === "request.received" && line.trace_id === traceId);
-  await new Promise((resolve) => setTimeout(resolve, 250));
+/** Resolves when the guest of a call with this trace id has said that it runs, so often. */
+async function runningOf(traceId: string, times = 1): Promise<void> {
+  let count = 0;
+  await gateway.line((line) => line["line"] === PRINTED && line.trace_id === traceId && ++count === times);
+}
+
+/** The line of a tenant's cell, one of several in time, that has ended. */
+function cellEnded(tenant: number): Promise<LogLine> {
+  return gateway.line((line) => line.message === "cell.ended" && line["tenant"] === String(tenant));
 }
 
 function traceOf(digit: string): { readonly traceId: string; readonly headers: { traceparent: string } } {
@@ -160,6 +174,7 @@ test("GET /device says which there are, and how many cells have each", async () 
 
 test("a kernel that fails: its call is gpu_fault, others of the tenant gpu_reset, all traces whole", async () => {
   const { traceId, headers } = traceOf("a");
+  await deploy(4, "traps");
   const beside = call("asks", 4, headers);
   await runningOf(traceId);
   const other = await call("adds", 2);
@@ -170,9 +185,8 @@ test("a kernel that fails: its call is gpu_fault, others of the tenant gpu_reset
   const reset = await beside;
   await goldenOf("gpu_dedicated_reset", reset.clone());
   assert.equal(await kindOf(reset), "502 gpu_reset");
-  await gateway.line((line) => line.message === "cell.ended" && line["tenant"] === "4");
-  assert.equal(cellLines("cell.ended", 4)[0]?.["reason"], "gpu_fault");
   assert.equal(await resultOf(await call("adds", 4)), 300);
+  assert.equal((await cellEnded(4))["reason"], "gpu_fault");
   assert.deepEqual(cellLines("cell.ended", 2), []);
 });
 
@@ -194,58 +208,84 @@ test("while one tenant's kernels fail again and again, another loses no call", a
 
 test("a call that lost its device to another, and may, runs again in a fresh cell", async () => {
   const { traceId, headers } = traceOf("b");
-  const beside = call("asks", 5, { ...headers, "x-tensorwasm-idempotent": "true", [DEADLINE]: "4000" });
+  await deploy(5, "traps");
+  const beside = call("asks", 5, { ...headers, "x-tensorwasm-idempotent": "true" });
   await runningOf(traceId);
   assert.equal(await kindOf(await call("traps", 5)), "500 gpu_fault");
+  await runningOf(traceId, 2);
+  // It would ask for ever; twice is all that it is run.
+  const first = await cellStarted(5);
+  const second = await gateway.line((line) =>
+    line.message === "cell.started" && line["tenant"] === "5" && line["pid"] !== first["pid"]
+  );
+  Deno.kill(Number(second["pid"]), "SIGKILL");
   const again = await beside;
-  assert.equal(await kindOf(again.clone()), "504 invoke_timeout");
+  assert.equal(await kindOf(again.clone()), "502 cell_lost");
   const run = [...walkSpans(await treeOf(again))].find(({ name }) => name === "invoke.run");
   assert.equal(run?.attributes["attempt"], 2);
   assert.equal(cellLines("cell.started", 5).length, 2);
+  assert.equal(await resultOf(await call("adds", 5)), 300);
 });
 
-test("a kernel that does not end: gpu_timeout at the deadline, and the cell goes soon", async () => {
+test("a kernel that does not end: gpu_timeout at the deadline, and the next calls have a fresh cell", async () => {
+  await deploy(6, "spins");
   assert.equal(await resultOf(await call("adds", 6)), 300);
-  const hung = await call("spins", 6, { [DEADLINE]: "2000" });
+  const hung = await call("spins", 6, { [DEADLINE]: "3000" });
+  // Before anything else: its kernel still runs, and none of them may run twice.
+  const next = await Promise.all([1, 2, 3].map(() => call("adds", 6)));
+  const colds = [];
+  for (const response of next) {
+    const run = [...walkSpans(await treeOf(response.clone()))].find(({ name }) => name === "invoke.run");
+    colds.push(run?.attributes["cold"]);
+    assert.equal(await resultOf(response), 300);
+  }
+  // The old cell had the module.
+  assert.deepEqual(colds.sort(), [false, false, true]);
   await goldenOf("gpu_dedicated_timeout", hung.clone());
   assert.equal(await kindOf(hung), "504 gpu_timeout");
-  const ended = await gateway.line((line) => line.message === "cell.ended" && line["tenant"] === "6");
-  assert.equal(ended["reason"], "gpu_timeout");
-  assert.equal(await resultOf(await call("adds", 6)), 300);
+  assert.equal((await cellEnded(6))["reason"], "gpu_timeout");
 });
 
 test("a kernel whose client has left lingers, and its neighbours go on", async () => {
   const controller = new AbortController();
   const { traceId, headers } = traceOf("c");
+  await deploy(7, "spins");
   assert.equal(await resultOf(await call("adds", 7)), 300);
-  await (await call("spins", 7, { [DEADLINE]: "1" })).body?.cancel();
   const left = fetch(`${gateway.url}/functions/spins/invoke?export=run`, {
     method: "POST",
-    headers: { [TENANT]: "7", [DEADLINE]: "20000", ...headers },
+    headers: { [TENANT]: "7", ...headers },
     body: "",
     signal: controller.signal,
   });
   await runningOf(traceId);
   controller.abort();
   await assert.rejects(left);
+  await gateway.line((line) => line.message === "request.completed" && line.trace_id === traceId);
   assert.equal(await resultOf(await call("adds", 7)), 300);
   await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.equal(await resultOf(await call("adds", 7)), 300);
   assert.deepEqual(cellLines("cell.ended", 7), []);
 });
 
 test("a driver that compiles for long is waited for, up to the call's deadline and a little more", async (library) => {
   await library.set({ deviceCount: 2, jitDelayUs: 700_000 });
-  assert.equal(await resultOf(await call("adds", 8, { [DEADLINE]: "20000" })), 300);
+  assert.equal(await resultOf(await call("adds", 8)), 300);
   await library.set({ deviceCount: 2, jitDelayUs: 20_000_000 });
   // Compiles nothing: its cell is there, and as it was told to be.
   await resultOf(await call("allocates", 9));
   await library.set({ deviceCount: 2 });
-  const held = await call("adds", 9, { [DEADLINE]: "1000" });
+  const { traceId, headers } = traceOf("e");
+  await deploy(9, "adds");
+  const running = call("adds", 9, { [DEADLINE]: "1000", ...headers });
+  await gateway.line((line) => line.message === "request.received" && line.trace_id === traceId);
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  // Its deadline has passed, and nobody knows yet what becomes of its cell: this one does not come to it.
+  const next = call("adds", 9);
+  const held = await running;
   assert.equal(await kindOf(held.clone()), "504 gpu_timeout");
   await treeOf(held);
-  const ended = await gateway.line((line) => line.message === "cell.ended" && line["tenant"] === "9");
-  assert.equal(ended["reason"], "overdue");
-  assert.equal(await resultOf(await call("adds", 9)), 300);
+  assert.equal(await resultOf(await next), 300);
+  assert.equal((await cellEnded(9))["reason"], "overdue");
 });
 
 test("a cell that is killed from outside: cell_lost, and the next call has another", async () => {
@@ -253,7 +293,7 @@ test("a cell that is killed from outside: cell_lost, and the next call has anoth
   assert.equal(await resultOf(await call("adds", 10)), 300);
   const running = call("asks", 10, headers);
   await runningOf(traceId);
-  Deno.kill(Number(cellLines("cell.started", 10)[0]?.["pid"]), "SIGKILL");
+  Deno.kill(Number((await cellStarted(10))["pid"]), "SIGKILL");
   assert.equal(await kindOf(await running), "502 cell_lost");
   assert.equal(await resultOf(await call("adds", 10)), 300);
 });

@@ -7,7 +7,7 @@
 import type { Collector, DecodedSpan } from "./collector.ts";
 
 const POLL_MS = 10;
-const WAIT_MS_MAX = 10_000;
+const WAIT_MS_MAX = 60_000;
 
 /** The spans of a trace, once its `http.request` span has arrived, and that of each job if it is to have any. */
 export async function awaitTrace(

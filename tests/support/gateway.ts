@@ -28,7 +28,7 @@ export interface Deployed {
 }
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-const LINE_WAIT_MS_MAX = 10_000;
+const LINE_WAIT_MS_MAX = 60_000;
 
 /** A running gateway. */
 export class TestGateway implements AsyncDisposable {

@@ -185,13 +185,21 @@ Deno.test("full lines refuse, and say when to come again", async () => {
     await untilWaiting(gateway, depth);
   }
   // Over it, who has fewest in line takes the place of the newest of those who have most.
-  void spinners.start(gateway, "3");
+  const newcomer = "33332222333344445555666677778888";
+  void spinners.start(gateway, "3", newcomer);
   await assertRefused(await newest, { status: 503, kind: "capacity_exhausted", message: new RegExp(line) });
   await untilWaiting(gateway, 4);
   // One in line each of 1 and 3, two of 2, who is sent away itself if it has as many as anyone.
   const shed = (kind: string): Promise<number> =>
     metric(gateway, "tensor_wasm_calls_shed_total", { kind, tenant: "1" });
   assert.deepEqual([await shed("tenant"), await shed("displaced")], [1, 1]);
+  const refused = await gateway.line((line) => line.message === "call.shed" && line["kind"] === "tenant");
+  const displaced = await gateway.line((line) =>
+    line.message === "call.shed" && line["kind"] === "displaced"
+  );
+  assert.deepEqual([refused["tenant"], displaced["tenant"]], ["1", "1"]);
+  // The trace is that of the call which took its place.
+  assert.equal(displaced.trace_id, newcomer);
 });
 
 Deno.test("a full line refuses the newcomer of a tenant that has as many in it as anyone", async () => {
