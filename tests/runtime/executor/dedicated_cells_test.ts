@@ -236,7 +236,7 @@ Deno.test("DedicatedCells starts a fresh cell as soon as one in doubt is condemn
   const running = await one(setup, "a");
   await doubt(setup, setup.cells[0], true);
   const waiting = await one(setup, "a");
-  assert.equal(waiting.lease, undefined);
+  assert.equal(servedOf([waiting]), 0);
   const [cell] = setup.cells;
   assert.ok(cell);
   setup.pool.condemn(cell, "gpu_timeout");
@@ -346,6 +346,7 @@ Deno.test("DedicatedCells holds its bounds whatever is called, given back, kille
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
       const setup = setUpDedicated({ cellsMax: 3, cellsPerTenantMax: 2, deviceCount: 2, callsPerCellMax: 2 });
       const asked: { readonly tenant: string; readonly asked: Asked<SeatedCell> }[] = [];
+      const lent = new Set<unknown>();
       for (const each of steps) {
         if (each.type === "call") {
           const rest = { deadlineMs: 30_000 };
@@ -362,7 +363,10 @@ Deno.test("DedicatedCells holds its bounds whatever is called, given back, kille
         const live = setup.cells.filter(({ isDead }) => !isDead);
         assert.ok(live.length <= 3);
         for (const { tenant, asked: { lease } } of asked) {
-          if (lease !== undefined) assert.equal(lease.cell.seat.tenant, tenant);
+          if (lease === undefined) continue;
+          assert.equal(lease.cell.seat.tenant, tenant);
+          if (!lent.has(lease)) assert.equal(lease.cell.isDoubtful, false);
+          lent.add(lease);
         }
         for (const tenant of "abcd") {
           assert.ok(live.filter(({ seat }) => seat.tenant === tenant).length <= 3);
