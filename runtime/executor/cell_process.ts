@@ -28,6 +28,7 @@ import type {
   ResultMeta,
   TenantMemory,
 } from "../wire/messages.ts";
+import { CellDoubt } from "./cell_doubt.ts";
 import { readCellLog, readTail } from "./cell_log.ts";
 import { ModuleShelf } from "./module_shelf.ts";
 import { RequestTable } from "./request_table.ts";
@@ -40,9 +41,6 @@ export const KILLED_AT_DEADLINE = "deadline_elapsed";
 
 /** How long past its deadline a call may be unanswered: a cell that lives stops it within milliseconds. */
 const OVERDUE_MS_MAX = 2_000;
-
-/** After that long such a call is looked for once more: its answer may wait in the socket for a busy gateway. */
-const OVERDUE_AGAIN_MS = 100;
 
 /** How long a cell that was told to end may take to close what it has open. */
 const END_MS_MAX = 3_000;
@@ -78,16 +76,12 @@ export class CellProcess {
   readonly #onDevice: ((device: DeviceFacts) => void) | undefined;
   readonly #onCompiles: ((compiles: BucketCounts) => void) | undefined;
   readonly #onFailing: CellOptions["onFailing"];
-  readonly #onDoubt: CellOptions["onDoubt"];
+  readonly #doubt: CellDoubt;
   readonly #overdueMsMax: number | undefined;
   #residentBytes: number | undefined;
   #gpuMemoryBytes = 0;
   #tenantMemory: readonly TenantMemory[] = [];
   #wasOverdue = false;
-  /** Its device has failed; a kernel is past its deadline; so many calls are unanswered past theirs. */
-  #isFailing = false;
-  #hasLateKernel = false;
-  #lateCalls = 0;
   #killReason: string | undefined;
   /** Its socket is gone: it is dying, or is made to. The reason is whatever its status says. */
   #disconnected = false;
@@ -106,7 +100,7 @@ export class CellProcess {
     this.#onDevice = options.onDevice;
     this.#onCompiles = options.onCompiles;
     this.#onFailing = options.onFailing;
-    this.#onDoubt = options.onDoubt;
+    this.#doubt = new CellDoubt(options.clock, () => options.onDoubt?.(this));
     this.#overdueMsMax = options.overdueMsMax;
     this.tenant = options.dedicated?.tenant;
     this.device = options.dedicated === undefined ? undefined : `cuda:${options.dedicated.seat.deviceIndex}`;
@@ -145,7 +139,7 @@ export class CellProcess {
    * unanswered past its own. What is sent to it now may be lost through no fault of its own.
    */
   get isDoubtful(): boolean {
-    return this.#isFailing || this.#hasLateKernel || this.#lateCalls > 0;
+    return this.#doubt.isDoubtful;
   }
 
   /** Why the process ended; empty while it lives. */
@@ -212,7 +206,10 @@ export class CellProcess {
       deadlineAtMs: deadlineAtMs - this.#clockOffsetMs,
     };
     this.#writer.send(FRAME.call, id, full, input);
-    if (this.#overdueMsMax !== undefined) this.#watchOverdue(answer, deadlineAtMs, this.#overdueMsMax);
+    if (this.#overdueMsMax !== undefined) {
+      // One that is held up in a driver answers no ping.
+      this.#doubt.watch(answer, deadlineAtMs, this.#overdueMsMax, () => this.kill("overdue"));
+    }
     return {
       answer: answer as Promise<CellAnswer<ResultMeta>>,
       cancel: (by) => {
@@ -281,31 +278,6 @@ export class CellProcess {
     this.#spawned.connection.closeWrite().catch(() => this.#sendKill());
   }
 
-  /**
-   * Doubts the cell while a call is unanswered past its deadline, and kills it for one that is so for too long. One
-   * that is held up in a driver answers no ping.
-   */
-  #watchOverdue(answer: Promise<unknown>, deadlineAtMs: number, overdueMsMax: number): void {
-    let isLate = false;
-    let cancel = this.#clock.after(Math.max(0, deadlineAtMs - this.#clock.nowMs()), () => {
-      isLate = true;
-      this.#change(() => this.#lateCalls++);
-      cancel = this.#clock.after(overdueMsMax, () => {
-        cancel = this.#clock.after(OVERDUE_AGAIN_MS, () => this.kill("overdue"));
-      });
-    });
-    void answer.then(() => {
-      cancel();
-      if (isLate) this.#change(() => this.#lateCalls--);
-    });
-  }
-
-  #change(change: () => void): void {
-    const wasDoubtful = this.isDoubtful;
-    change();
-    if (this.isDoubtful !== wasDoubtful && !this.isDead) this.#onDoubt?.(this);
-  }
-
   #died(): { readonly type: "died"; readonly reason: string } {
     return { type: "died", reason: this.#deathReason || this.#killReason || "disconnected" };
   }
@@ -348,12 +320,12 @@ export class CellProcess {
       case FRAME.chunk:
         return this.#requests.takeChunk(frame);
       case FRAME.failing:
-        this.#isFailing = true;
+        this.#doubt.noteFailure();
         this.#onFailing?.(this, (frame.meta as FailingMeta).reason);
         return this.#onFailing !== undefined;
       case FRAME.doubt:
-        this.#change(() => this.#hasLateKernel = (frame.meta as DoubtMeta).isDoubtful);
-        return this.#onDoubt !== undefined;
+        this.#doubt.noteKernel((frame.meta as DoubtMeta).isDoubtful);
+        return this.tenant !== undefined;
       case FRAME.pong: {
         const { nowMs, residentBytes, gpuMemoryBytes, tenants, compiles, device } = frame.meta as PongMeta;
         this.#refineClock(nowMs);
