@@ -171,6 +171,9 @@ function unknownVariables(env: ConfigSources["env"]): string[] {
     ...SETTINGS.map((setting) => setting.env),
     ...variableNames(),
     "TENSOR_WASM_CONFIG",
+    // Of the commands that ask a gateway: set in the same shell, as the runbooks do.
+    "TENSOR_WASM_URL",
+    "TENSOR_WASM_TENANT",
   ]);
   return Object.keys(env).filter((name) => name.startsWith("TENSOR_WASM_") && !known.has(name))
     .map((name) =>

@@ -61,7 +61,8 @@ async function runTrace(call: CommandCall): Promise<number> {
   const { place, values, hasColour } = call;
   const [given = ""] = call.words;
   const id = traceIdOf(given);
-  const trace = values["follow"] === true ? await follow(call, id) : await readTrace(call, id);
+  const seconds = numberOf("timeout", values["timeout"]) ?? FOLLOW_SECONDS_DEFAULT;
+  const trace = values["follow"] === true ? await follow(call, id, seconds) : await readTrace(call, id);
   place.out(values["json"] === true ? `${JSON.stringify(trace)}\n` : viewTrace(trace, { hasColour }));
   if (values["follow"] === true && !trace.complete) {
     throw new CommandError(`Trace ${id} still runs; gave up waiting`);
@@ -82,9 +83,8 @@ function traceIdOf(text: string): string {
   return id;
 }
 
-async function follow(call: CommandCall, id: string): Promise<TraceDetail> {
+async function follow(call: CommandCall, id: string, seconds: number): Promise<TraceDetail> {
   const { place, values, hasColour } = call;
-  const seconds = numberOf("timeout", values["timeout"]) ?? FOLLOW_SECONDS_DEFAULT;
   const startMs = place.nowMs();
   let printedCount = 0;
   for (;;) {

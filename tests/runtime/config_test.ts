@@ -152,6 +152,11 @@ for (const addr of ["localhost:1", "127.9.9.9:1", "[::1]:1"]) {
   });
 }
 
+Deno.test("makeConfig() does not warn of the variables of the commands that ask a gateway", () => {
+  const env = { TENSOR_WASM_URL: "http://127.0.0.1:1", TENSOR_WASM_TENANT: "7" };
+  assert.deepEqual(config({ env }).telemetry.warnings, []);
+});
+
 Deno.test("makeConfig() warns of variables of ours that nobody reads", () => {
   const { telemetry } = config({ env: { TENSOR_WASM_CELLS_MINIMUM: "1" } });
   assert.deepEqual(telemetry.warnings, [

@@ -135,7 +135,7 @@ Deno.test("viewTrace() lets nothing of a caller or guest act on the terminal", (
 
 Deno.test("viewTraces() is a table, running ones named so", async () => {
   const { spans: _spans, logs: _logs, truncated: _truncated, ...row } = TRACE;
-  const { http_status: _status, route: _route, ...bare } = row;
+  const { http_status: _status, route: _route, method: _method, ...bare } = row;
   const rows = [row, {
     ...bare,
     complete: false,
