@@ -2,10 +2,11 @@
  * ExportThread: senders whose requests are made on a thread of their own.
  *
  * Owns that thread, a worker of trusted code (thread_main.ts), and the batches that it was handed: their buffers are
- * moved, not copied. Why it is worth a thread: docs/decisions/0014-export-thread.md. It decides nothing about retries
+ * moved, not copied, and come back to the pool. Why it is worth a thread: docs/decisions/0014-export-thread.md. It decides nothing about retries
  * (otlp_sender.ts does, over there). Invariant: every send settles once: with the thread's answer, at the abort of
  * its signal, or when the thread failed; a thread that failed is replaced, at most once a second.
  */
+import { BufferPool } from "./buffer_pool.ts";
 import { OtlpConnection } from "./otlp_connection.ts";
 import { type OtlpConfig, OtlpSender } from "./otlp_sender.ts";
 import type { BatchSender, SendResult } from "./sender.ts";
@@ -18,6 +19,7 @@ const THREAD_FILE = new URL("./thread_main.ts", import.meta.url);
 export class ExportThread {
   readonly #configs: OtlpConfig[] = [];
   readonly #userAgent: string;
+  readonly #buffers: BufferPool;
   readonly #pending = new Map<number, (result: SendResult) => void>();
   #reloading: PromiseWithResolvers<void> | undefined;
   #worker: Worker | undefined;
@@ -25,8 +27,10 @@ export class ExportThread {
   #nextId = 0;
   #openCount = 0;
 
-  constructor(userAgent: string) {
+  /** `buffers` gets those of batches that the thread is done with. */
+  constructor(userAgent: string, buffers: BufferPool = new BufferPool()) {
     this.#userAgent = userAgent;
+    this.#buffers = buffers;
   }
 
   /**
@@ -105,8 +109,9 @@ export class ExportThread {
   }
 
   #take(answer: ThreadAnswer): void {
-    if (answer.type === "sent") this.#pending.get(answer.id)?.(answer.result);
-    else this.#endReload();
+    if (answer.type === "reloaded") return this.#endReload();
+    this.#buffers.give(answer.buffer);
+    this.#pending.get(answer.id)?.(answer.result);
   }
 
   #endReload(): void {

@@ -5,6 +5,7 @@
  * then for each scope its records. It knows no record: the caller writes it. Invariant: a record is in the
  * batch whole or not at all.
  */
+import { BufferPool } from "./buffer_pool.ts";
 import { FIRST, OtlpWriter, SECOND } from "./otlp_writer.ts";
 
 const SCOPE_BYTES_START = 16 * 1024;
@@ -15,16 +16,23 @@ const SCOPES_MAX = 64;
 export class ScopedBatch {
   readonly #resource: Uint8Array;
   readonly #textLengthMax: number;
+  readonly #buffers: BufferPool;
   readonly #scopes = new Map<string, OtlpWriter>();
   #lastScope = "";
   #lastWriter: OtlpWriter | undefined;
   #bytes = 0;
 
-  constructor(resource: Readonly<Record<string, unknown>>, textLengthMax: number) {
+  /** `buffers` is where the requests are made; whoever has sent one may give its buffer back. */
+  constructor(
+    resource: Readonly<Record<string, unknown>>,
+    textLengthMax: number,
+    buffers: BufferPool = new BufferPool(),
+  ) {
     const writer = new OtlpWriter(512, textLengthMax);
     writer.resource(resource);
     this.#resource = writer.take();
     this.#textLengthMax = textLengthMax;
+    this.#buffers = buffers;
   }
 
   /** Bytes of the records so far. */
@@ -55,8 +63,7 @@ export class ScopedBatch {
     for (const writer of this.#scopes.values()) {
       if (writer.length > 0) length += headLength(writer.length) + writer.length;
     }
-    // Made at its length, so that everything is copied once.
-    const request = new Uint8Array(headLength(length) + length);
+    const request = this.#buffers.take(headLength(length) + length);
     let at = putHead(request, 0, FIRST, length);
     request.set(this.#resource, at);
     at += this.#resource.length;

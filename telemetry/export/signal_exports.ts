@@ -11,6 +11,7 @@ import type { LoggedEvent, LogTap } from "../log_tap.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { SpanRecord } from "../span_record.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import { DropReport } from "./drop_report.ts";
 import { ExportThread } from "./export_thread.ts";
 import { MetricReader } from "./metric_reader.ts";
@@ -61,16 +62,17 @@ export class SignalExports {
   readonly #reports: DropReport[] = [];
   readonly #logTap: Disposable | undefined;
   readonly #parts: ExportParts;
+  readonly #buffers = new BufferPool();
   readonly #thread: ExportThread;
 
   /** @throws TelemetryConfigError when a file that a sender is configured with cannot be used */
   constructor(parts: ExportParts) {
     this.#parts = parts;
-    this.#thread = new ExportThread(`tensor-wasm/${parts.config.serviceVersion}`);
+    this.#thread = new ExportThread(`tensor-wasm/${parts.config.serviceVersion}`, this.#buffers);
     const { tracing, logExport, metricExport } = parts.config;
     if (tracing.enabled) this.addSpan = this.#startSpans();
     if (logExport.exporter === "otlp") {
-      const encoder = new LogEncoder(parts.resource, logExport.limits);
+      const encoder = new LogEncoder(parts.resource, logExport.limits, this.#buffers);
       const sender = this.#thread.open(logExport.otlp);
       const add = this.#start<LoggedEvent, Uint8Array<ArrayBuffer>>(encoder, sender, logExport.batch, "logs");
       this.#logTap = parts.tapLog(add);
@@ -103,7 +105,7 @@ export class SignalExports {
     if (whole !== undefined) return this.#start(new ListBatcher<SpanRecord>(), whole, batch, "spans");
     if (exporter !== "otlp") return undefined;
     const sender = this.#thread.open(otlp);
-    return this.#start(new SpanEncoder(resource, limits), sender, batch, "spans");
+    return this.#start(new SpanEncoder(resource, limits, this.#buffers), sender, batch, "spans");
   }
 
   #startMetrics(config: MetricExportConfig): void {

@@ -24,7 +24,13 @@ export type ThreadOrder =
 
 /** What it says. */
 export type ThreadAnswer =
-  | { readonly type: "sent"; readonly id: number; readonly result: SendResult }
+  | {
+    readonly type: "sent";
+    readonly id: number;
+    readonly result: SendResult;
+    /** The batch's, moved back. */
+    readonly buffer: ArrayBuffer;
+  }
   | { readonly type: "reloaded" };
 
 /** A batch is given up by whoever handed it over; the end of the thread ends its request. */
@@ -60,7 +66,7 @@ class Senders {
 /** The worker's scope, as far as it is used here. */
 interface Scope {
   onmessage: ((event: MessageEvent<ThreadOrder>) => void) | null;
-  postMessage(answer: ThreadAnswer): void;
+  postMessage(answer: ThreadAnswer, moved?: Transferable[]): void;
 }
 
 function run(scope: Scope): void {
@@ -72,7 +78,8 @@ function run(scope: Scope): void {
         break;
       case "send": {
         const result = await senders.send(order.sender, order.batch, order.count);
-        scope.postMessage({ type: "sent", id: order.id, result });
+        const { buffer } = order.batch;
+        scope.postMessage({ type: "sent", id: order.id, result, buffer }, [buffer]);
         break;
       }
       case "reload":

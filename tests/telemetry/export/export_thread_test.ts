@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { DEFAULT_TELEMETRY_CONFIG, TelemetryConfigError } from "../../../telemetry/mod.ts";
+import { BufferPool } from "../../../telemetry/export/buffer_pool.ts";
 import { ExportThread } from "../../../telemetry/export/export_thread.ts";
 import type { OtlpConfig } from "../../../telemetry/export/otlp_sender.ts";
 import { getSpanKindRow } from "../../../telemetry/span_kind.ts";
@@ -45,6 +46,21 @@ Deno.test(
     for (const sender of senders) sender.close();
   },
 );
+
+Deno.test("ExportThread gives buffers of sent batches back, whatever became of them", NO_LEAKS, async () => {
+  await using collector = new Collector();
+  const buffers = new BufferPool();
+  const sender = new ExportThread("test/1", buffers).open(configOf(collector));
+  for (const mode of [{ type: "accept" }, { type: "refuse", status: 400 }] as const) {
+    collector.mode = mode;
+    const batch = buffers.take(70 * 1024);
+    batch.fill(0);
+    await sender.send(batch, 1, NEVER);
+    assert.equal(batch.byteLength, 0);
+    assert.equal(buffers.bytes, 128 * 1024);
+  }
+  sender.close();
+});
 
 Deno.test("ExportThread tells what the collector says", NO_LEAKS, async () => {
   await using collector = new Collector();
