@@ -2,7 +2,7 @@
  * BufferPool: buffers of batches that were sent, for the batches to come.
  *
  * Owns the buffers between two uses. A fresh one of this size comes from the system page by page, and touching its
- * pages for the first time costs the event loop more than encoding what it holds (docs/decisions/0017-export-thread.md).
+ * pages for the first time costs the event loop more than encoding what it holds (docs/decisions/0014-export-thread.md).
  * Invariant: a buffer has one holder, what is kept is bounded, and what a batch sees of an old one is not more than it
  * has written itself.
  */

@@ -8,7 +8,7 @@
 import type { Resource } from "@opentelemetry/resources";
 import type { LogLevel } from "../log_line.ts";
 import type { LoggedEvent } from "../log_tap.ts";
-import type { BufferPool } from "./buffer_pool.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import { type OtlpWriter, TEXT_LENGTH_MAX } from "./otlp_writer.ts";
 import { FIXED32, FIXED64, LENGTH_DELIMITED, tagOf, VARINT } from "./proto_writer.ts";
 import { ScopedBatch } from "./scoped_batch.ts";
@@ -50,7 +50,11 @@ export class LogEncoder implements Batcher<LoggedEvent, Uint8Array<ArrayBuffer>>
   /** Made once, not for each event. */
   readonly #write: (writer: OtlpWriter, event: LoggedEvent) => void;
 
-  constructor(resource: Resource, limits: RecordLimits = DEFAULT_RECORD_LIMITS, buffers?: BufferPool) {
+  constructor(
+    resource: Resource,
+    limits: RecordLimits = DEFAULT_RECORD_LIMITS,
+    buffers: BufferPool = new BufferPool(),
+  ) {
     this.#batch = new ScopedBatch(resource.attributes, limits.textLengthMax, buffers);
     this.#write = (writer, event) => writeRecord(writer, event, limits.attributeCountMax);
   }

@@ -10,7 +10,7 @@ import { SpanStatusCode } from "@opentelemetry/api";
 import type { AttributeValue } from "../names.ts";
 import type { SpanEvent } from "../span.ts";
 import type { SpanRecord } from "../span_record.ts";
-import type { BufferPool } from "./buffer_pool.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import { type OtlpWriter, SECOND, TEXT_LENGTH_MAX } from "./otlp_writer.ts";
 import { FIXED32, FIXED64, LENGTH_DELIMITED, tagOf, VARINT } from "./proto_writer.ts";
 import { ScopedBatch } from "./scoped_batch.ts";
@@ -72,7 +72,11 @@ export class SpanEncoder implements Batcher<SpanRecord, Uint8Array<ArrayBuffer>>
   readonly #writeSpan: (writer: OtlpWriter, span: SpanRecord) => void;
   readonly #writeAttribute: (name: string, value: AttributeValue) => void;
 
-  constructor(resource: Resource, limits: SpanLimits = DEFAULT_SPAN_LIMITS, buffers?: BufferPool) {
+  constructor(
+    resource: Resource,
+    limits: SpanLimits = DEFAULT_SPAN_LIMITS,
+    buffers: BufferPool = new BufferPool(),
+  ) {
     this.#batch = new ScopedBatch(resource.attributes, limits.textLengthMax, buffers);
     this.#limits = limits;
     this.#writeSpan = (writer, span) => this.#span(writer, span);

@@ -5,7 +5,7 @@
  * then for each scope its records. It knows no record: the caller writes it. Invariant: a record is in the
  * batch whole or not at all.
  */
-import { BufferPool } from "./buffer_pool.ts";
+import type { BufferPool } from "./buffer_pool.ts";
 import { FIRST, OtlpWriter, SECOND } from "./otlp_writer.ts";
 
 const SCOPE_BYTES_START = 16 * 1024;
@@ -26,7 +26,7 @@ export class ScopedBatch {
   constructor(
     resource: Readonly<Record<string, unknown>>,
     textLengthMax: number,
-    buffers: BufferPool = new BufferPool(),
+    buffers: BufferPool,
   ) {
     const writer = new OtlpWriter(512, textLengthMax);
     writer.resource(resource);
