@@ -47,7 +47,7 @@ export const SPANS = {
     scope: "tensor-wasm-api",
     kind: "internal",
     required: ["job_id", "tenant", "function_id"],
-    optional: ["attempt"],
+    optional: ["attempt", "requeued"],
   },
   "invoke.run": {
     scope: "tensor-wasm-api",

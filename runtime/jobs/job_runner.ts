@@ -175,7 +175,7 @@ export class JobRunner {
       invariant(hasStarted, "A job was begun that did not wait");
     } catch (error) {
       telemetry.storeFailed(job, error);
-      span.fail("store_failed");
+      span.setAttribute("requeued", "store_failed").fail("store_failed");
       return queue.putBack(job, clock.nowMs() + STORE_RETRY_MS);
     }
     telemetry.started(job, attempt, startedMs);
@@ -201,7 +201,7 @@ export class JobRunner {
         await endings.end(job, attempt, conclusion, span.ids, startedMs);
         return this.#forget(job);
       case "put_off":
-        span.fail("no_room");
+        span.setAttribute("requeued", "no_room").fail("no_room");
         telemetry.requeued(job, job.attemptsBefore, "no_room");
         await endings.requeue(job, job.attemptsBefore);
         queue.putBack(job, clock.nowMs() + conclusion.afterMs);
@@ -211,7 +211,7 @@ export class JobRunner {
       case "requeue": {
         const attempts = conclusion.hasRun ? attempt : job.attemptsBefore;
         queue.endRun(job);
-        span.fail("interrupted");
+        span.setAttribute("requeued", "drain").fail("interrupted");
         telemetry.requeued(job, attempts, "drain");
         await endings.requeue(job, attempts);
         return this.#forget(job);

@@ -122,15 +122,24 @@ export class JobTelemetry {
     this.#log.error("job.crashed", { ...fieldsOf(job), error }, ids);
   }
 
-  /** A job that was found running when the process started: the span of a run that nobody could end. */
-  recordInterruptedRun(job: LiveJob, record: JobRecord, nowMs: number): SpanIds | undefined {
+  /**
+   * A job that was found running when the process started: the span of a run that nobody could end. `isRerun` tells
+   * whether it is to run again.
+   */
+  recordInterruptedRun(
+    job: LiveJob,
+    record: JobRecord,
+    nowMs: number,
+    isRerun: boolean,
+  ): SpanIds | undefined {
     const startMs = record.startedUnixMs ?? record.createdUnixMs;
-    return this.#recordSpan(job, record.attempt, "interrupted", startMs, nowMs);
+    const run = { attempt: record.attempt, ...(isRerun ? { requeued: "restart" } : {}) };
+    return this.#recordSpan(job, run, "interrupted", startMs, nowMs);
   }
 
   /** A job that ends without a run: a span all the same, so that its trace tells of it. */
   recordNoRun(job: LiveJob, reason: string, nowMs: number): SpanIds | undefined {
-    return this.#recordSpan(job, job.attemptsBefore, reason, nowMs, nowMs);
+    return this.#recordSpan(job, { attempt: job.attemptsBefore }, reason, nowMs, nowMs);
   }
 
   /** A run that was interrupted is followed by another. */
@@ -140,13 +149,13 @@ export class JobTelemetry {
 
   #recordSpan(
     job: LiveJob,
-    attempt: number,
+    run: { readonly attempt: number; readonly requeued?: string },
     reason: string,
     startMs: number,
     endMs: number,
   ): SpanIds | undefined {
     const options = { ...this.#parentOf(job), startMs };
-    const span = this.tracer.startSpan("async_invoke.job", { ...spanAttributes(job), attempt }, options);
+    const span = this.tracer.startSpan("async_invoke.job", { ...spanAttributes(job), ...run }, options);
     span.fail(reason).end(endMs);
     return span.ids;
   }

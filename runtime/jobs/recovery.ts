@@ -51,11 +51,11 @@ async function decide(
     if (record.cancelRequested === true) await runner.cancel(job);
     return;
   }
-  const ids = telemetry.recordInterruptedRun(job, record, clock.nowMs());
-  if (record.cancelRequested === true) return await runner.endRestored(job, cancelled(), ids);
-  if (!record.call.idempotent || record.attempt >= limits.jobAttemptsMax) {
-    return await runner.endRestored(job, interrupted(), ids);
-  }
+  const isCancelled = record.cancelRequested === true;
+  const isRerun = !isCancelled && record.call.idempotent && record.attempt < limits.jobAttemptsMax;
+  const ids = telemetry.recordInterruptedRun(job, record, clock.nowMs(), isRerun);
+  if (isCancelled) return await runner.endRestored(job, cancelled(), ids);
+  if (!isRerun) return await runner.endRestored(job, interrupted(), ids);
   // In line before it is durable, so that its place is that of its acceptance.
   runner.restore(job);
   telemetry.rerun(job, ids);

@@ -44,17 +44,17 @@ export const VERDICTS = ["ok", "error", "timeout", "kill"] as const satisfies re
 /** The span that accepts a job and the one that runs it: the first promises the second, which comes later. */
 const ACCEPTS = "http.invoke_function_async";
 const FULFILS = "async_invoke.job";
-/** What a run of a job fails with when the job goes back to the line. */
-const PUT_OFF = new Set(["no_room", "store_failed"]);
+/** The attribute of a run after which its job goes back to the line: it does not keep the promise. */
+const REQUEUED = "requeued";
 
-/** Jobs that the spans have accepted, less those that they ran. */
+/** Jobs that the spans have accepted, less those that they saw to the end. */
 export function promisesOf(spans: readonly SpanRecord[]): number {
   let count = 0;
   for (const span of spans) {
     if (span.row.name === ACCEPTS) {
       // One whose key was known accepted nothing: the job is in another trace.
       if (span.failure === undefined && span.findAttribute("replayed") !== true) count += 1;
-    } else if (span.row.name === FULFILS && !PUT_OFF.has(span.failure ?? "")) {
+    } else if (span.row.name === FULFILS && span.findAttribute(REQUEUED) === undefined) {
       count -= 1;
     }
   }

@@ -187,6 +187,13 @@ Deno.test("SIGTERM: what outlasts the drain is interrupted, or left to the next 
   await place.drain();
   assert.deepEqual(place.states(ids), ["interrupted", "running", "running"]);
   assert.equal(place.record(ids[1] ?? "").attempt, 2);
+  // Only of what runs again its span says so: the trace of the other is complete.
+  const spans = (await place.telemetry.spans()).filter(({ name }) => name === "async_invoke.job");
+  const requeued = (id: string | undefined): unknown[] =>
+    spans.filter(({ attributes }) => attributes["job_id"] === id && attributes["attempt"] === 1)
+      .map(({ attributes, status }) => [attributes["requeued"], status.message]);
+  assert.deepEqual(requeued(ids[0]), [[undefined, "job_interrupted"]]);
+  assert.deepEqual(requeued(ids[1]), [["drain", "interrupted"]]);
 });
 
 Deno.test("a restarted job's spans are in the trace of the request that it came by", async () => {
@@ -201,10 +208,14 @@ Deno.test("a restarted job's spans are in the trace of the request that it came 
   await place.settled();
   const jobs = (await place.telemetry.spans()).filter(({ name }) => name === "async_invoke.job");
   // The span of the run that nobody could end, and that of the one that went well.
-  assert.deepEqual(jobs.map(({ attributes, status }) => [attributes["attempt"], status.message]).sort(), [
-    [1, "interrupted"],
-    [2, ""],
-  ]);
+  assert.deepEqual(
+    jobs.map(({ attributes, status }) => [attributes["attempt"], attributes["requeued"], status.message])
+      .sort(),
+    [
+      [1, "restart", "interrupted"],
+      [2, undefined, ""],
+    ],
+  );
   for (const { traceId, parentSpanId } of jobs) {
     assert.deepEqual([traceId, parentSpanId], [span.ids?.traceId, span.ids?.spanId]);
   }

@@ -107,12 +107,12 @@ Deno.test("TraceStore: a request whose key was known promises nothing; a job tha
   traced.tracer.startSpan("http.invoke_function_async", attributes, { parent: root.ids }).end();
   root.end();
   const id = root.ids?.traceId ?? "";
-  for (const failure of ["no_room", undefined]) {
+  for (const requeued of ["no_room", "drain", undefined]) {
     assert.equal(traced.store.find(id, "1")?.isComplete, false);
     const job = traced.tracer.startSpan("async_invoke.job", { ...attributes, job_id: "j" }, {
       parent: root.ids,
     });
-    if (failure !== undefined) job.fail(failure);
+    if (requeued !== undefined) job.setAttribute("requeued", requeued).fail("interrupted");
     job.end();
   }
   assert.equal(traced.store.find(id, "1")?.isComplete, true);
