@@ -94,9 +94,13 @@ export class JobRunner {
   }
 
   /** Ends a job that an earlier process had begun; its line is under the span of `ids`. */
-  async endRestored(job: LiveJob, conclusion: Ended, ids: SpanIds | undefined): Promise<void> {
-    const nowMs = this.#parts.clock.nowMs();
-    await this.#parts.endings.end(job, job.attemptsBefore, conclusion, ids, nowMs);
+  async endRestored(
+    job: LiveJob,
+    conclusion: Ended,
+    ids: SpanIds | undefined,
+    startedMs: number,
+  ): Promise<void> {
+    await this.#parts.endings.end(job, job.attemptsBefore, conclusion, ids, startedMs);
   }
 
   /** Begins nothing more; resolves when everything under way has ended or was given up. */

@@ -54,8 +54,9 @@ async function decide(
   const isCancelled = record.cancelRequested === true;
   const isRerun = !isCancelled && record.call.idempotent && record.attempt < limits.jobAttemptsMax;
   const ids = telemetry.recordInterruptedRun(job, record, clock.nowMs(), isRerun);
-  if (isCancelled) return await runner.endRestored(job, cancelled(), ids);
-  if (!isRerun) return await runner.endRestored(job, interrupted(), ids);
+  const startedMs = record.startedUnixMs ?? record.createdUnixMs;
+  if (isCancelled) return await runner.endRestored(job, cancelled(), ids, startedMs);
+  if (!isRerun) return await runner.endRestored(job, interrupted(), ids, startedMs);
   // In line before it is durable, so that its place is that of its acceptance.
   runner.restore(job);
   telemetry.rerun(job, ids);

@@ -17,6 +17,8 @@ export interface CollectorBounds {
   readonly linesPerTraceMax: number;
 }
 
+/** How long a part may have been open before what ended in it is put away. */
+const LONG_MS = 1000;
 /** Spans and lines of one part that are put away before it ends. */
 const HELD_PER_TRACE_MAX = 256;
 /** Spans and lines of all parts, above which those of the oldest are put away. */
@@ -87,17 +89,23 @@ export class TraceCollector implements SpanSink {
     this.#live.delete(local);
   }
 
-  /** Puts away what came after the last span of its part had ended: nothing else would. */
-  sweep(): void {
+  /**
+   * Puts away what came after the last span of its part had ended: nothing else would. Also the spans that ended
+   * below one that goes on for long, as a request does below its job, so that the end of the process costs only
+   * what was open.
+   */
+  sweep(nowMs: number): void {
     for (const local of this.#live) {
-      if (local.open.length === 0) this.closed(local);
+      const [oldest] = local.open;
+      if (oldest === undefined) this.closed(local);
+      else if (local.collected.spans.length > 0 && nowMs - oldest.startMs >= LONG_MS) this.#putAway(local);
     }
   }
 
   /** Puts everything away: the process ends. */
   flush(): void {
     for (const local of this.#live) this.#putAway(local);
-    this.sweep();
+    this.sweep(Infinity);
   }
 
   #held(local: LocalTrace): void {

@@ -73,8 +73,9 @@ export class TraceStore {
 
   /** To be called about once a second: puts away what came late, forgets what is too old, writes to the folder. */
   sweep(): void {
-    this.collector.sweep();
-    this.ring.expire(this.#nowMs());
+    const nowMs = this.#nowMs();
+    this.collector.sweep(nowMs);
+    this.ring.expire(nowMs);
     this.#keeper.write();
   }
 

@@ -139,6 +139,38 @@ Deno.test("TraceStore: a trace is shown by its request, also where its job began
   ]);
 });
 
+Deno.test("TraceStore.sweep() puts away a request whose job goes on, once, and the job joins it", () => {
+  const traced = new Traced();
+  const root = traced.request({ route: "/functions/:id/invoke-async" });
+  const id = root.ids?.traceId ?? "";
+  const attributes = { function_id: "f", tenant: "1" };
+  const accept = traced.tracer.startSpan("http.invoke_function_async", attributes, { parent: root.ids });
+  const job = traced.tracer.startSpan("async_invoke.job", { ...attributes, job_id: "j" }, {
+    parent: accept.ids,
+  });
+  traced.line("request.completed", root.ids);
+  accept.end();
+  root.end();
+  traced.store.sweep();
+  assert.equal(traced.store.ring.numbersOf(id).length, 0);
+  for (let second = 0; second < 3; second++) {
+    traced.nowMs += 1000;
+    traced.line("guest.stdout", job.ids);
+    traced.store.sweep();
+    assert.equal(traced.store.ring.numbersOf(id).length, 1);
+  }
+  const running = traced.store.find(id, "1");
+  assert.deepEqual([running?.isComplete, running?.spanCount, running?.lineCount], [false, 3, 4]);
+  job.end();
+  const trace = traced.store.find(id, "1");
+  assert.deepEqual([trace?.isComplete, trace?.spanCount, trace?.lineCount, trace?.rootName], [
+    true,
+    3,
+    4,
+    "http.request",
+  ]);
+});
+
 Deno.test("TraceStore.sweep() puts away lines that came after the last span", () => {
   const traced = new Traced();
   const id = traced.call();
