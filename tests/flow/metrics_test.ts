@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { TestGateway } from "../support/gateway.ts";
+import type { LogLine } from "../support/gateway.ts";
 import { type MetricName, METRICS } from "../../telemetry/mod.ts";
 import { HAS_PROMETHEUS, PrometheusServer, promtool } from "../support/prometheus.ts";
 import { parseOpenMetrics } from "./open_metrics_text.ts";
@@ -131,12 +132,13 @@ Deno.test({
       return exemplars.find(({ labels }) => labels["trace_id"] === traceId);
     });
     assert.ok(Number(stored.value) > 0);
-    const [up] = await server.query("up");
-    assert.equal(up?.value[1], "1");
+    const up = await server.until("a scrape", async () => (await server.query("up"))[0]);
+    assert.equal(up.value[1], "1");
     for (const [name, { type }] of Object.entries(METRICS)) {
-      const series = await server.query(type === "histogram" ? `${name}_count` : name);
-      const mayBeAbsent = "mayBeAbsent" in METRICS[name as MetricName];
-      assert.ok(series.length > 0 || mayBeAbsent, `${name} is stored`);
+      if ("mayBeAbsent" in METRICS[name as MetricName]) continue;
+      // A scrape's exemplars can be seen a moment before its samples.
+      const query = type === "histogram" ? `${name}_count` : name;
+      await server.until(`${name} stored`, async () => (await server.query(query))[0]);
     }
   },
 });
@@ -148,10 +150,9 @@ async function killCell(): Promise<void> {
     gateway.lines.filter((line) => line.message === "cell.ended").map((line) => line["pid"]),
   );
   // The one that took the place of one killed before may not have started yet.
-  const started = gateway.lines.findLast((line) =>
-    line.message === "cell.started" && line["pool"] === "calls" && !ended.has(line["pid"])
-  );
-  const pid = started?.["pid"];
+  const isAlive = (line: LogLine): boolean =>
+    line.message === "cell.started" && line["pool"] === "calls" && !ended.has(line["pid"]);
+  const { pid } = gateway.lines.findLast(isAlive) ?? await gateway.line(isAlive);
   Deno.kill(Number(pid), "SIGKILL");
   await gateway.line((line) => line.message === "cell.ended" && line["pid"] === pid);
 }

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { parseEvents, type StreamEvent } from "../support/event_stream.ts";
 import type { TestGateway } from "../support/gateway.ts";
-import { parsePrometheusText } from "./prometheus_text.ts";
+import { parsePrometheusText, valueOf } from "./prometheus_text.ts";
 import { RawConnection } from "./raw_http.ts";
 
 /** What is asked for. */
@@ -56,7 +56,7 @@ export async function metricsOf(gateway: TestGateway, ...names: readonly string[
 }
 
 const POLL_MS = 10;
-const WAIT_MS_MAX = 20_000;
+const WAIT_MS_MAX = 60_000;
 
 /** Waits until a metric is as it should be. */
 export async function awaitMetric(
@@ -70,6 +70,16 @@ export async function awaitMetric(
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   throw new Error(`${name} did not become what was expected within ${WAIT_MS_MAX} ms`);
+}
+
+/** Waits until a cell has a call: one that still waits for a cell has no slot. */
+export async function awaitSlotUsed(gateway: TestGateway): Promise<void> {
+  for (let waitedMs = 0; waitedMs < WAIT_MS_MAX; waitedMs += POLL_MS) {
+    const families = parsePrometheusText(await (await fetch(`${gateway.url}/metrics`)).text());
+    if (valueOf(families, "tensor_wasm_cell_slots", { state: "used" }) > 0) return;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  throw new Error(`No cell had a call within ${WAIT_MS_MAX} ms`);
 }
 
 /** Waits until a stream is stuck: its guest has written what it may, and nothing came between two looks. */

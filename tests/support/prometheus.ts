@@ -145,9 +145,9 @@ export class PrometheusServer implements AsyncDisposable {
     return data.groups.flatMap(({ rules }) => rules);
   }
 
-  /** Asks until `ask` gives something, which it must within some seconds. */
+  /** Asks until `ask` gives something, which it must within a minute. */
   async until<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
-    for (let tries = 0; tries < 150; tries++) {
+    for (let tries = 0; tries < 600; tries++) {
       const answer = await ask();
       if (answer !== undefined) return answer;
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -157,7 +157,7 @@ export class PrometheusServer implements AsyncDisposable {
 
   async #get(path: string): Promise<unknown> {
     // The server answers 503 while it reads its log at the start.
-    for (let tries = 0; tries < 50; tries++) {
+    for (let tries = 0; tries < 600; tries++) {
       const response = await fetch(`${this.url}/api/v1/${path}`);
       if (response.status === 503) {
         await response.body?.cancel();

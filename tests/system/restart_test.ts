@@ -238,7 +238,7 @@ Deno.test("a flag wins over a variable, a variable over the file", async () => {
     await Deno.writeTextFile(
       config,
       JSON.stringify({
-        deadlineMs: 1001,
+        deadlineMs: 60_001,
         nameBytesMax: 11,
         argsCountMax: 1,
         cellsMin: 1,
@@ -247,13 +247,14 @@ Deno.test("a flag wins over a variable, a variable over the file", async () => {
     );
     await using gateway = await TestGateway.start({
       dataFolder: `${folder}/data`,
-      flags: ["--config", config, "--deadline-ms", "1003"],
-      env: { TENSOR_WASM_DEADLINE_MS: "1002", TENSOR_WASM_NAME_BYTES_MAX: "12" },
+      flags: ["--config", config, "--deadline-ms", "60003"],
+      env: { TENSOR_WASM_DEADLINE_MS: "60002", TENSOR_WASM_NAME_BYTES_MAX: "12" },
     });
     const tenant = { "x-tensorwasm-tenant": "0" };
     await gateway.deploy("add", undefined, tenant);
-    const late = await gateway.invoke("add", {}, { ...tenant, "x-tensorwasm-deadline-ms": "5000" });
-    await assertProblem(late, { status: 400, kind: "bad_request", message: /deadlineMs is 1003, got 5000$/ });
+    const late = await gateway.invoke("add", {}, { ...tenant, "x-tensorwasm-deadline-ms": "65000" });
+    const message = /deadlineMs is 60003, got 65000$/;
+    await assertProblem(late, { status: 400, kind: "bad_request", message });
     const many = await gateway.invoke("add", { export: "add", args: [1, 2] }, tenant);
     await assertProblem(many, { status: 400, kind: "too_many_args", message: /argsCountMax is 1, got 2$/ });
     const long = fetch(`${gateway.url}/functions?name=${"n".repeat(13)}`, {

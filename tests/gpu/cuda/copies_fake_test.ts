@@ -182,7 +182,7 @@ test(
     const guest = new Guest(device, 16);
     const pointer = guest.context.allocate(MIB);
     for (let round = 0; round < 3; round++) await guest.context.copyToDevice(pointer, guest.bytes(0, MIB));
-    driver.set("kernelDelayUs", 20_000);
+    driver.set("kernelDelayUs", 500_000);
     guest.launch(BASIC_PTX, "nothing");
     guest[Symbol.dispose]();
     assert.equal(driver.live("range"), 1);
@@ -275,7 +275,7 @@ async function upAndDown(driver: FakeDriver, copies: CopyWay, nth: number, statu
 
 /** Closes what was disposed while it had work, once that is done. */
 async function idle(device: CudaDevice): Promise<void> {
-  for (let round = 0; round < 500 && device.health.lingeringCount > 0; round++) {
+  for (let round = 0; round < 5_000 && device.health.lingeringCount > 0; round++) {
     await new Promise((resolve) => setTimeout(resolve, 2));
     device.reap();
   }

@@ -224,10 +224,10 @@ test(
     assert.deepEqual(told, []);
     await context.synchronize();
     assert.equal(told.length, 1);
-    assert.ok((told[0] ?? 0) >= 400 && (told[0] ?? 0) < 5000, String(told));
+    assert.ok((told[0] ?? 0) >= 19_000 && (told[0] ?? 0) < 1_000_000, String(told));
   },
   {},
-  { kernelDelayUs: 500 },
+  { kernelDelayUs: 20_000 },
 );
 
 test(
@@ -246,7 +246,7 @@ test(
     await context.synchronize();
   },
   {},
-  { kernelDelayUs: 100 },
+  { kernelDelayUs: 1_000 },
 );
 
 // Memory.
@@ -270,15 +270,16 @@ test(
     using module = load(context, BASIC_PTX);
     const pointer = context.allocate(16);
     launch(context, module, "nothing");
-    const [before, startMs] = [driver.callCount, performance.now()];
+    const before = driver.callCount;
     context.free(pointer);
-    assert.ok(performance.now() - startMs < 50);
     const calls = driver.calls(before);
     assert.deepEqual(calls.slice(-3), ["cuEventRecord", "cuStreamWaitEvent", "cuMemFreeAsync"]);
-    await context.synchronize();
+    const waits = context.synchronize();
+    assert.ok(waits instanceof Promise, "the kernel still runs");
+    await waits;
   },
   {},
-  { kernelDelayUs: 100_000 },
+  { kernelDelayUs: 500_000 },
 );
 
 test(
@@ -302,7 +303,7 @@ test(
     assert.deepEqual([...target], [1, 2, 3, 0, 5, 5]);
   },
   {},
-  { kernelDelayUs: 20_000 },
+  { kernelDelayUs: 500_000 },
 );
 
 test(
@@ -440,7 +441,7 @@ test(
     await waits;
   },
   {},
-  { kernelDelayUs: 300_000 },
+  { kernelDelayUs: 1_500_000 },
 );
 
 test("what is done at once needs no promise", (device) => {
@@ -458,12 +459,14 @@ test(
     context[Symbol.dispose]();
     await assert.rejects(async () => await waits, /INVALID_CONTEXT/);
     assert.equal(device.health.lingeringCount, 1);
-    await new Promise((resolve) => setTimeout(resolve, 60));
-    device.reap();
+    for (let round = 0; round < 5_000 && device.health.lingeringCount > 0; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      device.reap();
+    }
     assert.deepEqual([device.health.lingeringCount, driver.live("context")], [0, 0]);
   },
   {},
-  { kernelDelayUs: 40_000 },
+  { kernelDelayUs: 500_000 },
 );
 
 test(
@@ -474,12 +477,13 @@ test(
     launch(context, load(context, BASIC_PTX), "nothing", () => {}, { stream });
     stream[Symbol.dispose]();
     refuses(() => context.synchronize(stream), "CUDA_ERROR_INVALID_HANDLE");
-    const startMs = performance.now();
-    await context.synchronize();
-    assert.ok(performance.now() - startMs > 10);
+    const waits = context.synchronize();
+    assert.ok(waits instanceof Promise);
+    await waits;
+    assert.equal(context.synchronize(), undefined, "nothing runs any more");
   },
   {},
-  { kernelDelayUs: 20_000 },
+  { kernelDelayUs: 500_000 },
 );
 
 test(

@@ -69,7 +69,7 @@ async function scenario(driver: FakeDriver, open: () => CudaDevice): Promise<Run
   }
   driver.set("kernelDelayUs", 0);
   // What had work when it was disposed is closed when that is done.
-  for (let round = 0; round < 100 && (run.device?.health.lingeringCount ?? 0) > 0; round++) {
+  for (let round = 0; round < 5_000 && (run.device?.health.lingeringCount ?? 0) > 0; round++) {
     await new Promise((resolve) => setTimeout(resolve, 2));
     run.device?.reap();
   }
