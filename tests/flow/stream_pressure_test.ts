@@ -15,6 +15,7 @@ import type { RawConnection } from "./raw_http.ts";
 import {
   awaitMetric,
   awaitSlotUsed,
+  awaitStuck,
   EVENTS,
   eventsOf,
   metricsOf,
@@ -65,6 +66,8 @@ async function awaitFull(): Promise<void> {
     "tensor_wasm_stream_held_bytes",
     (held) => held > WINDOW_BYTES - 2 * CHUNK_BYTES,
   );
+  // What is held is a whole window for moments, too, while its system still takes more.
+  await awaitStuck(gateway);
   // Nothing more comes: not between one look and many later ones.
   const emitted = "tensor_wasm_streaming_chunks_emitted_total";
   const [before] = await metricsOf(gateway, emitted);
