@@ -59,11 +59,11 @@ Deno.test("telemetry: spans arrive at a collector with resource and counts", NO_
     ...options,
     config: { serviceName: "svc", serviceVersion: "9", resource: { "deployment.environment": "test" } },
   });
-  endSpans(test, 1000);
+  endSpans(test, 3000);
   assert.equal(await test.telemetry.flush(5000), true);
-  assert.equal(collector.spans.length, 1000);
-  assert.deepEqual(collector.requests.map(({ spans }) => spans.length), [512, 488]);
-  assert.equal(await test.metric("tensor_wasm_spans_exported_total"), 1000);
+  assert.equal(collector.spans.length, 3000);
+  assert.deepEqual(collector.requests.map(({ spans }) => spans.length), [2048, 952]);
+  assert.equal(await test.metric("tensor_wasm_spans_exported_total"), 3000);
   assert.equal(await test.metric("tensor_wasm_spans_dropped_total"), 0);
   const resource = collector.spans[0]?.resource ?? {};
   assert.equal(resource["service.name"], "svc");
