@@ -9,7 +9,7 @@ import type { DecodedSpan } from "../support/collector.ts";
 import type { LogLine } from "../support/gateway.ts";
 import { type CallRecord, checkTrace, type WholeTrace } from "./trace_check.ts";
 
-/** The trace of every request that is not a call: not sampled, so there are no spans of it. */
+/** The trace of every request that is not a call. It is not sampled, but tail sampling keeps the slowest of it. */
 export const UNSAMPLED_TRACE = "00000000000000000000000000000001";
 /** For the header of such a request. */
 export const UNSAMPLED = { traceparent: `00-${UNSAMPLED_TRACE}-0000000000000001-00` };
@@ -60,7 +60,8 @@ export class Ledger {
     this.#tryClose(record.traceId, entry, "first");
   }
 
-  takeSpans(spans: readonly DecodedSpan[]): void {
+  takeSpans(given: readonly DecodedSpan[]): void {
+    const spans = given.filter(({ traceId }) => traceId !== UNSAMPLED_TRACE);
     for (const span of spans) {
       const entry = this.#entryOf(span.traceId);
       if (entry === undefined) {
