@@ -6,26 +6,26 @@
  * process is as it was before.
  */
 import { defaultResource, type Resource, resourceFromAttributes } from "@opentelemetry/resources";
-import { findActiveSpan, registerGlobals, TelemetryStartError } from "./active_span.ts";
-import type { TelemetryConfig } from "./config.ts";
-import { TELEMETRY_TARGET } from "./config_env.ts";
+import { findActiveSpan, registerGlobals, TelemetryStartError } from "./trace/active_span.ts";
+import type { TelemetryConfig } from "./config/config.ts";
+import { TELEMETRY_TARGET } from "./config/config_env.ts";
 import type { SpanSender } from "./export/sender.ts";
 import { SignalExports } from "./export/signal_exports.ts";
-import { PooledIdGenerator, type SpanIds } from "./ids.ts";
-import { LineBuffer, type LogOutput } from "./line_buffer.ts";
-import { SpanFanOut, type SpanSink } from "./local_trace.ts";
-import { Log, type Logger } from "./log.ts";
-import { type LogFilter, parseLogFilter } from "./log_filter.ts";
-import { LineWriter } from "./log_line.ts";
-import { MetricRegistry, type Metrics } from "./metrics.ts";
-import type { MetricLabels } from "./metric_names.ts";
-import { makeSampler } from "./sampling.ts";
-import { SpanScopes } from "./span_scopes.ts";
+import { PooledIdGenerator, type SpanIds } from "./trace/ids.ts";
+import { LineBuffer, type LogOutput } from "./log/line_buffer.ts";
+import { SpanFanOut, type SpanSink } from "./trace/local_trace.ts";
+import { Log, type Logger } from "./log/log.ts";
+import { type LogFilter, parseLogFilter } from "./log/log_filter.ts";
+import { LineWriter } from "./log/log_line.ts";
+import { MetricRegistry, type Metrics } from "./metrics/metrics.ts";
+import type { MetricLabels } from "./metrics/metric_names.ts";
+import { makeSampler } from "./trace/sampling.ts";
+import { SpanScopes } from "./log/span_scopes.ts";
 import { startTail } from "./tail/start.ts";
 import type { TailConfig, TailSampler } from "./tail/tail_sampler.ts";
 import { startTraceStore } from "./trace_store/start.ts";
 import type { TraceStore } from "./trace_store/trace_store.ts";
-import { NULL_TRACER, RecordingTracer, type Tracer } from "./tracer.ts";
+import { NULL_TRACER, RecordingTracer, type Tracer } from "./trace/tracer.ts";
 
 const CLOSE_TIMEOUT_MS = 3000;
 /** How long the output may take over the last lines. */

@@ -5,7 +5,7 @@
  * since the one before. Invariant: every lost item is in exactly one line by the time it is closed; telling of
  * a loss that leads to another, as when log records are lost, does not tell of that one at once.
  */
-import type { Logger } from "../log.ts";
+import type { Logger } from "../log/log.ts";
 
 const INTERVAL_MS = 60_000;
 

@@ -7,8 +7,8 @@
  * in the next one.
  */
 import type { Resource } from "@opentelemetry/resources";
-import type { SeriesReading } from "../metric_series.ts";
-import type { FamilyReading, MetricsReading } from "../metrics.ts";
+import type { SeriesReading } from "../metrics/metric_series.ts";
+import type { FamilyReading, MetricsReading } from "../metrics/metrics.ts";
 import { MetricEncoder, type PointValue } from "./otlp_metrics.ts";
 import type { PipelineCounts } from "./pipeline.ts";
 import type { BatchSender } from "./sender.ts";

@@ -5,7 +5,7 @@
  * It sends nothing. Invariant: no message holds a header's value or a key, and a reload that fails leaves
  * what was there.
  */
-import { parseHeaderLines, TelemetryConfigError } from "../env_reader.ts";
+import { parseHeaderLines, TelemetryConfigError } from "../config/env_reader.ts";
 
 /** Most bytes of a configured file that are read. */
 const FILE_BYTES_MAX = 1024 * 1024;

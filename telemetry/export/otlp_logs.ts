@@ -6,8 +6,8 @@
  * from the log's tap, redacted. Invariant: a record carries the ids that its line carries.
  */
 import type { Resource } from "@opentelemetry/resources";
-import type { LogLevel } from "../log_line.ts";
-import type { LoggedEvent } from "../log_tap.ts";
+import type { LogLevel } from "../log/log_line.ts";
+import type { LoggedEvent } from "../log/log_tap.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { type OtlpWriter, TEXT_LENGTH_MAX } from "./otlp_writer.ts";
 import { FIXED32, FIXED64, LENGTH_DELIMITED, tagOf, VARINT } from "./proto_writer.ts";

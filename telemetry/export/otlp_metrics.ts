@@ -7,8 +7,8 @@
  * giving way in between.
  */
 import type { Resource } from "@opentelemetry/resources";
-import type { Exemplar, HistogramReading, NumberReading } from "../metric_series.ts";
-import type { FamilyReading } from "../metrics.ts";
+import type { Exemplar, HistogramReading, NumberReading } from "../metrics/metric_series.ts";
+import type { FamilyReading } from "../metrics/metrics.ts";
 import { FIRST, OtlpWriter, SECOND, TEXT_LENGTH_MAX } from "./otlp_writer.ts";
 import { FIXED64, LENGTH_DELIMITED, tagOf, VARINT } from "./proto_writer.ts";
 

@@ -8,8 +8,8 @@
 import type { Resource } from "@opentelemetry/resources";
 import { SpanStatusCode } from "@opentelemetry/api";
 import type { AttributeValue } from "../names.ts";
-import type { SpanEvent } from "../span.ts";
-import type { SpanRecord } from "../span_record.ts";
+import type { SpanEvent } from "../trace/span.ts";
+import type { SpanRecord } from "../trace/span_record.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { type OtlpWriter, SECOND, TEXT_LENGTH_MAX } from "./otlp_writer.ts";
 import { FIXED32, FIXED64, LENGTH_DELIMITED, tagOf, VARINT } from "./proto_writer.ts";

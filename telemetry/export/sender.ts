@@ -5,7 +5,7 @@
  * sender never throws for what the network does; it says how many items the receiver took, and why not the
  * others.
  */
-import type { SpanRecord } from "../span_record.ts";
+import type { SpanRecord } from "../trace/span_record.ts";
 
 /** What became of a batch. */
 export interface SendResult {

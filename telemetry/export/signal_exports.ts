@@ -6,11 +6,11 @@
  * a log line at most once a minute; that line may be lost in turn and never leads to another at once.
  */
 import type { Resource } from "@opentelemetry/resources";
-import type { MetricExportConfig, TelemetryConfig } from "../config.ts";
-import type { LoggedEvent, LogTap } from "../log_tap.ts";
-import type { Logger } from "../log.ts";
-import type { Metrics } from "../metrics.ts";
-import type { SpanRecord } from "../span_record.ts";
+import type { MetricExportConfig, TelemetryConfig } from "../config/config.ts";
+import type { LoggedEvent, LogTap } from "../log/log_tap.ts";
+import type { Logger } from "../log/log.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { SpanRecord } from "../trace/span_record.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { DropReport } from "./drop_report.ts";
 import { ExportThread } from "./export_thread.ts";

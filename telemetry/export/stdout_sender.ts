@@ -4,9 +4,9 @@
  * Owns the form of the line. Invariant: one span is one line, whatever its attributes hold.
  */
 import { SpanKind } from "@opentelemetry/api";
-import { escapeJson } from "../json_text.ts";
+import { escapeJson } from "../log/json_text.ts";
 import type { AttributeValue } from "../names.ts";
-import type { SpanRecord } from "../span_record.ts";
+import type { SpanRecord } from "../trace/span_record.ts";
 import type { SendResult, SpanSender } from "./sender.ts";
 
 /** Prints spans through `writeLine`, which gets each line without its newline. */

@@ -3,8 +3,8 @@
  *
  * Owns what connects the sampler to the rest of telemetry. Invariant: what it starts ends with its owner.
  */
-import type { Metrics } from "../metrics.ts";
-import type { SpanRecord } from "../span_record.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { SpanRecord } from "../trace/span_record.ts";
 import { TAIL_DECISIONS, type TailConfig, TailSampler } from "./tail_sampler.ts";
 
 const SWEEP_MS = 1000;

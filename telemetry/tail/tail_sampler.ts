@@ -7,10 +7,10 @@
  * on exactly once, and none of one that is dropped; what is held is bounded, and where it is too much the oldest
  * part is decided as it was at the entry, which is to drop it, and counted.
  */
-import type { LocalTrace, SpanSink } from "../local_trace.ts";
-import type { SpanRecord } from "../span_record.ts";
+import type { LocalTrace, SpanSink } from "../trace/local_trace.ts";
+import type { SpanRecord } from "../trace/span_record.ts";
 import { promisesOf } from "../trace_store/piece_format.ts";
-import { judgeSpans } from "../trace_verdict.ts";
+import { judgeSpans } from "../trace/trace_verdict.ts";
 import { DurationQuantile } from "./duration_quantile.ts";
 
 /** Sizes and what is slow. */

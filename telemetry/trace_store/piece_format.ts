@@ -5,8 +5,8 @@
  * here or of the order in which fields are written raises it, and older files are then left out.
  */
 import type { SpanKindName } from "../names.ts";
-import type { SpanRecord } from "../span_record.ts";
-import type { Verdict } from "../trace_verdict.ts";
+import type { SpanRecord } from "../trace/span_record.ts";
+import type { Verdict } from "../trace/trace_verdict.ts";
 
 /** Of the encoding of pieces and their string table. */
 export const FORMAT_VERSION = 1;

@@ -5,8 +5,8 @@
  * piece or a PieceFormatError, never beyond the buffer and never in a loop without progress.
  */
 import type { AttributeValue } from "../names.ts";
-import { LOG_LEVELS } from "../log_line.ts";
-import type { PlainValue } from "../plain_value.ts";
+import { LOG_LEVELS } from "../log/log_line.ts";
+import type { PlainValue } from "../log/plain_value.ts";
 import {
   FLAG_HAS_ROOT,
   KIND_NAMES,

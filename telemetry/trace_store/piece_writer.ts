@@ -7,13 +7,13 @@
  */
 import { SpanKind } from "@opentelemetry/api";
 import { ProtoWriter } from "../export/proto_writer.ts";
-import type { LocalTrace } from "../local_trace.ts";
-import { LOG_LEVELS } from "../log_line.ts";
-import type { LoggedEvent } from "../log_tap.ts";
-import type { PlainValue } from "../plain_value.ts";
+import type { LocalTrace } from "../trace/local_trace.ts";
+import { LOG_LEVELS } from "../log/log_line.ts";
+import type { LoggedEvent } from "../log/log_tap.ts";
+import type { PlainValue } from "../log/plain_value.ts";
 import type { AttributeValue } from "../names.ts";
-import type { SpanRecord } from "../span_record.ts";
-import { judgeSpans, type Verdict } from "../trace_verdict.ts";
+import type { SpanRecord } from "../trace/span_record.ts";
+import { judgeSpans, type Verdict } from "../trace/trace_verdict.ts";
 import {
   FLAG_HAS_ROOT,
   KIND_NAMES,

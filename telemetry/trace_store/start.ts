@@ -3,8 +3,8 @@
  *
  * Owns what connects a store to the rest of telemetry. Invariant: what it starts ends with its owner.
  */
-import type { Log } from "../log.ts";
-import type { Metrics } from "../metrics.ts";
+import type { Log } from "../log/log.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import { DROP_REASONS } from "./trace_keeper.ts";
 import { EVICTION_REASONS } from "./trace_ring.ts";
 import { TraceStore, type TraceStoreConfig } from "./trace_store.ts";

@@ -5,9 +5,9 @@
  * spans and lines are put away when its last span has ended. Invariant: every span and line is put away once or
  * counted as dropped; what is held is bounded, however long a job runs and however much it logs.
  */
-import type { LocalTrace, SpanSink } from "../local_trace.ts";
-import type { LoggedEvent } from "../log_tap.ts";
-import type { SpanRecord } from "../span_record.ts";
+import type { LocalTrace, SpanSink } from "../trace/local_trace.ts";
+import type { LoggedEvent } from "../log/log_tap.ts";
+import type { SpanRecord } from "../trace/span_record.ts";
 import type { PieceContent } from "./piece_writer.ts";
 
 /** How much is held. */

@@ -5,9 +5,9 @@
  * very many spans, makes more. Times are milliseconds since the epoch with three digits.
  */
 import type { AttributeValue, SpanKindName } from "../names.ts";
-import type { LogLevel } from "../log_line.ts";
-import type { PlainFields } from "../plain_value.ts";
-import type { Verdict } from "../trace_verdict.ts";
+import type { LogLevel } from "../log/log_line.ts";
+import type { PlainFields } from "../log/plain_value.ts";
+import type { Verdict } from "../trace/trace_verdict.ts";
 
 /** A span as it is kept. */
 export interface StoredSpan {

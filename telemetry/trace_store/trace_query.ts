@@ -4,7 +4,7 @@
  * Owns filters and the merging of the pieces of one trace and tenant. It finds nothing itself (trace_store.ts does).
  * Invariant: what is merged is of one tenant, or of none, unless an operator asked for all.
  */
-import type { Verdict } from "../trace_verdict.ts";
+import type { Verdict } from "../trace/trace_verdict.ts";
 import type { PieceSummary, StoredLine, StoredSpan, TracePiece } from "./trace_piece.ts";
 
 /** The words of a status filter. */

@@ -5,8 +5,8 @@
  * trace_keeper.ts's. Invariant: whoever asks for a tenant sees the pieces of that tenant and of nobody else, also
  * where two tenants use one trace id.
  */
-import type { LocalTrace } from "../local_trace.ts";
-import type { LoggedEvent } from "../log_tap.ts";
+import type { LocalTrace } from "../trace/local_trace.ts";
+import type { LoggedEvent } from "../log/log_tap.ts";
 import { type KeeperConfig, type KeeperCounts, type TraceFolder, TraceKeeper } from "./trace_keeper.ts";
 import { PieceReader } from "./piece_reader.ts";
 import { PieceWriter } from "./piece_writer.ts";

@@ -8,8 +8,8 @@
 import process from "node:process";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { SpanEncoder } from "../../telemetry/export/otlp_spans.ts";
-import { getSpanKindRow } from "../../telemetry/span_kind.ts";
-import { SpanRecord } from "../../telemetry/span_record.ts";
+import { getSpanKindRow } from "../../telemetry/trace/span_kind.ts";
+import { SpanRecord } from "../../telemetry/trace/span_record.ts";
 import { type Bytes, COMPRESSIONS, post } from "./export_worker.ts";
 import { startBare } from "./servers.ts";
 

@@ -16,7 +16,7 @@ import {
   type Telemetry,
   type TelemetryConfig,
 } from "../../telemetry/mod.ts";
-import type { SpanRecord } from "../../telemetry/span_record.ts";
+import type { SpanRecord } from "../../telemetry/trace/span_record.ts";
 
 const ROUNDS = 5;
 const FUNCTION_ID = "0d9f8f34-7c1e-4b7a-9a52-0123456789ab";

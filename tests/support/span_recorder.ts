@@ -7,7 +7,7 @@
 import type { Resource } from "@opentelemetry/resources";
 import { SpanEncoder } from "../../telemetry/export/otlp_spans.ts";
 import type { SendResult, SpanSender } from "../../telemetry/export/sender.ts";
-import type { SpanRecord } from "../../telemetry/span_record.ts";
+import type { SpanRecord } from "../../telemetry/trace/span_record.ts";
 import { type DecodedSpan, decodeTraceRequest } from "./collector.ts";
 
 /** Spans as an ExportTraceServiceRequest. */

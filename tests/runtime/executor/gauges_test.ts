@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { keepGauges } from "../../../runtime/executor/gauges.ts";
 import { TenantTable } from "../../../runtime/executor/tenant_series.ts";
 import type { TenantMemory } from "../../../runtime/wire/messages.ts";
-import { MetricRegistry } from "../../../telemetry/metrics.ts";
+import { MetricRegistry } from "../../../telemetry/metrics/metrics.ts";
 import { ManualClock } from "../../support/clock.ts";
 
 const COUNTS = {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { GpuMetering } from "../../../runtime/executor/gpu_metering.ts";
 import { TenantTable } from "../../../runtime/executor/tenant_series.ts";
 import type { GpuReport } from "../../../runtime/wire/messages.ts";
-import { MetricRegistry } from "../../../telemetry/metrics.ts";
+import { MetricRegistry } from "../../../telemetry/metrics/metrics.ts";
 import { ManualClock } from "../../support/clock.ts";
 
 const REPORT: GpuReport = {

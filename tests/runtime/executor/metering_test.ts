@@ -3,7 +3,7 @@ import { Metering } from "../../../runtime/executor/metering.ts";
 import { TenantTable } from "../../../runtime/executor/tenant_series.ts";
 import type { Execution } from "../../../runtime/model/invocation.ts";
 import { NO_USAGE } from "../../../runtime/model/usage.ts";
-import { MetricRegistry } from "../../../telemetry/metrics.ts";
+import { MetricRegistry } from "../../../telemetry/metrics/metrics.ts";
 import { ManualClock } from "../../support/clock.ts";
 
 const USAGE = { fuel: 7, yields: 2, cpuUs: 1_500_000, memoryBytes: 65_536 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { OTHER_TENANTS, TenantTable } from "../../../runtime/executor/tenant_series.ts";
-import { MetricRegistry } from "../../../telemetry/metrics.ts";
+import { MetricRegistry } from "../../../telemetry/metrics/metrics.ts";
 import { parsePrometheusText } from "../../flow/prometheus_text.ts";
 import { ManualClock } from "../../support/clock.ts";
 

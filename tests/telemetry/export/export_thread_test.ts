@@ -4,8 +4,8 @@ import { DEFAULT_TELEMETRY_CONFIG, TelemetryConfigError } from "../../../telemet
 import { BufferPool } from "../../../telemetry/export/buffer_pool.ts";
 import { ExportThread } from "../../../telemetry/export/export_thread.ts";
 import type { OtlpConfig } from "../../../telemetry/export/otlp_sender.ts";
-import { getSpanKindRow } from "../../../telemetry/span_kind.ts";
-import { SpanRecord } from "../../../telemetry/span_record.ts";
+import { getSpanKindRow } from "../../../telemetry/trace/span_kind.ts";
+import { SpanRecord } from "../../../telemetry/trace/span_record.ts";
 import { Collector } from "../../support/collector.ts";
 import { encodeSpans } from "../../support/span_recorder.ts";
 

@@ -4,7 +4,7 @@ import { resourceFromAttributes } from "@opentelemetry/resources";
 import { MetricReader, type MetricTemporality } from "../../../telemetry/export/metric_reader.ts";
 import type { BatchSender, SendResult } from "../../../telemetry/export/sender.ts";
 import { METRICS } from "../../../telemetry/mod.ts";
-import { MetricRegistry, type MetricsReading } from "../../../telemetry/metrics.ts";
+import { MetricRegistry, type MetricsReading } from "../../../telemetry/metrics/metrics.ts";
 import { type DecodedMetric, type DecodedPoint, decodeMetricsRequest } from "../../support/otlp_decode.ts";
 
 const resource = resourceFromAttributes({ "service.name": "svc" });

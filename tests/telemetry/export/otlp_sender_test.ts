@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { type OtlpConfig, OtlpSender } from "../../../telemetry/export/otlp_sender.ts";
 import type { SendResult } from "../../../telemetry/export/sender.ts";
-import { getSpanKindRow } from "../../../telemetry/span_kind.ts";
-import { SpanRecord } from "../../../telemetry/span_record.ts";
+import { getSpanKindRow } from "../../../telemetry/trace/span_kind.ts";
+import { SpanRecord } from "../../../telemetry/trace/span_record.ts";
 import { Collector, type CollectorMode } from "../../support/collector.ts";
 import { encodeSpans } from "../../support/span_recorder.ts";
 

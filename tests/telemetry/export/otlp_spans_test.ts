@@ -5,9 +5,9 @@ import fc from "fast-check";
 import { SpanEncoder } from "../../../telemetry/export/otlp_spans.ts";
 import { TEXT_LENGTH_MAX } from "../../../telemetry/export/otlp_writer.ts";
 import { type AttributeValue, type SpanName, SPANS } from "../../../telemetry/mod.ts";
-import { getSpanKindRow } from "../../../telemetry/span_kind.ts";
-import { SpanRecord } from "../../../telemetry/span_record.ts";
-import { parseTracestate } from "../../../telemetry/tracestate.ts";
+import { getSpanKindRow } from "../../../telemetry/trace/span_kind.ts";
+import { SpanRecord } from "../../../telemetry/trace/span_record.ts";
+import { parseTracestate } from "../../../telemetry/trace/tracestate.ts";
 import { type DecodedSpan, type DecodedValue, decodeTraceRequest } from "../../support/collector.ts";
 import { encodeSpans } from "../../support/span_recorder.ts";
 

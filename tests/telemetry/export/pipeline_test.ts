@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { Pipeline } from "../../../telemetry/export/pipeline.ts";
 import { ListBatcher, type SendResult } from "../../../telemetry/export/sender.ts";
-import { getSpanKindRow } from "../../../telemetry/span_kind.ts";
-import { SpanRecord } from "../../../telemetry/span_record.ts";
+import { getSpanKindRow } from "../../../telemetry/trace/span_kind.ts";
+import { SpanRecord } from "../../../telemetry/trace/span_record.ts";
 
 const IDS = { traceId: "a".repeat(32), spanId: "b".repeat(16), traceFlags: 1 };
 

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { resourceFromAttributes } from "@opentelemetry/resources";
-import { PooledIdGenerator } from "../../../telemetry/ids.ts";
-import { SpanFanOut } from "../../../telemetry/local_trace.ts";
+import { PooledIdGenerator } from "../../../telemetry/trace/ids.ts";
+import { SpanFanOut } from "../../../telemetry/trace/local_trace.ts";
 import type { SpanIds } from "../../../telemetry/mod.ts";
-import { makeSampler, type SamplerType } from "../../../telemetry/sampling.ts";
-import type { SpanRecord } from "../../../telemetry/span_record.ts";
+import { makeSampler, type SamplerType } from "../../../telemetry/trace/sampling.ts";
+import type { SpanRecord } from "../../../telemetry/trace/span_record.ts";
 import { type TailConfig, type TailDecision, TailSampler } from "../../../telemetry/tail/tail_sampler.ts";
-import { RecordingTracer } from "../../../telemetry/tracer.ts";
+import { RecordingTracer } from "../../../telemetry/trace/tracer.ts";
 import { TestTelemetry } from "../../support/telemetry.ts";
 
 const WIDE: TailConfig = {

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { LocalTrace } from "../../../telemetry/local_trace.ts";
+import { LocalTrace } from "../../../telemetry/trace/local_trace.ts";
 import { PieceFormatError, PieceReader } from "../../../telemetry/trace_store/piece_reader.ts";
 import { PieceWriter } from "../../../telemetry/trace_store/piece_writer.ts";
-import { getSpanKindRow } from "../../../telemetry/span_kind.ts";
-import { SpanRecord } from "../../../telemetry/span_record.ts";
+import { getSpanKindRow } from "../../../telemetry/trace/span_kind.ts";
+import { SpanRecord } from "../../../telemetry/trace/span_record.ts";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import type { AttributeValue, SpanIds } from "../../../telemetry/mod.ts";
-import { LOG_LEVELS } from "../../../telemetry/log_line.ts";
+import { LOG_LEVELS } from "../../../telemetry/log/log_line.ts";
 import { UNKNOWN } from "../../../telemetry/names.ts";
 
 const hex = (length: number): fc.Arbitrary<string> =>

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { LocalTrace } from "../../../telemetry/local_trace.ts";
+import { LocalTrace } from "../../../telemetry/trace/local_trace.ts";
 import type { PieceContent } from "../../../telemetry/trace_store/piece_writer.ts";
 import {
   type EvictionReason,

@@ -2,13 +2,13 @@
  * Spans for tests of the trace store: a tracer whose spans and lines go to a store, under a clock that stands.
  */
 import { resourceFromAttributes } from "@opentelemetry/resources";
-import { PooledIdGenerator } from "../../../telemetry/ids.ts";
-import { SpanFanOut } from "../../../telemetry/local_trace.ts";
-import { makeSampler } from "../../../telemetry/sampling.ts";
+import { PooledIdGenerator } from "../../../telemetry/trace/ids.ts";
+import { SpanFanOut } from "../../../telemetry/trace/local_trace.ts";
+import { makeSampler } from "../../../telemetry/trace/sampling.ts";
 import type { DropReason } from "../../../telemetry/trace_store/trace_keeper.ts";
 import type { EvictionReason } from "../../../telemetry/trace_store/trace_ring.ts";
 import { TraceStore, type TraceStoreConfig } from "../../../telemetry/trace_store/trace_store.ts";
-import { RecordingTracer } from "../../../telemetry/tracer.ts";
+import { RecordingTracer } from "../../../telemetry/trace/tracer.ts";
 import type { Span, SpanIds } from "../../../telemetry/mod.ts";
 
 /** Bounds that nothing in a test reaches unless it says so. */
