@@ -12,7 +12,7 @@ import { assertProblem, assertTraceId } from "./problem.ts";
 
 const CALL_SPANS_COUNT = 6;
 /** Short, so that what cannot be delivered is given up soon; long enough to get an answer from a collector that has one. */
-const IMPATIENT = { OTEL_BSP_SCHEDULE_DELAY: "20", OTEL_EXPORTER_OTLP_TIMEOUT: "2000" };
+const IMPATIENT = { OTEL_BSP_SCHEDULE_DELAY: "20", OTEL_EXPORTER_OTLP_TIMEOUT: "1000" };
 
 async function start(env: Record<string, string>): Promise<TestGateway> {
   const gateway = await TestGateway.start({ env, flags: ["--cells-min", "1", "--cells-max", "1"] });

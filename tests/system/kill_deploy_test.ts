@@ -2,7 +2,7 @@
  * `kill -9` in the middle of deploys, again and again on the same data folder: what was acknowledged is there and
  * works, what was not is there as a whole or not at all, and nothing half is left.
  *
- * Takes some 30 s: 50 gateways are started and killed, each one also being the check of the one before. The seed
+ * Takes some 30 s: 25 gateways are started and killed, each one also being the check of the one before. The seed
  * is printed; KILL_DEPLOY_SEED repeats one.
  */
 import assert from "node:assert/strict";
@@ -13,7 +13,7 @@ import { TestGateway } from "../support/gateway.ts";
 import { readGuest } from "../support/guests.ts";
 import { func, I32, moduleOf, name, section, vec } from "../support/module_bytes.ts";
 
-const KILLS_COUNT = 50;
+const KILLS_COUNT = 25;
 /** Callers that deploy at the same time. */
 const CALLERS_COUNT = 3;
 const LIFE_MS_MAX = 60;
