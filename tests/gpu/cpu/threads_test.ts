@@ -105,8 +105,10 @@ Deno.test("a launch that helpers share is stopped by the pacer, and its fuel is 
   await withThreads(async (device) => {
     const pacer = stoppingPacer(200, 100_000);
     using context = openContext(device, pacer);
-    const pointer = context.allocate(2 ** 17);
-    const launch = { params: [pointer], grid: { x: 100_000 }, block: BLOCK };
+    // Room for every thread of the grid: how far the threads come before they are stopped is up to the machine.
+    const blocks = 100_000;
+    const pointer = context.allocate(4 * (1 + blocks * BLOCK.x));
+    const launch = { params: [pointer], grid: { x: blocks }, block: BLOCK };
     assert.equal((await outcomeOf(() => launchText(context, WORK, launch))).status, 702);
     assert.ok(pacer.used >= 10_000_000, `${pacer.used}`);
   });
