@@ -46,7 +46,7 @@ async function readDeclared(request: Request): Promise<Uint8Array<ArrayBuffer>> 
   try {
     return new Uint8Array(await request.arrayBuffer());
   } catch (error) {
-    throw fault("bad_request", "Request body broke off", { cause: error });
+    throw brokenOff(error);
   }
 }
 
@@ -57,7 +57,7 @@ async function readChunks(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of request.body ?? []) {
+  for await (const chunk of sentChunks(request)) {
     bytes += chunk.length;
     if (bytes > bodyBytesMax) throw tooLarge(bodyBytesMax, bytes);
     hold.grow(chunk.length);
@@ -70,6 +70,19 @@ async function readChunks(
     offset += chunk.length;
   }
   return whole;
+}
+
+/** What the client sends; that it stops in the middle, or breaks HTTP, is its failure and none of ours. */
+async function* sentChunks(request: Request): AsyncGenerator<Uint8Array> {
+  try {
+    yield* request.body ?? [];
+  } catch (error) {
+    throw brokenOff(error);
+  }
+}
+
+function brokenOff(cause: unknown): Error {
+  return fault("bad_request", "Request body broke off", { cause });
 }
 
 function tooLarge(max: number, actual: number): Error {

@@ -44,3 +44,17 @@ Deno.test("readBody() gives up on a body that does not arrive before the deadlin
   ownClock.advance(50);
   await assert.rejects(reading, { code: "request_timeout" });
 });
+
+Deno.test("readBody() says that a body broke off, with its length declared and without", async () => {
+  const broken = (): ReadableStream<Uint8Array> =>
+    new ReadableStream({
+      pull: (controller) => controller.error(new TypeError("request body receiver not connected")),
+    });
+  for (const headers of [{}, { "content-length": "5" }] as Record<string, string>[]) {
+    const request = new Request("http://localhost/", { method: "POST", body: broken(), headers });
+    await assert.rejects(readBody(request, 10, later, clock, hold), {
+      code: "bad_request",
+      message: "Request body broke off",
+    });
+  }
+});
