@@ -38,7 +38,11 @@ export function createApp(dependencies: Dependencies): GatewayApp {
     dependencies.telemetry.metrics.counter("tensor_wasm_request_faults_total", { kind });
   }
   app.onError((error, c) => answerError(error, c, dependencies));
-  app.notFound((c) => answerError(fault("not_found", "No such route"), c, dependencies));
+  app.notFound((c) => {
+    // Middleware of the paths around it may have come further.
+    c.set("stage", "route");
+    return answerError(fault("not_found", "No such route"), c, dependencies);
+  });
   app.use("*", traceRequests(dependencies, (error, c) => answerError(error, c, dependencies)));
   app.use("/functions/*", resolveTenant(dependencies));
   app.use("/jobs/*", resolveTenant(dependencies));

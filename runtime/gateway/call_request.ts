@@ -74,6 +74,12 @@ export function namedFunction(
   return record;
 }
 
+/** Holds room for the request's body, which is the guest's input. Throws what `BodyBudget.hold` throws. */
+export function holdBody(c: GatewayContext, { bodies }: Dependencies): BodyHold {
+  c.set("stage", "body");
+  return bodies.hold(c.req.raw);
+}
+
 /**
  * Reads and checks what a request asks of a function. The body has until the request's deadline.
  *
@@ -86,6 +92,7 @@ export async function readCall(
   hold: BodyHold,
   { clock, limits }: Dependencies,
 ): Promise<RequestedCall> {
+  c.set("stage", "request");
   const idempotent = isIdempotent(c);
   c.set("stage", "body");
   const body = await readBody(c.req.raw, limits.bodyBytesMax, c.get("deadlineAtMs"), clock, hold);

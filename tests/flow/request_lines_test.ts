@@ -7,6 +7,7 @@ import { type LogLine, TestGateway } from "../support/gateway.ts";
 import { until } from "../system/program.ts";
 import { endedJob, postJob } from "./job_calls.ts";
 import { parsePrometheusText, valueOf } from "./prometheus_text.ts";
+import { RawConnection } from "./raw_http.ts";
 
 const BODY_BYTES_MAX = 100_000;
 /** Lines of the process, which belong to no request. All others have to have a trace id. */
@@ -55,6 +56,12 @@ const CASES: readonly Case[] = [
     failed: ["not_found", "route", "warn"],
   },
   {
+    what: "no such route among those of functions",
+    send: () => fetch(`${gateway.url}/functions`, { method: "PUT" }),
+    status: 404,
+    failed: ["not_found", "route", "warn"],
+  },
+  {
     what: "no such function",
     send: () => gateway.invoke("nobody"),
     status: 404,
@@ -69,6 +76,12 @@ const CASES: readonly Case[] = [
   {
     what: "a malformed deadline",
     send: () => gateway.invoke("add", {}, { "x-tensorwasm-deadline-ms": "soon" }),
+    status: 400,
+    failed: ["bad_request", "request", "warn"],
+  },
+  {
+    what: "a malformed idempotent header",
+    send: () => gateway.invoke("add", {}, { "x-tensorwasm-idempotent": "maybe" }),
     status: 400,
     failed: ["bad_request", "request", "warn"],
   },
@@ -95,6 +108,19 @@ const CASES: readonly Case[] = [
     send: () => gateway.invoke("add", { export: "add", args: ["a", 2] }),
     status: 400,
     failed: ["invalid_args", "arguments", "warn"],
+  },
+  {
+    what: "a deploy of nobody knows what",
+    send: () => post("/functions?name=bad", "bad", { "content-type": "text/css" }),
+    status: 400,
+    failed: ["bad_request", "request", "warn"],
+  },
+  {
+    what: "a module that is too large",
+    send: () =>
+      post("/functions?name=bad", "x".repeat(BODY_BYTES_MAX + 1), { "content-type": "application/wasm" }),
+    status: 413,
+    failed: ["body_too_large", "body", "warn"],
   },
   {
     what: "a module that is none",
@@ -152,6 +178,29 @@ for (const { what, send, status, failed } of CASES) {
     const shown = failures.map((line) => [line["kind"], line["stage"], line["level"], line["status"]]);
     assert.deepEqual(shown, failed === undefined ? [] : [[...failed, status]]);
     assert.equal(JSON.stringify(lines).includes("hush"), false);
+  });
+}
+
+for (
+  const [what, path] of [
+    ["a call", "/functions/echo/invoke"],
+    ["a deploy", "/functions?name=bad"],
+  ] as const
+) {
+  Deno.test(`the lines of ${what} whose body breaks off say that it did, and blame nobody here`, async () => {
+    const traceId = what === "a call" ? "6".repeat(32) : "7".repeat(32);
+    const connection = await RawConnection.open(gateway.url);
+    await connection.sendHead(`POST ${path}`, [
+      "transfer-encoding: chunked",
+      "content-type: application/wasm",
+      `traceparent: 00-${traceId}-${"6".repeat(16)}-01`,
+    ]);
+    await connection.sendChunk(new Uint8Array(3));
+    await gateway.line((line) => line.message === "request.received" && line.trace_id === traceId);
+    connection[Symbol.dispose]();
+    const failed = (await linesOfTrace(traceId)).filter((line) => line.message === "request.failed");
+    const shown = failed.map((line) => [line["kind"], line["stage"], line["level"], line["status"]]);
+    assert.deepEqual(shown, [["bad_request", "body", "warn", 400]]);
   });
 }
 

@@ -150,7 +150,6 @@ async function create(c: GatewayContext, dependencies: Dependencies): Promise<Re
   });
   try {
     return await inSpan(telemetry.tracer, span, async () => {
-      c.set("stage", "module");
       const { record, replayed } = await deploy(c, dependencies);
       span.setAttribute("function_id", record.id);
       span.setAttribute("name", record.name);
@@ -186,8 +185,10 @@ async function deploy(
     if (queryName === undefined) throw fault("invalid_name", "Query parameter name is missing");
     checkFunctionName(queryName, limits);
   }
+  c.set("stage", "body");
   using hold = bodies.hold(c.req.raw);
   const body = await readBody(c.req.raw, limits.bodyBytesMax, c.get("deadlineAtMs"), clock, hold);
+  c.set("stage", "module");
   const tenant = c.get("tenant");
   const deadlineMs = c.get("deadlineMs");
   const deadlineAtMs = c.get("deadlineAtMs");

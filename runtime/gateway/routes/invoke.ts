@@ -7,7 +7,7 @@
  */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Span } from "../../../telemetry/mod.ts";
-import { applyDeadlineHeader, CALL_REQUEST, namedFunction, readCall } from "../call_request.ts";
+import { applyDeadlineHeader, CALL_REQUEST, holdBody, namedFunction, readCall } from "../call_request.ts";
 import { cancellationOf } from "../environment.ts";
 import type { Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
 import { inSpan } from "../in_span.ts";
@@ -65,7 +65,7 @@ async function invokeUnder(
 ): Promise<Response> {
   applyDeadlineHeader(c, dependencies);
   const record = namedFunction(span, c, dependencies);
-  using hold = dependencies.bodies.hold(c.req.raw);
+  using hold = holdBody(c, dependencies);
   const { parts, hasInput } = await readCall(c, record, hold, dependencies);
   c.set("stage", "queue");
   const execution = await dependencies.executor.run({

@@ -6,7 +6,7 @@
  */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Span } from "../../../telemetry/mod.ts";
-import { askedDeadlineMs, CALL_REQUEST, namedFunction, readCall } from "../call_request.ts";
+import { askedDeadlineMs, CALL_REQUEST, holdBody, namedFunction, readCall } from "../call_request.ts";
 import type { Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
 import { IDEMPOTENCY_HEADER, idempotencyKeyOf } from "../idempotency_key.ts";
 import { inSpan } from "../in_span.ts";
@@ -64,7 +64,7 @@ async function submit(
   const askedMs = askedDeadlineMs(c, "jobDeadlineMsMax", jobDeadlineMsMax);
   const idempotencyKey = idempotencyKeyOf(c);
   const record = namedFunction(span, c, dependencies);
-  using hold = dependencies.bodies.hold(c.req.raw);
+  using hold = holdBody(c, dependencies);
   const { parts } = await readCall(c, record, hold, dependencies);
   c.set("stage", "submit");
   const { id, replayed } = await dependencies.jobs.submit({

@@ -15,7 +15,7 @@ import type { Outcome } from "../../model/outcome.ts";
 import { NO_USAGE } from "../../model/usage.ts";
 import { windowBytesFor } from "../../model/stream_window.ts";
 import { resultToJson } from "../arguments.ts";
-import { applyDeadlineHeader, CALL_REQUEST, namedFunction, readCall } from "../call_request.ts";
+import { applyDeadlineHeader, CALL_REQUEST, holdBody, namedFunction, readCall } from "../call_request.ts";
 import { cancellationOf } from "../environment.ts";
 import type { BodyEnd, Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
 import { reportFailure } from "../failure_report.ts";
@@ -100,6 +100,7 @@ class StreamedCall {
     const { streams } = this.#dependencies;
     applyDeadlineHeader(this.#c, this.#dependencies);
     const record = namedFunction(this.#span, this.#c, this.#dependencies);
+    this.#c.set("stage", "queue");
     const place = starting.use(streams.enter(this.#c.get("tenant")));
     const running = this.#run(record);
     const execution = await Promise.race([this.#outbox.begun, running]);
@@ -113,9 +114,9 @@ class StreamedCall {
 
   /** Runs the call. The request's body is held until it has ended: it is the guest's input. */
   async #run(record: FunctionRecord): Promise<Execution> {
-    const { bodies, executor, streams } = this.#dependencies;
+    const { executor, streams } = this.#dependencies;
     try {
-      using hold = bodies.hold(this.#c.req.raw);
+      using hold = holdBody(this.#c, this.#dependencies);
       const { parts } = await readCall(this.#c, record, hold, this.#dependencies);
       this.#c.set("stage", "queue");
       const execution = await executor.run({
