@@ -61,7 +61,7 @@ export function createApp(dependencies: Dependencies): GatewayApp {
 function answerError(error: Error, c: GatewayContext, { telemetry }: Dependencies): Response {
   const stage = c.get("stage");
   if (error instanceof ClientGone) {
-    reportDeparture(telemetry, CLIENT_CLOSED_REQUEST, stage);
+    reportDeparture(telemetry, "client_gone", CLIENT_CLOSED_REQUEST, stage);
     return new Response(null, { status: CLIENT_CLOSED_REQUEST });
   }
   const problem = toProblem(error);

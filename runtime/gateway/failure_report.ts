@@ -30,7 +30,10 @@ export function reportFailure(
   else log[status >= 500 ? "error" : "warn"]("request.failed", { ...fields, error: message });
 }
 
-/** Logs that nobody waits for the answer any more. It is no failure of ours and counts as none. */
-export function reportDeparture(telemetry: Telemetry, status: number, stage: Stage): void {
-  telemetry.log("tensor_wasm_api").info("request.failed", { kind: "client_gone", status, stage });
+/** How a client has failed its answer: it has left, or does not read the rest of it. */
+export type Departure = "client_gone" | "client_stalled";
+
+/** Logs that nobody takes the answer any more. It is no failure of ours and counts as none. */
+export function reportDeparture(telemetry: Telemetry, kind: Departure, status: number, stage: Stage): void {
+  telemetry.log("tensor_wasm_api").info("request.failed", { kind, status, stage });
 }

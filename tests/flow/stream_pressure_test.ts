@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { awaitTrace } from "../support/await_trace.ts";
 import { Collector } from "../support/collector.ts";
 import { parseEvents } from "../support/event_stream.ts";
-import { TestGateway } from "../support/gateway.ts";
+import { type LogLine, TestGateway } from "../support/gateway.ts";
 import { assertGolden } from "../support/golden.ts";
 import { buildSpanTree, normalizeSpanTree, walkSpans } from "../support/span_tree.ts";
 import { assertNested, linesOf } from "./call_trace.ts";
@@ -180,6 +180,17 @@ Deno.test("streams of one cell all get on: none waits for another that never end
   await awaitIdle();
 });
 
+/** A client that does not take its answer has a line that says so; it is no failure of the gateway. */
+function assertDeparture(line: LogLine | undefined, kind: string): void {
+  assert.deepEqual([line?.message, line?.["kind"], line?.["status"], line?.["stage"], line?.["level"]], [
+    "request.failed",
+    kind,
+    499,
+    "run",
+    "info",
+  ]);
+}
+
 Deno.test("a client that leaves ends its guest, and the trace says so", async () => {
   const [request, traceId] = traced({ export: "forever", args: [CHUNK_BYTES] });
   const connection = await openSlowly(gateway, request);
@@ -188,6 +199,7 @@ Deno.test("a client that leaves ends its guest, and the trace says so", async ()
   const lines = await linesOf(gateway, traceId);
   const last = lines.at(-1);
   assert.deepEqual([last?.["status"], last?.["ending"]], [200, "client_gone"]);
+  assertDeparture(lines.at(-2), "client_gone");
   await awaitIdle();
   await assertGoldenTrace("stream_client_gone", traceId);
 });
@@ -208,8 +220,9 @@ Deno.test("a client that stalls holds its guest until the deadline, and no longe
   });
   using _ = await openSlowly(gateway, request);
   // It is not read after that either: its last bytes are given up.
-  const last = (await linesOf(gateway, traceId)).at(-1);
+  const [failed, last] = (await linesOf(gateway, traceId)).slice(-2);
   assert.equal(last?.["ending"], "client_stalled");
+  assertDeparture(failed, "client_stalled");
   await awaitIdle();
   await assertGoldenTrace("stream_client_stalled", traceId);
 });

@@ -85,5 +85,13 @@ Deno.test("a stream that nobody reads is broken off, and does not keep the gatew
     gateway.signal("SIGTERM");
     await gateway.status;
   });
+  const failed = ended.gateway.lines.find((line) =>
+    line.message === "request.failed" && line.trace_id === traceId
+  );
+  assert.deepEqual([failed?.["kind"], failed?.["status"], failed?.["stage"]], [
+    "capacity_exhausted",
+    503,
+    "run",
+  ]);
   await assertEnding(ended, traceId, "gateway_closed");
 });

@@ -9,6 +9,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Span } from "../../../telemetry/mod.ts";
 import { ClientGone } from "../../executor/admission.ts";
+import { fault } from "../../model/fault.ts";
 import type { FunctionRecord } from "../../model/function_record.ts";
 import type { Cancellation, Execution } from "../../model/invocation.ts";
 import type { Outcome } from "../../model/outcome.ts";
@@ -18,7 +19,7 @@ import { resultToJson } from "../arguments.ts";
 import { applyDeadlineHeader, CALL_REQUEST, holdBody, namedFunction, readCall } from "../call_request.ts";
 import { cancellationOf } from "../environment.ts";
 import type { BodyEnd, Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
-import { reportFailure } from "../failure_report.ts";
+import { reportDeparture, reportFailure } from "../failure_report.ts";
 import { toProblem } from "../problem.ts";
 import { valuesOf } from "../respond.ts";
 import { errorResponses } from "../schemas.ts";
@@ -30,6 +31,8 @@ import type { Ending } from "../stream/stream_body.ts";
 
 /** The status that metrics have of a stream that was broken off, whatever its head said. */
 const STATUS_OF_ENDING = { client_gone: 499, client_stalled: 499, gateway_closed: 503 } as const;
+/** For the log: the client of such a stream does not read, so nobody else is told. */
+const CUT_OFF = "Stream was cut off: the gateway is shutting down";
 
 const route = createRoute({
   method: "post",
@@ -206,11 +209,20 @@ class StreamedCall {
     const { chunks, bytes } = end;
     this.#span.setAttributes({ chunks, bytes, ending });
     if (end.failure !== undefined) this.#span.fail(end.failure);
-    if (ending === "failed") {
-      const place = { stage: this.#c.get("stage"), error: failure, ids: this.#c.get("span").ids };
-      reportFailure(this.#dependencies.telemetry, toProblem(failure), place);
-    }
+    this.#report(ending, failure);
     return end;
+  }
+
+  /** Says why it did not finish; whoever has left or does not read is not told of what else went wrong. */
+  #report(ending: Ending, failure: unknown): void {
+    const { telemetry } = this.#dependencies;
+    const stage = this.#c.get("stage");
+    if (ending === "finished") return;
+    if (ending === "client_gone" || ending === "client_stalled") {
+      return reportDeparture(telemetry, ending, STATUS_OF_ENDING[ending], stage);
+    }
+    const error = ending === "failed" ? failure : fault("capacity_exhausted", CUT_OFF);
+    reportFailure(telemetry, toProblem(error), { stage, error, ids: this.#c.get("span").ids });
   }
 
   #bodyEnd(ending: Ending, failure: unknown): BodyEnd {
