@@ -21,7 +21,7 @@ import { EXEMPLAR_FILTERS } from "../metrics/metric_series.ts";
 import { findEndpoint, readBatch, readOtlp } from "./otlp_env.ts";
 import type { Propagators } from "../trace/propagation.ts";
 import { REFUSED_VARIABLES, variableNames } from "./variables.ts";
-import { SAMPLER_TYPES, type SamplerConfig, type SamplerType } from "../trace/sampling.ts";
+import { SAMPLER_TYPES, type SamplerConfig } from "../trace/sampling.ts";
 
 /** The target of telemetry's own lines. */
 export const TELEMETRY_TARGET = "tensor-wasm-telemetry";
@@ -75,12 +75,18 @@ export function telemetryConfigFromEnv(env: Environment, service: ServiceDefault
 
 function readTracing(reader: EnvReader, isDisabled: boolean): TracingConfig {
   const defaults = DEFAULT_TELEMETRY_CONFIG.tracing;
-  const isOn = reader.onOff("TENSOR_WASM_TRACING", defaults.enabled);
+  const enabled = reader.onOff("TENSOR_WASM_TRACING", defaults.enabled) && !isDisabled;
+  const exporter = readTraceExporter(reader);
   return {
-    enabled: isOn && !isDisabled,
-    exporter: readTraceExporter(reader),
+    enabled,
+    exporter,
     sampler: readSampler(reader),
-    otlp: readOtlp(reader, "TRACES", defaults.otlp, "OTEL_BSP_EXPORT_TIMEOUT"),
+    otlp: readOtlp(reader, {
+      signal: "TRACES",
+      defaults: defaults.otlp,
+      exportTimeoutName: "OTEL_BSP_EXPORT_TIMEOUT",
+      isExported: enabled && exporter === "otlp",
+    }),
     batch: readBatch(reader, "OTEL_BSP", defaults.batch),
     limits: readSpanLimits(reader, defaults.limits),
   };
@@ -105,9 +111,15 @@ function readLogExport(reader: EnvReader, isDisabled: boolean): LogExportConfig 
   const defaults = DEFAULT_TELEMETRY_CONFIG.logExport;
   const standard = reader.oneOf("OTEL_LOGS_EXPORTER", ["none", "otlp", "console"]);
   const wanted = standard ?? (findEndpoint(reader, "LOGS") === undefined ? "none" : "otlp");
+  const isExported = wanted === "otlp" && !isDisabled;
   return {
-    exporter: wanted === "otlp" && !isDisabled ? "otlp" : "none",
-    otlp: readOtlp(reader, "LOGS", defaults.otlp, "OTEL_BLRP_EXPORT_TIMEOUT"),
+    exporter: isExported ? "otlp" : "none",
+    otlp: readOtlp(reader, {
+      signal: "LOGS",
+      defaults: defaults.otlp,
+      exportTimeoutName: "OTEL_BLRP_EXPORT_TIMEOUT",
+      isExported,
+    }),
     batch: readBatch(reader, "OTEL_BLRP", defaults.batch),
     limits: {
       attributeCountMax: reader.integer("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", 0) ??
@@ -123,14 +135,20 @@ function readMetricExport(reader: EnvReader, isDisabled: boolean): MetricExportC
   const defaults = DEFAULT_TELEMETRY_CONFIG.metricExport;
   const standard = reader.oneOf("OTEL_METRICS_EXPORTER", ["none", "otlp", "prometheus"]);
   const wanted = standard ?? (findEndpoint(reader, "METRICS") === undefined ? "none" : "otlp");
+  const isExported = wanted === "otlp" && !isDisabled;
   const temporality = reader.oneOf(
     "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
     ["cumulative", "delta", "lowmemory"],
   );
   reader.oneOf("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", ["explicit_bucket_histogram"]);
   return {
-    exporter: wanted === "otlp" && !isDisabled ? "otlp" : "none",
-    otlp: readOtlp(reader, "METRICS", defaults.otlp, "OTEL_METRIC_EXPORT_TIMEOUT"),
+    exporter: isExported ? "otlp" : "none",
+    otlp: readOtlp(reader, {
+      signal: "METRICS",
+      defaults: defaults.otlp,
+      exportTimeoutName: "OTEL_METRIC_EXPORT_TIMEOUT",
+      isExported,
+    }),
     intervalMs: reader.integer("OTEL_METRIC_EXPORT_INTERVAL", 1) ?? defaults.intervalMs,
     // All our counters and histograms are synchronous, so "lowmemory" wants deltas of each of them as well.
     temporality: temporality === "delta" || temporality === "lowmemory" ? "delta" : "cumulative",
@@ -151,18 +169,13 @@ function readSpanLimits(reader: EnvReader, defaults: SpanLimits): SpanLimits {
 }
 
 function readSampler(reader: EnvReader): SamplerConfig {
-  const type = reader.text("OTEL_TRACES_SAMPLER");
-  const { sampler } = DEFAULT_TELEMETRY_CONFIG.tracing;
-  if (type === undefined) return sampler;
-  if (!(SAMPLER_TYPES as readonly string[]).includes(type)) {
-    reader.warn(`OTEL_TRACES_SAMPLER is not one of ${SAMPLER_TYPES.join(", ")}, ignored`);
-    return sampler;
-  }
+  const type = reader.oneOf("OTEL_TRACES_SAMPLER", SAMPLER_TYPES);
+  if (type === undefined) return DEFAULT_TELEMETRY_CONFIG.tracing.sampler;
   const text = reader.text("OTEL_TRACES_SAMPLER_ARG");
   const ratio = text === undefined ? 1 : Number(text);
-  if (ratio >= 0 && ratio <= 1) return { type: type as SamplerType, ratio };
+  if (ratio >= 0 && ratio <= 1) return { type, ratio };
   reader.warn("OTEL_TRACES_SAMPLER_ARG is not a number from 0 to 1, ignored");
-  return { type: type as SamplerType, ratio: 1 };
+  return { type, ratio: 1 };
 }
 
 /** Which of the two formats of the W3C are read and written; the defaults where only others are named. */

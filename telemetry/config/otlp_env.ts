@@ -59,22 +59,26 @@ function parseEndpoint(name: string, value: string): URL {
   return url;
 }
 
+/** What readOtlp needs to know of a signal. */
+export interface SignalReading {
+  readonly signal: Signal;
+  readonly defaults: OtlpConfig;
+  /** The variable of the signal's batches; the shorter time counts. */
+  readonly exportTimeoutName: string;
+  /** Whether it is exported by OTLP at all. */
+  readonly isExported: boolean;
+}
+
 /**
- * How a signal is sent. `exportTimeoutName` is the variable of the signal's batches, the shorter time counts.
+ * How a signal is sent.
  *
  * @throws TelemetryConfigError
  */
 export function readOtlp(
   reader: EnvReader,
-  signal: Signal,
-  defaults: OtlpConfig,
-  exportTimeoutName: string,
+  { signal, defaults, exportTimeoutName, isExported }: SignalReading,
 ): OtlpConfig {
-  checkProtocol(reader, signal);
-  const compression = reader.otlp(signal, "COMPRESSION");
-  if (compression !== undefined && compression.value !== "gzip" && compression.value !== "none") {
-    reader.warn(`${compression.name} is not gzip or none, ignored`);
-  }
+  checkProtocol(reader, signal, isExported);
   const timeoutMs = reader.timeout(`OTEL_EXPORTER_OTLP_${signal}_TIMEOUT`) ??
     reader.timeout("OTEL_EXPORTER_OTLP_TIMEOUT") ?? defaults.timeoutMs;
   return {
@@ -85,17 +89,26 @@ export function readOtlp(
     },
     headersFile: reader.text("TENSOR_WASM_OTLP_HEADERS_FILE"),
     timeoutMs: Math.min(timeoutMs, reader.timeout(exportTimeoutName) ?? timeoutMs),
-    compression: compression?.value === "gzip" ? "gzip" : "none",
+    compression: readCompression(reader, signal) ?? defaults.compression,
     tls: readTls(reader, signal),
   };
 }
 
-function checkProtocol(reader: EnvReader, signal: Signal): void {
+/** Another protocol has another port, so that nothing would arrive there; of no interest where nothing is sent. */
+function checkProtocol(reader: EnvReader, signal: Signal, isExported: boolean): void {
   const protocol = reader.otlp(signal, "PROTOCOL");
-  if (protocol === undefined || protocol.value === "http/protobuf") return;
-  throw new TelemetryConfigError(
-    `${protocol.name} is ${JSON.stringify(protocol.value)}, only http/protobuf is supported`,
-  );
+  if (protocol === undefined || protocol.value.toLowerCase() === "http/protobuf") return;
+  const what = `${protocol.name} is ${JSON.stringify(protocol.value)}, only http/protobuf is supported`;
+  if (isExported) throw new TelemetryConfigError(what);
+  reader.warn(`${what}, ignored: nothing is exported`);
+}
+
+function readCompression(reader: EnvReader, signal: Signal): OtlpConfig["compression"] | undefined {
+  const given = reader.otlp(signal, "COMPRESSION");
+  const value = given?.value.toLowerCase();
+  if (value === undefined || value === "gzip" || value === "none") return value;
+  reader.warn(`${given?.name} is not gzip or none, ignored`);
+  return undefined;
 }
 
 function readTls(reader: EnvReader, signal: Signal): TlsFiles {

@@ -124,7 +124,8 @@ export const VARIABLES: readonly VariableRow[] = [
   {
     name: `${OTLP}PROTOCOL`,
     fallback: "http/protobuf",
-    meaning: "the only one; another stops the start, because its port would not understand this one",
+    meaning:
+      "the only one; another stops the start where its signal is exported: that port would not understand",
     bySignal: true,
   },
   {

@@ -109,6 +109,11 @@ const FOLLOWED: readonly (readonly [env: Environment, read: Read, value: unknown
     type: "parentbased_traceidratio",
     ratio: 1,
   }],
+  // Values of a closed list are so in any case ("Enum").
+  [{ OTEL_TRACES_SAMPLER: "ALWAYS_OFF" }, sampler, { type: "always_off", ratio: 1 }],
+  [{ OTEL_EXPORTER_OTLP_COMPRESSION: "GZIP" }, (config) => config.tracing.otlp.compression, "gzip"],
+  [{ [GENERAL]: "http://c", OTEL_EXPORTER_OTLP_PROTOCOL: "HTTP/Protobuf" }, exporter, "otlp"],
+  [{ OTEL_TRACES_EXPORTER: "Console" }, exporter, "stdout"],
   // Service and resource.
   [{ OTEL_SERVICE_NAME: "checkout" }, (config) => config.serviceName, "checkout"],
   [{ OTEL_RESOURCE_ATTRIBUTES: "service.name=r,a=%20b" }, (config) => [config.serviceName, config.resource], [
@@ -248,9 +253,12 @@ const REFUSED: readonly (readonly [env: Environment, message: RegExp])[] = [
     /^TENSOR_WASM_TRACE_EXPORTER is "jaeger", expected none, stdout or otlp$/,
   ],
   [{ TENSOR_WASM_TRACING: "maybe" }, /^TENSOR_WASM_TRACING is "maybe", expected on or off$/],
-  [{ OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }, /^OTEL_EXPORTER_OTLP_PROTOCOL is "grpc", only http\/protobuf/],
   [
-    { OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "http/json" },
+    { [GENERAL]: "http://c", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" },
+    /^OTEL_EXPORTER_OTLP_PROTOCOL is "grpc", only http\/protobuf/,
+  ],
+  [
+    { [SPECIFIC]: "http://c", OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "http/json" },
     /^OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is "http\/json"/,
   ],
   [{ OTEL_DENO: "true" }, /^OTEL_DENO is set/],
@@ -271,7 +279,10 @@ const REFUSED: readonly (readonly [env: Environment, message: RegExp])[] = [
     { OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE: "/c" },
     /^OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE is set without its other half/,
   ],
-  [{ OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: "grpc" }, /^OTEL_EXPORTER_OTLP_LOGS_PROTOCOL is "grpc"/],
+  [
+    { [GENERAL]: "http://c", OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: "grpc" },
+    /^OTEL_EXPORTER_OTLP_LOGS_PROTOCOL is "grpc"/,
+  ],
   [
     { OTEL_EXPORTER_OTLP_TRACES_HEADERS: "=hush" },
     /^OTEL_EXPORTER_OTLP_TRACES_HEADERS is malformed: pair 1 /,
@@ -317,6 +328,19 @@ const WARNED: readonly (readonly [env: Environment, warning: RegExp, read: Read,
     /^OTEL_EXPORTER_OTLP_COMPRESSION is not gzip or none/,
     (config) => config.tracing.otlp.compression,
     "none",
+  ],
+  // What a platform sets for all of its programs is no reason not to start one that exports nothing.
+  [
+    { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" },
+    /^OTEL_EXPORTER_OTLP_PROTOCOL is "grpc", only http\/protobuf is supported, ignored: nothing is exported$/,
+    exporter,
+    "none",
+  ],
+  [
+    { [GENERAL]: "http://c:4317", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc", OTEL_SDK_DISABLED: "true" },
+    /^OTEL_EXPORTER_OTLP_PROTOCOL is "grpc"/,
+    (config) => config.tracing.enabled,
+    false,
   ],
   [{ OTEL_TRACES_SAMPLER: "jaeger_remote" }, /^OTEL_TRACES_SAMPLER is not one of/, sampler, {
     type: "parentbased_always_on",
