@@ -160,7 +160,10 @@ Deno.test("GET /traces and /traces/{id}: what is malformed is 400, and reading m
     assert.equal(response.status, 400, query);
     await response.body?.cancel();
   }
+  const refused = await (await fetch(`${gateway.url}/traces?tenant=me`)).json();
+  assert.equal(refused.error.message, "Query parameter tenant is not an unsigned 64-bit number");
   const before = await list("limit=500");
+  assert.deepEqual(await list("tenant=&function=&status=&min_ms=&limit=500"), before);
   for (const path of ["/healthz", "/readyz", "/metrics", "/traces"]) {
     await (await fetch(gateway.url + path)).body?.cancel();
   }

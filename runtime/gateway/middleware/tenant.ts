@@ -31,14 +31,18 @@ export function resolveTenant(
   };
 }
 
-/** The tenant of a header value; absent is tenant 0 unless it is required. */
-export function parseTenant(value: string | null, isRequired: boolean): string {
+/** The tenant of a header value; absent is tenant 0 unless it is required. `place` is where the value stood. */
+export function parseTenant(
+  value: string | null,
+  isRequired: boolean,
+  place = "X-TensorWasm-Tenant",
+): string {
   if (value === null) {
-    if (isRequired) throw fault("missing_tenant", "X-TensorWasm-Tenant is required");
+    if (isRequired) throw fault("missing_tenant", `${place} is required`);
     return "0";
   }
   if (!/^[0-9]{1,20}$/.test(value) || BigInt(value) > TENANT_MAX) {
-    throw fault("missing_tenant", "X-TensorWasm-Tenant is not an unsigned 64-bit number");
+    throw fault("missing_tenant", `${place} is not an unsigned 64-bit number`);
   }
   return String(BigInt(value));
 }

@@ -155,14 +155,16 @@ export function addTraceRoutes(app: GatewayApp, { telemetry, requireTenant }: De
   app.openapi(listTraces, async (c) => {
     const query = c.req.valid("query");
     const own = findTenant(c.req.header(TENANT_HEADER), requireTenant);
-    const asked = query.tenant === undefined ? undefined : parseTenant(query.tenant, true);
+    const asked = isGiven(query.tenant)
+      ? parseTenant(query.tenant, true, "Query parameter tenant")
+      : undefined;
     if (own !== undefined && asked !== undefined && own !== asked) {
       throw fault("tenant_scope_denied", "The tenant asked for is not the caller's");
     }
     const page = await storeOf(telemetry.traces).list({
       tenant: own ?? asked,
-      function: query.function,
-      status: query.status === undefined ? undefined : parseStatus(query.status),
+      function: isGiven(query.function) ? query.function : undefined,
+      status: isGiven(query.status) ? parseStatus(query.status) : undefined,
       minMs: query.min_ms,
       limit: query.limit,
       before: query.cursor === undefined ? undefined : Number(query.cursor),
@@ -185,6 +187,11 @@ export function addTraceRoutes(app: GatewayApp, { telemetry, requireTenant }: De
 /** The tenant whose traces are asked for; undefined for all, which is the operator's view. */
 function findTenant(header: string | undefined, isRequired: boolean): string | undefined {
   return header === undefined && !isRequired ? undefined : parseTenant(header ?? null, isRequired);
+}
+
+/** A filter that is left empty, as a form sends it, is none. */
+function isGiven(value: string | undefined): value is string {
+  return value !== undefined && value !== "";
 }
 
 function storeOf(store: TraceStore | undefined): TraceStore {
