@@ -8,6 +8,7 @@ import { type MetricName, METRICS } from "../../telemetry/mod.ts";
 import { HAS_PROMETHEUS, PrometheusServer, promtool } from "../support/prometheus.ts";
 import { parseOpenMetrics } from "./open_metrics_text.ts";
 import { type MetricFamily, parsePrometheusText, valueOf } from "./prometheus_text.ts";
+import { RawConnection } from "./raw_http.ts";
 
 let gateway: TestGateway;
 
@@ -223,6 +224,26 @@ Deno.test("kills are counted by their reason", async () => {
   await killCell();
   await add();
   assert.equal(valueOf(await scrape(), "tensor_wasm_cell_kills_total", labels), before + 1);
+});
+
+Deno.test("each of the nine methods of HTTP is counted under its name", async () => {
+  const methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+  const count = async (method: string): Promise<number> => {
+    const labels = { route: "unknown", method, status: "404" };
+    const samples = (await scrape()).get("tensor_wasm_http_requests_total")?.samples ?? [];
+    const isSame = (sample: (typeof samples)[number]): boolean =>
+      Object.entries(labels).every(([name, value]) => sample.labels[name] === value);
+    return samples.find(isSame)?.value ?? 0;
+  };
+  for (const method of methods) {
+    const before = await count(method);
+    // fetch does not send all of them.
+    using connection = await RawConnection.open(gateway.url);
+    const target = method === "CONNECT" ? "nowhere:1" : "/nowhere";
+    await connection.sendHead(`${method} ${target}`, ["content-length: 0", "connection: close"]);
+    assert.match(await connection.readAll(), /^HTTP\/1\.1 404 /, method);
+    assert.equal(await count(method), before + 1, method);
+  }
 });
 
 Deno.test("what callers invent makes no series", async () => {

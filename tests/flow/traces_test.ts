@@ -165,6 +165,17 @@ Deno.test("the trace of a path that is no route", async () => {
   await assertGoldenTrace("no_route", await fetch(`${gateway.url}/admin?token=secret`));
 });
 
+Deno.test("a method that nobody knows is named as it came, and _OTHER for OpenTelemetry", async () => {
+  const { span } = await treeOf(await fetch(`${gateway.url}/nowhere`, { method: "BREW" }));
+  assert.deepEqual([span.attributes["method"], span.attributes["http.request.method"]], ["BREW", "_OTHER"]);
+});
+
+Deno.test("the version of a request of HTTP/2 says so", async () => {
+  using client = Deno.createHttpClient({ http1: false, http2: true });
+  const { span } = await treeOf(await fetch(`${gateway.url}/nowhere`, { client }));
+  assert.equal(span.attributes["version"], "HTTP/2");
+});
+
 // Propagation.
 
 const CALLER = { traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" };

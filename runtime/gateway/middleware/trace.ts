@@ -27,7 +27,10 @@ const FIRST_SERIES = [
   ["/functions/:id/invoke", "POST", "503"],
   ["/functions/:id/invoke", "POST", "504"],
 ] as const;
-const METHODS = new Set(["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"]);
+/** Methods that have series of their own; the nine of RFC 9110 and RFC 5789. */
+const METHODS = new Set(["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT"]);
+/** What OpenTelemetry's semantic conventions call any other. */
+const OTHER_METHOD = "_OTHER";
 
 /**
  * Makes the middleware.
@@ -45,6 +48,7 @@ export function traceRequests(
   return async (c, next) => {
     const startMs = clock.nowMs();
     const { method, path } = c.req;
+    const isKnown = METHODS.has(method);
     const remote = tracer.extract(c.req.raw.headers);
     const headers = c.req.raw.headers;
     const requestId = requestIdOf(headers);
@@ -54,7 +58,7 @@ export function traceRequests(
       // The server does not say; a request of HTTP/2 has no Host header.
       version: headers.has("host") ? "HTTP/1.1" : "HTTP/2",
       traceparent: remote.traceparent,
-      "http.request.method": method,
+      "http.request.method": isKnown ? method : OTHER_METHOD,
       "url.path": path,
       request_id: requestId,
     }, { remote, isStored: !PROBES.has(path) && !TRACE_READS.test(path) });
@@ -64,7 +68,7 @@ export function traceRequests(
     c.set("deadlineAtMs", startMs + limits.deadlineMs);
     const isLogged = !PROBES.has(path);
     const route = routeOf(c);
-    const countedMethod = METHODS.has(method) ? method : "OTHER";
+    const countedMethod = isKnown ? method : "OTHER";
     const inFlight = inFlightOf(route, countedMethod);
     inFlight.inc();
     const complete = (end: BodyEnd | undefined): void => {
