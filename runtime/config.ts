@@ -69,6 +69,8 @@ const DRIVER_VARIABLES = [
 export interface ConfigSources {
   /** Parsed content of the configuration file, if there is one. */
   readonly file?: Readonly<Record<string, unknown>>;
+  /** Where that is, for messages. */
+  readonly filePath?: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** By flag name, without dashes. */
   readonly flags: Readonly<Record<string, string | boolean | undefined>>;
@@ -192,11 +194,11 @@ function crampedCells(limits: Limits): string[] {
     );
 }
 
-function read(setting: Setting, { file, env, flags }: ConfigSources): string {
+function read(setting: Setting, { file, filePath, env, flags }: ConfigSources): string {
   const candidates: readonly (readonly [string, unknown])[] = [
     [`flag --${setting.flag}`, flags[setting.flag]],
     [`variable ${setting.env}`, env[setting.env] === "" ? undefined : env[setting.env]],
-    [`file setting ${setting.key}`, file?.[setting.key]],
+    [`file setting ${setting.key}${inFile(filePath)}`, file?.[setting.key]],
   ];
   for (const [source, value] of candidates) {
     if (value !== undefined) return checkValue(setting, source, value);
@@ -204,12 +206,18 @@ function read(setting: Setting, { file, env, flags }: ConfigSources): string {
   return setting.fallback;
 }
 
-function checkKeys({ file, flags }: ConfigSources): void {
+function inFile(path: string | undefined): string {
+  return path === undefined ? "" : ` in ${path}`;
+}
+
+function checkKeys({ file, filePath, flags }: ConfigSources): void {
   const keys = new Set([...SETTINGS.map((setting) => setting.key), TELEMETRY_SECTION]);
   const names = new Set(SETTINGS.map((setting) => setting.flag));
   for (const key of Object.keys(file ?? {})) {
     if (!keys.has(key)) {
-      throw new ConfigError(`Unknown file setting ${JSON.stringify(key)}${nearest(key, keys)}`);
+      throw new ConfigError(
+        `Unknown file setting ${JSON.stringify(key)}${inFile(filePath)}${nearest(key, keys)}`,
+      );
     }
   }
   for (const name of Object.keys(flags)) {
@@ -222,7 +230,9 @@ function parseAddress(text: string): { hostname: string; port: number } {
   const hostname = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (hostname === undefined || !(port <= 65_535)) {
-    throw new ConfigError(`Bad addr: expected host:port or [ipv6]:port, got ${JSON.stringify(text)}`);
+    throw new ConfigError(
+      `Bad addr: expected host:port or [ipv6]:port, port in 0..65535, got ${JSON.stringify(text)}`,
+    );
   }
   return { hostname, port };
 }

@@ -297,7 +297,9 @@ class RunningRuntime implements Runtime {
         (request) => this.#fetch(request),
       );
     } catch (error) {
-      const reason = error instanceof Deno.errors.AddrInUse ? "the address is already in use" : String(error);
+      const reason = error instanceof Deno.errors.AddrInUse
+        ? "the address is already in use; --addr takes another, port 0 any free one"
+        : String(error);
       throw new Error(`Cannot listen on ${hostname}:${port}: ${reason}`, { cause: error });
     }
     return this.#server.addr;

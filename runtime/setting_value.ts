@@ -19,7 +19,11 @@ const SHOWN_CHARS_MAX = 80;
 export function checkValue(setting: Setting, source: string, value: unknown): string {
   if (setting.kind === "json") return checkJson(source, value);
   if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
-    throw new ConfigError(`Bad ${source}: expected ${setting.kind}, got ${showValue(value)}`);
+    throw new ConfigError(
+      `Bad ${source}: expected ${setting.kind === "count" ? "a number" : setting.kind}, got ${
+        showValue(value)
+      }`,
+    );
   }
   if (setting.kind === "text" && typeof value !== "string") {
     throw new ConfigError(`Bad ${source}: expected text, got ${showValue(value)}`);
@@ -54,7 +58,8 @@ function checkNumber(setting: Setting, source: string, text: string): string {
   const max = setting.max ?? Number.MAX_SAFE_INTEGER;
   if (!/^[0-9]{1,16}$/.test(text) || Number(text) < min || Number(text) > max) {
     const word = setting.word === undefined ? "" : `${setting.word} or `;
-    const expected = `${word}a whole number of ${setting.kind} in ${min}..${max}`;
+    const unit = setting.kind === "count" ? "" : ` of ${setting.kind}`;
+    const expected = `${word}a whole number${unit} in ${min}..${max}`;
     throw new ConfigError(`Bad ${source}: expected ${expected}, got ${showValue(text)}`);
   }
   return String(Number(text));

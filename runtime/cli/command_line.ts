@@ -4,11 +4,11 @@
  * Owns the options that all of them have, and the root span `cli <command>`. Invariant: a command ends with an exit
  * code and its span, whatever happens in it; a failure is one line on stderr, with the trace id where there is one.
  */
-import { parseArgs, type ParseArgsConfig } from "node:util";
 import { NULL_TRACER, startTelemetry, telemetryConfigFromEnv } from "../../telemetry/mod.ts";
 import type { Environment, SpanIds, Tracer } from "../../telemetry/mod.ts";
 import { VERSION } from "../version.ts";
 import { DEFAULT_URL, GatewayClient, UsageError } from "./gateway_client.ts";
+import { type OptionTable, type ParsedOptions, parseOptions } from "./options.ts";
 
 /** Exit codes, as in the reference. */
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
@@ -17,6 +17,8 @@ export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 export interface CommandPlace {
   readonly env: Environment;
   readonly isTerminal: boolean;
+  /** Of the terminal, if it is one. */
+  readonly columns: number | undefined;
   readonly nowMs: () => number;
   readonly sleep: (ms: number) => Promise<void>;
   readonly out: (text: string) => void;
@@ -27,9 +29,9 @@ export interface CommandPlace {
 export interface Command {
   readonly name: string;
   readonly help: string;
-  readonly options: NonNullable<ParseArgsConfig["options"]>;
-  /** How many words it takes beside options. */
-  readonly wordCount: number;
+  readonly options: OptionTable;
+  /** What it is called with beside options: the names of the words. */
+  readonly words: readonly string[];
   run(call: CommandCall): Promise<number>;
 }
 
@@ -55,8 +57,9 @@ export const SHARED_HELP = `  --url <address>      the gateway, TENSOR_WASM_URL,
   --json               the gateway's answer as it is
   --help
 
-Colours on a terminal unless NO_COLOR is set. With an exporter configured (OTEL_EXPORTER_OTLP_ENDPOINT) the call
-itself is traced, as service tensor-wasm-cli.
+Exit codes: ${EXIT.done} done; ${EXIT.failed} the gateway has no such thing, cannot be reached or fails; ${EXIT.usage} what was typed is wrong.
+On a terminal lines are folded to its width, and in colour unless NO_COLOR is set; in a pipe they are whole. With an
+exporter configured (OTEL_EXPORTER_OTLP_ENDPOINT) the call itself is traced, as service tensor-wasm-cli.
 `;
 
 /** Runs a command; resolves with the exit code. */
@@ -65,24 +68,24 @@ export async function runCommand(
   args: readonly string[],
   place: CommandPlace,
 ): Promise<number> {
-  let parsed: ReturnType<typeof parse>;
-  try {
-    parsed = parse(command, args);
-  } catch (error) {
-    place.err(`error: ${messageOf(error)}; see ${command.name} --help\n`);
+  const refuse = (message: string): number => {
+    place.err(`error: ${message}; see ${command.name} --help\n`);
     return EXIT.usage;
+  };
+  let parsed: ParsedOptions;
+  try {
+    parsed = parseOptions(args, { ...SHARED_OPTIONS, ...command.options });
+  } catch (error) {
+    return refuse(messageOf(error));
   }
   if (parsed.values["help"] === true) {
     place.out(command.help);
     return EXIT.done;
   }
-  if (parsed.words.length !== command.wordCount) {
-    place.err(
-      `error: ${command.name} takes ${command.wordCount} argument, got ${parsed.words.length}; ` +
-        `see ${command.name} --help\n`,
-    );
-    return EXIT.usage;
-  }
+  const missing = command.words[parsed.words.length];
+  if (missing !== undefined) return refuse(`${command.name} takes a ${missing}, got none`);
+  const extra = parsed.words[command.words.length];
+  if (extra !== undefined) return refuse(`Unexpected argument ${JSON.stringify(extra)}`);
   return await underSpan(command.name, place, async (tracer, ids) => {
     const { env } = place;
     const url = textOf(parsed.values["url"]) ?? textOf(env["TENSOR_WASM_URL"]) ?? DEFAULT_URL;
@@ -91,19 +94,6 @@ export async function runCommand(
     const hasColour = place.isTerminal && (env["NO_COLOR"] ?? "") === "" && parsed.values["json"] !== true;
     return await command.run({ place, client, hasColour, ...parsed });
   });
-}
-
-function parse(
-  command: Command,
-  args: readonly string[],
-): Pick<CommandCall, "words" | "values"> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options: { ...SHARED_OPTIONS, ...command.options },
-    strict: true,
-    allowPositionals: true,
-  });
-  return { words: positionals, values: values as CommandCall["values"] };
 }
 
 /** The span is there only where somebody receives it. */

@@ -10,6 +10,8 @@ import type { SpanIds, Tracer } from "../../telemetry/mod.ts";
 export const DEFAULT_URL = "http://127.0.0.1:8080";
 
 const TIMEOUT_MS = 30_000;
+/** The gateway's word for what was asked wrongly. */
+const BAD_REQUEST = 400;
 
 /** A command that cannot do what it was asked. The message is for whoever typed it. */
 export class CommandError extends Error {
@@ -95,7 +97,10 @@ function failureOf(url: URL, response: Response, body: unknown): CommandError {
     ? error["trace_id"]
     : response.headers.get("x-trace-id");
   const trace = traceId === null ? "" : ` (trace ${traceId})`;
-  return new CommandError(`${message}: ${url.pathname} answered ${response.status}${trace}`, response.status);
+  const text = `${message}: ${url.pathname} answered ${response.status}${trace}`;
+  return response.status === BAD_REQUEST
+    ? new UsageError(text, response.status)
+    : new CommandError(text, response.status);
 }
 
 function parseJson(text: string): unknown {

@@ -1,21 +1,18 @@
 /**
  * Command line: from argv to a command and an exit code.
  *
- * Owns the list of commands, flag parsing and help. Commands live in files of their own. Invariant: it never
- * exits the process itself; main.ts does.
+ * Owns the list of commands, and where the settings of `serve` come from. Commands, options and help live in files
+ * of their own. Invariant: it never exits the process itself; main.ts does.
  */
-import { parseArgs } from "node:util";
 import { ConfigError, makeConfig } from "../config.ts";
 import { SETTINGS } from "../settings.ts";
 import { VERSION } from "../version.ts";
-import { type CommandPlace, runCommand } from "./command_line.ts";
+import { type CommandPlace, EXIT, runCommand } from "./command_line.ts";
+import { type ParsedOptions, parseOptions } from "./options.ts";
 import { writeStderrLine, writeStdout } from "./output.ts";
 import { serve } from "./serve.ts";
+import { serveHelp } from "./serve_help.ts";
 import { traceCommand, tracesCommand } from "./trace_command.ts";
-
-/** Exit codes, as in the reference: generic failure, local validation failed. */
-const EXIT_FAILURE = 1;
-const EXIT_USAGE = 2;
 
 /** What `--debug` is short for: lines with ids, with or without an exporter. */
 const DEBUG_VARIABLES = { TENSOR_WASM_LOG: "debug", TENSOR_WASM_TRACING: "on", OTEL_SDK_DISABLED: "" };
@@ -24,13 +21,13 @@ const DEBUG_VARIABLES = { TENSOR_WASM_LOG: "debug", TENSOR_WASM_TRACING: "on", O
 export async function runCli(argv: readonly string[], exit: (code: number) => never): Promise<number> {
   const [command, ...rest] = argv;
   if (command === undefined || command === "help" || command === "--help" || command === "-h") {
-    return say(help());
+    return say(serveHelp());
   }
   if (command === "--version" || command === "version") return say(`tensor-wasm ${VERSION}\n`);
   const asking = [traceCommand, tracesCommand].find(({ name }) => name === command);
   if (asking !== undefined) return await runCommand(asking, rest, realPlace());
   if (command !== "serve") return usage(`Unknown command ${JSON.stringify(command)}; see --help`);
-  if (rest.includes("--help") || rest.includes("-h")) return say(help());
+  if (rest.includes("--help") || rest.includes("-h")) return say(serveHelp());
   try {
     const { configFile, debug, flags } = parseFlags(rest);
     const file = await readConfigFile(configFile);
@@ -43,21 +40,24 @@ export async function runCli(argv: readonly string[], exit: (code: number) => ne
         env,
         flags,
         isTerminal: Deno.stdout.isTerminal(),
-        ...(file === undefined ? {} : { file }),
+        ...(file === undefined ? {} : { file, filePath: configFile ?? "" }),
       }),
       exit,
     );
   } catch (error) {
     if (error instanceof ConfigError) return usage(error.message);
     writeStderrLine(`error: ${error instanceof Error ? error.message : String(error)}`);
-    return EXIT_FAILURE;
+    return EXIT.failed;
   }
 }
 
 function realPlace(): CommandPlace {
+  const isTerminal = Deno.stdout.isTerminal();
   return {
     env: Deno.env.toObject(),
-    isTerminal: Deno.stdout.isTerminal(),
+    isTerminal,
+    // A terminal that nobody has told its size says 0.
+    columns: isTerminal ? Deno.consoleSize().columns || undefined : undefined,
     nowMs: () => performance.now(),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     out: (text) => writeStdout(new TextEncoder().encode(text)),
@@ -79,13 +79,20 @@ function parseFlags(args: readonly string[]): ParsedFlags {
     ["config", { type: "string" }] as const,
     ["debug", { type: "boolean" }] as const,
   ]);
-  let values: Record<string, string | boolean | undefined>;
+  let parsed: ParsedOptions;
   try {
-    ({ values } = parseArgs({ args: [...args], options, strict: true, allowPositionals: false }));
+    parsed = parseOptions(args, options);
   } catch (error) {
-    throw new ConfigError(error instanceof Error ? error.message : String(error), { cause: error });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`${reason}; see serve --help`, { cause: error });
   }
-  const { config, debug, ...flags } = values;
+  const [word] = parsed.words;
+  if (word !== undefined) {
+    throw new ConfigError(
+      `Unexpected argument ${JSON.stringify(word)}: serve takes options only; see serve --help`,
+    );
+  }
+  const { config, debug, ...flags } = parsed.values;
   return {
     configFile: typeof config === "string" ? config : Deno.env.get("TENSOR_WASM_CONFIG"),
     debug: debug === true,
@@ -101,42 +108,22 @@ async function readConfigFile(path: string | undefined): Promise<Record<string, 
       return value as Record<string, unknown>;
     }
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = error instanceof Deno.errors.NotFound
+      ? "there is no such file"
+      : error instanceof Error
+      ? error.message
+      : String(error);
     throw new ConfigError(`Cannot read configuration file ${path}: ${reason}`, { cause: error });
   }
   throw new ConfigError(`Configuration file ${path} is not a JSON object`);
 }
 
-function help(): string {
-  const rows = SETTINGS.map((setting) => {
-    const left = `  --${setting.flag}${setting.kind === "flag" ? "" : ` <${setting.kind}>`}`;
-    return `${left.padEnd(36)} ${setting.meaning}\n${
-      "".padEnd(37)
-    }${setting.env}, default ${setting.fallback}`;
-  });
-  return `tensor-wasm ${VERSION}: runs WebAssembly functions of many tenants and traces every call
-
-usage: deno task serve [options]          run the gateway
-       deno task trace <trace id>         print a trace with its log lines; --help for options
-       deno task traces                   list traces; --help for options
-
-options of serve:
-${rows.join("\n")}
-  --config <file>                      JSON file of settings by their camelCase names; TENSOR_WASM_CONFIG
-  --debug                              tracing on, log level debug
-  --help, --version
-
-Logs, traces and their export are set by TENSOR_WASM_LOG, TENSOR_WASM_TRACE_EXPORTER and the OTEL_* variables:
-docs/observability.md. A flag wins over a variable, a variable over the file.
-`;
-}
-
 function say(text: string): number {
   writeStdout(new TextEncoder().encode(text));
-  return 0;
+  return EXIT.done;
 }
 
 function usage(message: string): number {
   writeStderrLine(`error: ${message}`);
-  return EXIT_USAGE;
+  return EXIT.usage;
 }

@@ -7,7 +7,9 @@
 import { type Command, type CommandCall, EXIT, SHARED_HELP, textOf } from "./command_line.ts";
 import { CommandError, UsageError } from "./gateway_client.ts";
 import { toTraceDetail, toTraceList, type TraceDetail, type TraceRow } from "./trace_body.ts";
-import { viewLogLine, viewTrace, viewTraces } from "./trace_view.ts";
+import { viewTraces } from "./trace_table.ts";
+import { viewLogLine, viewTrace } from "./trace_view.ts";
+import type { ViewOptions } from "./view_text.ts";
 
 const POLL_MS = 250;
 const FOLLOW_SECONDS_DEFAULT = 600;
@@ -21,7 +23,7 @@ const PAGES_MAX = 50;
 export const traceCommand: Command = {
   name: "trace",
   options: { follow: { type: "boolean", short: "f" }, timeout: { type: "string" } },
-  wordCount: 1,
+  words: ["trace id"],
   help: `usage: tensor-wasm trace <trace id> [options]
 
 Prints a trace: the tree of its spans with their times, and its log lines where they were written. The id is the
@@ -43,7 +45,7 @@ export const tracesCommand: Command = {
     limit: { type: "string" },
     cursor: { type: "string" },
   },
-  wordCount: 0,
+  words: [],
   help: `usage: tensor-wasm traces [options]
 
 Lists traces, newest first.
@@ -58,12 +60,12 @@ ${SHARED_HELP}`,
 };
 
 async function runTrace(call: CommandCall): Promise<number> {
-  const { place, values, hasColour } = call;
+  const { place, values } = call;
   const [given = ""] = call.words;
   const id = traceIdOf(given);
   const seconds = numberOf("timeout", values["timeout"]) ?? FOLLOW_SECONDS_DEFAULT;
   const trace = values["follow"] === true ? await follow(call, id, seconds) : await readTrace(call, id);
-  place.out(values["json"] === true ? `${JSON.stringify(trace)}\n` : viewTrace(trace, { hasColour }));
+  place.out(values["json"] === true ? `${JSON.stringify(trace)}\n` : viewTrace(trace, viewOptions(call)));
   if (values["follow"] === true && !trace.complete) {
     throw new CommandError(`Trace ${id} still runs; gave up waiting`);
   }
@@ -72,6 +74,11 @@ async function runTrace(call: CommandCall): Promise<number> {
 
 async function readTrace({ client }: CommandCall, id: string): Promise<TraceDetail> {
   return toTraceDetail(await client.get(`/traces/${id}`));
+}
+
+/** A terminal has its width; what reads a pipe has whole lines. */
+function viewOptions({ place: { columns }, hasColour }: CommandCall): ViewOptions {
+  return { hasColour, ...(columns === undefined ? {} : { columns }) };
 }
 
 /** The id itself, or a traceparent, which has it in the middle. */
@@ -106,7 +113,7 @@ async function follow(call: CommandCall, id: string, seconds: number): Promise<T
 }
 
 async function runTraces(call: CommandCall): Promise<number> {
-  const { client, place, values, hasColour } = call;
+  const { client, place, values } = call;
   const limit = numberOf("limit", values["limit"]) ?? LIST_LIMIT_DEFAULT;
   const minMs = numberOf("min-ms", values["min-ms"]);
   const traces: TraceRow[] = [];
@@ -129,7 +136,7 @@ async function runTraces(call: CommandCall): Promise<number> {
     place.out(`${JSON.stringify({ traces, ...(cursor === undefined ? {} : { next_cursor: cursor }) })}\n`);
     return EXIT.done;
   }
-  place.out(traces.length === 0 ? "No such traces are kept.\n" : viewTraces(traces, { hasColour }));
+  place.out(traces.length === 0 ? "No such traces are kept.\n" : viewTraces(traces, viewOptions(call)));
   if (cursor !== undefined) place.out(`more: --cursor ${cursor}\n`);
   return EXIT.done;
 }

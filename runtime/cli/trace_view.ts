@@ -1,14 +1,32 @@
 /**
- * Trace view: a trace as text for people: the tree of its spans, and its log lines where they were written.
+ * Trace view: a trace as text for people: why it failed, the tree of its spans, and its log lines where they were
+ * written.
  *
- * Owns the layout. It reads no network and knows no terminal but for being told whether colours are wanted.
- * Invariant: what comes from callers and guests cannot act on the terminal: control characters are escaped.
+ * Owns the layout. It reads no network and knows no terminal but for what it is told of it. Invariant: what comes
+ * from callers and guests cannot act on the terminal (view_text.ts cleans it).
  */
-import type { LogRow, SpanRow, TraceDetail, TraceRow } from "./trace_body.ts";
+import type { LogRow, SpanRow, TraceDetail } from "./trace_body.ts";
+import { isRecord } from "./gateway_client.ts";
+import {
+  clean,
+  type Colour,
+  fold,
+  milliseconds,
+  type Paint,
+  painter,
+  stateOf,
+  type ViewOptions,
+  whatOf,
+} from "./view_text.ts";
 
 const BAR_WIDTH = 20;
+/** A bar that is shorter shows nothing. */
+const BAR_WIDTH_MIN = 6;
 const NAME_WIDTH_MAX = 64;
-const TEXT_LENGTH_MAX = 200;
+/** What stands beside name and bar: spaces, duration, offset. */
+const TIMES_WIDTH = 25;
+/** What text has at least, however deep it stands and narrow the terminal is. */
+const TEXT_WIDTH_MIN = 20;
 
 /** Said already by the heading, or twice by the span itself. */
 const HIDDEN = new Set([
@@ -24,51 +42,15 @@ const HIDDEN = new Set([
 ]);
 const LEVELS_IN_COLOUR: Readonly<Record<string, Colour>> = { error: "red", warn: "yellow" };
 
-const CODES = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
-type Colour = keyof typeof CODES;
-
-/** How it is to look. */
-export interface ViewOptions {
-  readonly hasColour: boolean;
-}
-
 /** The whole trace, ending with a newline. */
 export function viewTrace(trace: TraceDetail, options: ViewOptions): string {
   return new TraceView(trace, options).text();
 }
 
 /** One line of a log by itself, for a trace that is being followed. */
-export function viewLogLine(line: LogRow, { hasColour }: ViewOptions): string {
+export function viewLogLine(line: LogRow, { hasColour }: Pick<ViewOptions, "hasColour">): string {
   const paint = painter(hasColour);
-  return `${paint("dim", timeOf(line.unix_ms))} ${logText(line, paint)}\n`;
-}
-
-/** A list of traces as a table, ending with a newline. */
-export function viewTraces(traces: readonly TraceRow[], { hasColour }: ViewOptions): string {
-  const paint = painter(hasColour);
-  const head = ["started", "trace", "status", "http", "duration", "spans", "logs", "tenant", "what"];
-  const rows = traces.map((trace) => [
-    new Date(trace.start_unix_ms).toISOString(),
-    trace.trace_id,
-    trace.complete ? trace.status : "running",
-    String(trace.http_status ?? "-"),
-    milliseconds(trace.duration_ms),
-    String(trace.span_count),
-    String(trace.log_count),
-    trace.tenant ?? "-",
-    whatOf(trace),
-  ]);
-  const widths = head.map((name, column) =>
-    Math.max(name.length, ...rows.map((row) => row[column]?.length ?? 0))
-  );
-  const line = (cells: readonly string[], colour?: Colour): string => {
-    const text = cells.map((cell, column) => column === 8 ? cell : cell.padEnd(widths[column] ?? 0)).join(
-      "  ",
-    );
-    return (colour === undefined ? text : paint(colour, text)) + "\n";
-  };
-  return line(head, "dim") +
-    rows.map((row, index) => line(row, traces[index]?.error === true ? "red" : undefined)).join("");
+  return `${[paint("dim", timeOf(line.unix_ms)), ...logWords(line, paint)].join(" ").trimEnd()}\n`;
 }
 
 /** Something under a span, by time. */
@@ -77,14 +59,19 @@ type Item = { readonly atMs: number } & ({ readonly span: SpanRow } | { readonly
 class TraceView {
   readonly #trace: TraceDetail;
   readonly #paint: Paint;
+  readonly #columns: number | undefined;
   readonly #spans: ReadonlyMap<string, SpanRow>;
   readonly #items = new Map<string, Item[]>();
   readonly #lines: string[] = [];
+  /** Names without the path before them, where there is no room for it. */
+  #isShort = false;
   #nameWidth = 0;
+  #barWidth = BAR_WIDTH;
 
-  constructor(trace: TraceDetail, { hasColour }: ViewOptions) {
+  constructor(trace: TraceDetail, { hasColour, columns }: ViewOptions) {
     this.#trace = trace;
     this.#paint = painter(hasColour);
+    this.#columns = columns;
     this.#spans = new Map(trace.spans.map((span) => [span.span_id, span]));
     for (const span of trace.spans) this.#place(span.parent_span_id, { atMs: span.start_unix_ms, span });
     for (const log of trace.logs) this.#place(log.span_id, { atMs: log.unix_ms, log });
@@ -94,8 +81,7 @@ class TraceView {
   text(): string {
     this.#heading();
     const roots = this.#items.get("") ?? [];
-    this.#measure(roots, 0);
-    this.#nameWidth = Math.min(this.#nameWidth, NAME_WIDTH_MAX);
+    this.#fit(roots);
     this.#under(roots, "", true);
     if (this.#trace.truncated) {
       this.#lines.push(this.#paint("yellow", "Some spans or lines are missing: over a bound."));
@@ -112,27 +98,52 @@ class TraceView {
   }
 
   #heading(): void {
-    const { trace_id, complete, status, error, http_status, tenant, duration_ms, start_unix_ms } =
-      this.#trace;
+    const { trace_id, complete, error, http_status, tenant, duration_ms, start_unix_ms } = this.#trace;
     const paint = this.#paint;
-    const state = complete ? status : "running";
     const facts = [
+      paint("bold", `trace ${clean(trace_id)}`),
       whatOf(this.#trace),
       ...(http_status === undefined ? [] : [String(http_status)]),
-      paint(error ? "red" : complete ? "green" : "yellow", state),
+      paint(error ? "red" : complete ? "green" : "yellow", clean(stateOf(this.#trace))),
       milliseconds(duration_ms),
       ...(tenant === undefined ? [] : [`tenant ${clean(tenant)}`]),
       new Date(start_unix_ms).toISOString(),
     ];
-    this.#lines.push(`${paint("bold", `trace ${clean(trace_id)}`)}  ${facts.join("  ")}`, "");
+    this.#lines.push(...fold(facts, this.#columns, "  "));
+    const why = reasonOf(this.#trace);
+    if (why !== undefined) {
+      const words = `why: ${clean(why)}`.split(" ").map((word) => paint("red", word));
+      this.#lines.push(...fold(words, this.#columns));
+    }
+    this.#lines.push("");
   }
 
-  #measure(items: readonly Item[], depth: number): void {
+  /** Gives names and bars the room that there is: bars give way first, then what names begin with. */
+  #fit(roots: readonly Item[]): void {
+    this.#nameWidth = Math.min(NAME_WIDTH_MAX, this.#widest(roots, 0));
+    if (this.#columns === undefined) return;
+    const room = this.#columns - TIMES_WIDTH;
+    if (this.#nameWidth + BAR_WIDTH_MIN > room) {
+      this.#isShort = true;
+      this.#nameWidth = Math.min(NAME_WIDTH_MAX, this.#widest(roots, 0));
+    }
+    const barWidth = Math.min(BAR_WIDTH, room - this.#nameWidth);
+    this.#barWidth = barWidth < BAR_WIDTH_MIN ? 0 : barWidth;
+  }
+
+  #widest(items: readonly Item[], depth: number): number {
+    let width = 0;
     for (const item of items) {
       if (!("span" in item)) continue;
-      this.#nameWidth = Math.max(this.#nameWidth, item.span.name.length + 3 * depth);
-      this.#measure(this.#items.get(item.span.span_id) ?? [], depth + 1);
+      const below = this.#widest(this.#items.get(item.span.span_id) ?? [], depth + 1);
+      width = Math.max(width, below, this.#nameOf(item.span).length + 3 * depth);
     }
+    return width;
+  }
+
+  #nameOf({ name }: SpanRow): string {
+    const path = this.#isShort ? name.lastIndexOf("::") : -1;
+    return clean(path < 0 ? name : `…${name.slice(path + 2)}`);
   }
 
   #under(items: readonly Item[], indent: string, isTop = false): void {
@@ -153,39 +164,48 @@ class TraceView {
   #span(span: SpanRow, first: string, indent: string): void {
     const paint = this.#paint;
     const items = this.#items.get(span.span_id) ?? [];
-    const left = (first + clean(span.name)).padEnd(this.#nameWidth);
+    const left = (first + this.#nameOf(span)).padEnd(this.#nameWidth);
     const took = span.duration_ms === undefined ? "running" : milliseconds(span.duration_ms);
     const failed = span.error !== undefined;
     const name = failed ? first + paint("red", left.slice(first.length)) : left;
-    this.#lines.push(
-      `${name}  ${this.#bar(span)}  ${took.padStart(10)}  ${paint("dim", `+${this.#offset(span)}`)}`,
-    );
+    const bar = this.#barWidth === 0 ? "" : `  ${this.#bar(span)}`;
+    this.#lines.push(`${name}${bar}  ${took.padStart(10)}  ${paint("dim", `+${this.#offset(span)}`)}`);
     const under = indent + (items.some((item) => "span" in item) ? "│  " : "   ");
-    if (failed) this.#lines.push(`${under}${paint("red", `! ${clean(span.error)}`)}`);
-    const attributes = attributesText(span.attributes);
-    if (attributes !== "") this.#lines.push(`${under}${paint("dim", attributes)}`);
+    if (failed) this.#row(under, `! ${clean(span.error)}`.split(" ").map((word) => paint("red", word)));
+    this.#row(under, attributeWords(span.attributes).map((word) => paint("dim", word)));
     for (const event of span.events ?? []) {
-      this.#lines.push(`${under}* ${clean(event.name)}  ${paint("dim", `+${this.#since(event.unix_ms)}`)}`);
+      this.#row(under, ["*", `${clean(event.name)} `, paint("dim", `+${this.#since(event.unix_ms)}`)]);
     }
     this.#under(items, indent);
   }
 
   #log(log: LogRow, indent: string): void {
     const paint = this.#paint;
-    this.#lines.push(`${indent}${paint("dim", `+${this.#since(log.unix_ms)}`)} ${logText(log, paint)}`);
+    this.#row(indent, [paint("dim", `+${this.#since(log.unix_ms)}`), ...logWords(log, paint)]);
+  }
+
+  /** Words under a span; what is too long goes on a little further in. */
+  #row(indent: string, words: readonly string[]): void {
+    const room = this.#columns === undefined
+      ? undefined
+      : Math.max(TEXT_WIDTH_MIN, this.#columns - indent.length - 2);
+    for (const [index, line] of fold(words, room).entries()) {
+      this.#lines.push(`${indent}${index === 0 ? "" : "  "}${line}`);
+    }
   }
 
   /** Where the span lies in the whole: one cell at least. */
   #bar(span: SpanRow): string {
     const { start_unix_ms, duration_ms } = this.#trace;
+    const width = this.#barWidth;
     const whole = Math.max(duration_ms, 1e-6);
     const from = Math.max(0, (span.start_unix_ms - start_unix_ms) / whole);
     const to = span.duration_ms === undefined ? 1 : from + span.duration_ms / whole;
-    const begin = Math.min(BAR_WIDTH - 1, Math.floor(from * BAR_WIDTH));
-    const end = Math.min(BAR_WIDTH, Math.max(begin + 1, Math.round(to * BAR_WIDTH)));
+    const begin = Math.min(width - 1, Math.floor(from * width));
+    const end = Math.min(width, Math.max(begin + 1, Math.round(to * width)));
     const bar = "█".repeat(end - begin);
     const coloured = span.error === undefined ? bar : this.#paint("red", bar);
-    return "·".repeat(begin) + coloured + "·".repeat(BAR_WIDTH - end);
+    return "·".repeat(begin) + coloured + "·".repeat(width - end);
   }
 
   #offset(span: SpanRow): string {
@@ -197,58 +217,39 @@ class TraceView {
   }
 }
 
-type Paint = (colour: Colour, text: string) => string;
-
-function painter(hasColour: boolean): Paint {
-  return hasColour ? (colour, text) => `\x1b[${CODES[colour]}m${text}\x1b[0m` : (_colour, text) => text;
+/** Why it failed: what the line says that tells of it, else what the last span says that failed. */
+function reasonOf({ error, logs, spans }: TraceDetail): string | undefined {
+  const line = logs.findLast(({ fields }) =>
+    typeof fields["kind"] === "string" && fields["error"] !== undefined
+  );
+  if (line === undefined) {
+    return error ? spans.findLast((span) => span.error !== undefined)?.error : undefined;
+  }
+  const { kind, stage, error: text } = line.fields;
+  const message = isRecord(text) && typeof text["message"] === "string" ? text["message"] : textOf(text);
+  return `${textOf(kind)}${stage === undefined ? "" : ` at ${textOf(stage)}`}: ${message}`;
 }
 
-function whatOf(trace: TraceRow): string {
-  const { method, route, root } = trace;
-  // The route is known at the end.
-  const what = `${clean(method ?? "")} ${clean(route ?? root)}`.trim();
-  return trace.function === undefined ? what : `${what}  ${clean(trace.function)}`;
-}
-
-function logText(log: LogRow, paint: Paint): string {
-  const level = log.level.toUpperCase().padEnd(5);
+function logWords(log: LogRow, paint: Paint): string[] {
   const colour = LEVELS_IN_COLOUR[log.level];
-  const fields = attributesText(log.fields);
+  const name = clean(log.level).toUpperCase().padEnd(5);
+  const level = colour === undefined ? name : paint(colour, name);
   const { line } = log.fields;
   // What a guest wrote is the point of its line.
-  if (typeof line === "string") {
-    return `${colour === undefined ? level : paint(colour, level)} ${clean(log.message)}: ${clean(line)}`;
-  }
-  return `${colour === undefined ? level : paint(colour, level)} ${clean(log.message)} ${
-    paint("dim", fields)
-  }`;
+  if (typeof line === "string") return [level, `${clean(log.message)}:`, ...clean(line).split(" ")];
+  return [level, clean(log.message), ...attributeWords(log.fields).map((word) => paint("dim", word))];
 }
 
-function attributesText(attributes: Readonly<Record<string, unknown>>): string {
+function attributeWords(attributes: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(attributes)
     .filter(([name, value]) => !HIDDEN.has(name) && value !== "unknown" && value !== null)
-    .map(([name, value]) =>
-      `${clean(name)}=${clean(typeof value === "string" ? value : JSON.stringify(value))}`
-    )
-    .join(" ");
+    .flatMap(([name, value]) => `${clean(name)}=${clean(textOf(value))}`.split(" "));
 }
 
-function milliseconds(ms: number): string {
-  if (ms >= 10_000) return `${(ms / 1000).toFixed(2)} s`;
-  return `${ms >= 100 ? ms.toFixed(1) : ms.toFixed(ms >= 1 ? 2 : 3)} ms`;
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value) ?? "";
 }
 
 function timeOf(unixMs: number): string {
   return new Date(unixMs).toISOString().slice(11, 23);
-}
-
-/** Without anything that a terminal would act on, and not without end. */
-function clean(text: string | undefined): string {
-  const short = text !== undefined && text.length > TEXT_LENGTH_MAX
-    ? `${text.slice(0, TEXT_LENGTH_MAX)}…`
-    : text ?? "";
-  return short.replace(
-    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
-    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`,
-  );
 }

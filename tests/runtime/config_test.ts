@@ -64,7 +64,8 @@ for (const setting of SETTINGS.filter(({ max }) => max !== undefined)) {
     const { min = 0, max = 0 } = setting;
     for (const value of [min, max]) config({ flags: { [setting.flag]: String(value) } });
     const word = setting.word === undefined ? "" : `${setting.word} or `;
-    const expected = `${word}a whole number of ${setting.kind} in ${min}..${max}`;
+    const unit = setting.kind === "count" ? "" : ` of ${setting.kind}`;
+    const expected = `${word}a whole number${unit} in ${min}..${max}`;
     for (const value of [min - 1, max + 1]) {
       assert.throws(() => config({ flags: { [setting.flag]: String(value) } }), {
         name: "ConfigError",
@@ -78,20 +79,31 @@ const REFUSED: readonly (readonly [Partial<ConfigSources>, RegExp])[] = [
   [{ flags: { adr: "x" } }, /^Unknown flag --adr; did you mean|^Unknown flag --adr$/],
   [{ flags: { "cells-mni": "1" } }, /^Unknown flag --cells-mni; did you mean cells-m/],
   [{ file: { deadlinems: 1 } }, /^Unknown file setting "deadlinems"; did you mean deadlineMs\?$/],
+  [
+    { file: { deadlinems: 1 }, filePath: "/etc/x.json" },
+    /^Unknown file setting "deadlinems" in \/etc\/x\.json; did you mean deadlineMs\?$/,
+  ],
+  [
+    { file: { cellsMin: "x" }, filePath: "/etc/x.json" },
+    /^Bad file setting cellsMin in \/etc\/x\.json: expected a whole number in 1\.\.256, got "x"$/,
+  ],
   [{ file: { data: null } }, /^Bad file setting data: expected text, got null$/],
   [{ file: { data: 5 } }, /^Bad file setting data: expected text, got 5$/],
-  [{ file: { cellsMin: ["2"] } }, /^Bad file setting cellsMin: expected count, got \["2"\]$/],
+  [{ file: { cellsMin: ["2"] } }, /^Bad file setting cellsMin: expected a number, got \["2"\]$/],
   [{ env: { TENSOR_WASM_CELLS_MIN: "two" } }, /^Bad variable TENSOR_WASM_CELLS_MIN: expected a whole number/],
   [{ env: { TENSOR_WASM_API_REQUIRE_TENANT: "yes" } }, /expected true, false, 1 or 0, got "yes"$/],
-  [{ flags: { addr: "localhost" } }, /^Bad addr: expected host:port or \[ipv6\]:port, got "localhost"$/],
+  [
+    { flags: { addr: "localhost" } },
+    /^Bad addr: expected host:port or \[ipv6\]:port, port in 0\.\.65535, got "localhost"$/,
+  ],
   [{ flags: { addr: "127.0.0.1:65536" } }, /^Bad addr/],
   [
     { flags: { addr: "0.0.0.0:80" } },
     /^Refusing to listen on 0\.0\.0\.0: .*--allow-plaintext-public and --allow-dev-mode/,
   ],
   [{ flags: { addr: "[::]:80", "allow-dev-mode": true } }, /^Refusing to listen on ::/],
-  [{ flags: { "cells-max": "Auto" } }, /expected auto or a whole number of count in 1\.\.256, got "Auto"$/],
-  [{ flags: { "cells-min": "auto" } }, /expected a whole number of count in 1\.\.256, got "auto"$/],
+  [{ flags: { "cells-max": "Auto" } }, /expected auto or a whole number in 1\.\.256, got "Auto"$/],
+  [{ flags: { "cells-min": "auto" } }, /expected a whole number in 1\.\.256, got "auto"$/],
   [{ flags: { "fuel-max": "9007199254740993" } }, /in 0\.\.9007199254740991, got "9007199254740993"$/],
   [{ file: { data: "x".repeat(99), cellsMin: "y".repeat(200) } }, /got "y{79}…$/],
   [

@@ -61,7 +61,9 @@ for (const key of TENANT_LIMIT_KEYS) {
     for (const value of [min - 1, max + 1]) {
       refused(
         { [TENANT]: { [key]: value } },
-        `Bad ${key} of tenant 42: expected a whole number of ${kind} in ${min}..${max}, got "${value}"`,
+        `Bad ${key} of tenant 42: expected a whole number${
+          kind === "count" ? "" : ` of ${kind}`
+        } in ${min}..${max}, got "${value}"`,
       );
     }
   });
@@ -103,8 +105,8 @@ const REFUSED: readonly (readonly [tenants: unknown, message: string | RegExp])[
   [{ 42: { chunkBytesMax: 1 } }, "Bad limits of tenant 42: chunkBytesMax is the same for all tenants"],
   [{ 42: { cellsMax: 1 } }, "Bad limits of tenant 42: cellsMax is the same for all tenants"],
   [JSON.parse('{"42":{"__proto__":1}}'), 'Unknown limit "__proto__" of tenant 42'],
-  [{ 42: { fuelMax: null } }, "Bad fuelMax of tenant 42: expected count, got null"],
-  [{ 42: { fuelMax: { max: 1 } } }, 'Bad fuelMax of tenant 42: expected count, got {"max":1}'],
+  [{ 42: { fuelMax: null } }, "Bad fuelMax of tenant 42: expected a number, got null"],
+  [{ 42: { fuelMax: { max: 1 } } }, 'Bad fuelMax of tenant 42: expected a number, got {"max":1}'],
   [{ 42: { fuelMax: 1.5 } }, /^Bad fuelMax of tenant 42: .* got "1\.5"$/],
   [{ 42: { fuelMax: true } }, /^Bad fuelMax of tenant 42: .* got "true"$/],
   [{ 42: { fuelMax: 1 }, 43: { fuelMax: -1 } }, /^Bad fuelMax of tenant 43: .* got "-1"$/],

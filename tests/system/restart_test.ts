@@ -115,7 +115,7 @@ const BAD_STARTS: readonly BadStart[] = [
   {
     what: "a number below its range",
     args: ["serve", "--cells-min", "0"],
-    message: /^Bad flag --cells-min: expected a whole number of count in 1\.\.256, got "0"$/,
+    message: /^Bad flag --cells-min: expected a whole number in 1\.\.256, got "0"$/,
   },
   {
     what: "a number above its range",

@@ -43,13 +43,20 @@ Deno.test("tensor-wasm trace prints the tree and the lines; traces lists; errors
   assert.ok(listed.stdout.includes(id));
   const unknown = await runProgram(["trace", "9".repeat(32)], env);
   assert.deepEqual([unknown.code, unknown.stdout], [1, ""]);
-  assert.match(unknown.stderr, /^error: No such trace is kept: .* answered 404 \(trace [0-9a-f]{32}\)\n$/);
+  assert.match(
+    unknown.stderr,
+    /^error: No such trace is kept: it is older .* answered 404 \(trace [0-9a-f]{32}\)\n$/,
+  );
   const foreign = await runProgram(["trace", id, "--tenant", "103"], env);
   assert.equal(foreign.code, 1);
 });
 
 Deno.test("tensor-wasm trace: what is typed wrong is told with exit code 2, a gateway that is not there with 1", async () => {
-  for (const args of [["trace"], ["trace", "xyz"], ["trace", "--no-such"], ["traces", "--limit", "many"]]) {
+  const wrong = [
+    ...[["trace"], ["trace", "xyz"], ["trace", "--no-such"]],
+    ...[["traces", "--limit", "many"], ["traces", "--status", "odd"], ["traces", "all"]],
+  ];
+  for (const args of wrong) {
     const { code, stderr } = await runProgram(args, { TENSOR_WASM_URL: gateway.url });
     assert.equal(code, 2, args.join(" "));
     assert.match(stderr, /^error: /);

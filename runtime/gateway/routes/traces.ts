@@ -179,7 +179,12 @@ export function addTraceRoutes(app: GatewayApp, { telemetry, requireTenant }: De
     }
     const trace = storeOf(telemetry.traces)
       .find(traceId, findTenant(c.req.header(TENANT_HEADER), requireTenant));
-    if (trace === undefined) throw fault("not_found", "No such trace is kept");
+    if (trace === undefined) {
+      throw fault(
+        "not_found",
+        "No such trace is kept: it is older than those that are, another tenant's, or never came here",
+      );
+    }
     return c.json(toTraceBody(trace), 200);
   });
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { TraceDetail } from "../../../runtime/cli/trace_body.ts";
-import { viewTrace, viewTraces } from "../../../runtime/cli/trace_view.ts";
+import { viewTrace } from "../../../runtime/cli/trace_view.ts";
 import { assertGolden } from "../../support/golden.ts";
 
 const START = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -133,15 +133,43 @@ Deno.test("viewTrace() lets nothing of a caller or guest act on the terminal", (
   assert.ok(text.includes("\\u001b[2J"));
 });
 
-Deno.test("viewTraces() is a table, running ones named so", async () => {
-  const { spans: _spans, logs: _logs, truncated: _truncated, ...row } = TRACE;
-  const { http_status: _status, route: _route, method: _method, ...bare } = row;
-  const rows = [row, {
-    ...bare,
-    complete: false,
-    error: false,
-    root: "async_invoke.job",
-    duration_ms: 12_345,
-  }];
-  await assertGolden("cli/traces.txt", viewTraces(rows, { hasColour: false }));
+const EXECUTOR = "tensor_wasm_exec::executor::";
+
+/** The same, with names as long as the executor's. */
+const DEEP: TraceDetail = {
+  ...TRACE,
+  spans: TRACE.spans.map((span) =>
+    span.span_id === "a3" ? { ...span, name: `${EXECUTOR}spawn_instance` } : span
+  ),
+};
+
+for (const columns of [80, 48]) {
+  Deno.test(`viewTrace() fits a terminal of ${columns} columns`, async () => {
+    const text = viewTrace(DEEP, { hasColour: false, columns });
+    await assertGolden(`cli/trace_${columns}.txt`, text);
+    // What cannot be folded: a word that is longer by itself.
+    const long = text.split("\n").filter((line) => line.length > columns);
+    for (const line of long) assert.ok(line.trim().replace(/^[│└─├ ]+/, "").split(" ").length === 1, line);
+  });
+}
+
+Deno.test("viewTrace() says why a trace failed: by the line that tells of it, else by its last span", () => {
+  const why = (trace: TraceDetail): string | undefined =>
+    viewTrace(trace, { hasColour: false }).split("\n").find((line) => line.startsWith("why: "));
+  const [line] = TRACE.logs;
+  assert.ok(line !== undefined);
+  const failed = (fields: Record<string, unknown>): TraceDetail => ({
+    ...TRACE,
+    logs: [line, { ...line, message: "request.failed", fields }],
+  });
+  assert.equal(
+    why(failed({ kind: "invoke_timeout", stage: "run", error: "too late" })),
+    "why: invoke_timeout at run: too late",
+  );
+  assert.equal(
+    why(failed({ kind: "internal", error: { name: "Error", message: "a bug" } })),
+    "why: internal: a bug",
+  );
+  assert.equal(why(TRACE), "why: Guest trapped: an unreachable instruction was executed");
+  assert.equal(why({ ...TRACE, error: false }), undefined);
 });
