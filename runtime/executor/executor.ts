@@ -132,7 +132,7 @@ export class Executor {
       invocation.stream?.hasBegun !== true &&
       this.#options.clock.nowMs() < invocation.deadlineAtMs;
     if (!mayRetry) return attempt;
-    this.#retries.inc();
+    this.#retries.inc(1, span.ids);
     span.setAttribute("attempt", 2);
     return await this.#attempt(span, invocation);
   }

@@ -78,7 +78,7 @@ export class JobTelemetry {
   /** A run has begun, durably, under the active span. */
   started(job: LiveJob, attempt: number, startedMs: number): void {
     const waitedMs = Math.max(0, startedMs - job.createdUnixMs);
-    this.#queueWait.observe(waitedMs / 1000);
+    this.#queueWait.observe(waitedMs / 1000, this.tracer.activeIds());
     this.#log.info("job.started", { ...fieldsOf(job), attempt, queue_ms: round(waitedMs) });
   }
 
@@ -90,7 +90,9 @@ export class JobTelemetry {
     ids: SpanIds | undefined,
     durationMs: number,
   ): void {
-    this.#telemetry.metrics.counter("tensor_wasm_jobs_finished_total", { state }).inc();
+    // Whose trace is worth a look is that of a job that did not complete.
+    const finished = this.#telemetry.metrics.counter("tensor_wasm_jobs_finished_total", { state });
+    finished.inc(1, state === "completed" ? undefined : ids);
     const fields = {
       ...fieldsOf(job),
       attempt,

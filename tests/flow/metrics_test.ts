@@ -6,6 +6,7 @@ import { TestGateway } from "../support/gateway.ts";
 import type { LogLine } from "../support/gateway.ts";
 import { type MetricName, METRICS } from "../../telemetry/mod.ts";
 import { HAS_PROMETHEUS, PrometheusServer, promtool } from "../support/prometheus.ts";
+import { endedJob, postJob } from "./job_calls.ts";
 import { parseOpenMetrics } from "./open_metrics_text.ts";
 import { type MetricFamily, parsePrometheusText, valueOf } from "./prometheus_text.ts";
 import { RawConnection } from "./raw_http.ts";
@@ -107,6 +108,23 @@ Deno.test("OpenMetrics: a call's trace is the exemplar of its bucket, and of its
   );
   assert.deepEqual(tracesOf(/^tensor_wasm_request_faults_total\{kind="wasmtime"/), [failedId]);
   assert.deepEqual(tracesOf(/^tensor_wasm_guest_calls_total\{tenant="0",outcome="trapped"/), [failedId]);
+});
+
+Deno.test("OpenMetrics: a job's trace is the exemplar of its wait, and of its failure", async () => {
+  const response = await postJob(gateway, "trap_unreachable", { export: "run" });
+  const traceId = response.headers.get("x-trace-id");
+  const { job_id: id } = await response.json();
+  assert.equal((await endedJob(gateway, id)).state, "failed");
+  const { exemplars } = parseOpenMetrics(await (await openMetrics()).text());
+  for (
+    const series of [
+      /^tensor_wasm_job_queue_wait_seconds_bucket/,
+      /^tensor_wasm_jobs_finished_total\{state="failed"/,
+    ]
+  ) {
+    const of = exemplars.filter((exemplar) => series.test(exemplar.series));
+    assert.deepEqual(of.map(({ labels }) => labels["trace_id"]), [traceId], String(series));
+  }
 });
 
 Deno.test("OpenMetrics: a trace that is not sampled is nobody's exemplar", async () => {
