@@ -63,6 +63,7 @@ const TELEMETRY_SECTION = "telemetry";
  */
 const DRIVER_VARIABLES = [
   ...["CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_CACHE_MAXSIZE", "CUDA_MPS_PIPE_DIRECTORY"],
+  ...["CUDA_MODULE_LOADING"],
 ];
 
 /** Where settings come from; each later one wins. */
@@ -112,6 +113,7 @@ export function makeConfig(sources: ConfigSources): RuntimeConfig {
       device: text.get("gpu") as GpuChoice["device"],
       threads: number("gpuThreads"),
       driverPath: driverPath(text.get("gpuDriver")),
+      loaderFolders: (sources.env["LD_LIBRARY_PATH"] ?? "").split(":").filter((path) => path.startsWith("/")),
       allowHostMemory: flag("gpuAllowHostMemory"),
       cellsPerDeviceMax: number("gpuCellsPerDeviceMax"),
       cellsPerTenantMax: number("gpuCellsPerTenantMax"),

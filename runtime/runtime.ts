@@ -18,6 +18,7 @@ import { GuestLines } from "./executor/guest_lines.ts";
 import { GpuMetering } from "./executor/gpu_metering.ts";
 import { instrumenterGeneration } from "./executor/instrumenter_generation.ts";
 import { findLauncher } from "./executor/launcher.ts";
+import { findLoaderPaths } from "./executor/loader_paths.ts";
 import { Metering } from "./executor/metering.ts";
 import { TenantTable } from "./executor/tenant_series.ts";
 import { createApp } from "./gateway/app.ts";
@@ -233,11 +234,13 @@ async function openKeptArtifacts(config: RuntimeConfig): Promise<ArtifactFiles |
 }
 
 /** Where a driver is looked for. What knows of devices is fetched only where one may be. */
-async function driverPathsOf({ gpu: { device, driverPath } }: RuntimeConfig): Promise<readonly string[]> {
+async function driverPathsOf(
+  { gpu: { device, driverPath, loaderFolders } }: RuntimeConfig,
+): Promise<readonly string[]> {
   if (driverPath !== undefined) return [driverPath];
   if (device !== "auto" && device !== "cuda") return [];
   const { driverPaths } = await import("../gpu/mod.ts");
-  return driverPaths();
+  return driverPaths(undefined, await findLoaderPaths(loaderFolders));
 }
 
 /** True if the store can be read; the question itself is as cheap as one gets. */

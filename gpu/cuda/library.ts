@@ -46,6 +46,7 @@ const FOLDERS = [
   "/usr/lib64",
   "/usr/lib",
   "/usr/local/nvidia/lib64",
+  "/usr/local/nvidia/lib",
   "/usr/lib/wsl/lib",
   "/run/opengl-driver/lib",
   "/usr/lib/x86_64-linux-gnu/nvidia/current",
@@ -54,10 +55,13 @@ const FOLDERS = [
 /**
  * The paths that are tried, in order. The bare names are looked up by the system's loader, which takes an FFI
  * permission for every path; with a permission for one file alone that file's whole path must be given.
+ *
+ * @param loaderPaths where the loader would find it, whole paths; they come before the usual places
  */
-export function driverPaths(driverPath?: string): string[] {
+export function driverPaths(driverPath?: string, loaderPaths: readonly string[] = []): string[] {
   if (driverPath !== undefined) return [driverPath];
-  return [FILE, "libcuda.so", ...FOLDERS.map((folder) => `${folder}/${FILE}`)];
+  const usual = FOLDERS.map((folder) => `${folder}/${FILE}`);
+  return [...new Set([FILE, "libcuda.so", ...loaderPaths, ...usual])];
 }
 
 /** Opens the driver library. @throws CudaUnavailable with every path that was tried */

@@ -1,9 +1,10 @@
 /**
  * DriverEnvironment: what a process that opens the CUDA driver finds in its environment.
  *
- * Owns two choices that keep tenants apart, and hands on what the operator has set. It reads no environment
- * (config.ts does). Invariants: what the driver compiled for one tenant is never another's; a process is the
- * client of no service that it shares with another tenant's, unless the operator says so.
+ * Owns two choices that keep tenants apart, two that the driver cannot do without here, and hands on what the
+ * operator has set. It reads no environment (config.ts does). Invariants: what the driver compiled for one tenant
+ * is never another's; a process is the client of no service that it shares with another tenant's, unless the
+ * operator says so.
  */
 import type { GpuChoice } from "../model/gpu.ts";
 
@@ -14,12 +15,33 @@ import type { GpuChoice } from "../model/gpu.ts";
  */
 const NO_SERVICE = { CUDA_MPS_PIPE_DIRECTORY: "/dev/null" } as const;
 
-/** Of every such process. */
-export function baseEnvironment({ driverEnvironment: given }: Pick<GpuChoice, "driverEnvironment">): Record<
-  string,
-  string
-> {
-  return { ...NO_SERVICE, ...given };
+/**
+ * Otherwise a kernel is loaded when it is first looked up or launched, which may wait for all that runs in the
+ * context (CUDA Programming Guide, "Lazy Loading"): a launch would hold the thread up. All of a module is loaded
+ * with it instead.
+ */
+const LOADED_AT_ONCE = { CUDA_MODULE_LOADING: "EAGER" } as const;
+
+/** Where the system's loader looks without being told. */
+const LOADER_FOLDERS = /^(\/usr)?\/lib(64|\/[a-z0-9_]+-linux-gnu)?$/;
+
+/** Of every such process. @param driverPaths whole paths of the libraries that it may open */
+export function baseEnvironment(
+  { driverEnvironment: given }: Pick<GpuChoice, "driverEnvironment">,
+  driverPaths: readonly string[],
+): Record<string, string> {
+  return { ...NO_SERVICE, ...LOADED_AT_ONCE, ...loaderEnvironment(driverPaths), ...given };
+}
+
+/**
+ * The driver opens parts of itself by their names alone, its compiler among them (libnvidia-ptxjitcompiler.so.1,
+ * without which each load is CUDA_ERROR_JIT_COMPILER_NOT_FOUND); they lie beside it. Where that is no place of the
+ * loader's it must be told, and only there: a variable of the loader takes a permission to run any program.
+ */
+function loaderEnvironment(driverPaths: readonly string[]): Record<string, string> {
+  const folders = driverPaths.map((path) => path.slice(0, path.lastIndexOf("/")));
+  const unknown = new Set(folders.filter((folder) => !LOADER_FOLDERS.test(folder)));
+  return unknown.size === 0 ? {} : { LD_LIBRARY_PATH: [...unknown].join(":") };
 }
 
 /**
@@ -30,9 +52,11 @@ export function baseEnvironment({ driverEnvironment: given }: Pick<GpuChoice, "d
 export function driverEnvironment(
   choice: Pick<GpuChoice, "driverEnvironment" | "cacheFolder">,
   tenant: string,
+  driverPath: string,
 ): Record<string, string> {
   const { cacheFolder } = choice;
+  const base = baseEnvironment(choice, [driverPath]);
   return cacheFolder === undefined
-    ? { ...baseEnvironment(choice), CUDA_CACHE_DISABLE: "1" }
-    : { ...baseEnvironment(choice), CUDA_CACHE_PATH: `${cacheFolder}/${tenant}` };
+    ? { ...base, CUDA_CACHE_DISABLE: "1" }
+    : { ...base, CUDA_CACHE_PATH: `${cacheFolder}/${tenant}` };
 }

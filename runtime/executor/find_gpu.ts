@@ -13,7 +13,7 @@ import { FRAME } from "../wire/messages.ts";
 import type { SurveyedMeta } from "../wire/messages.ts";
 import { baseEnvironment } from "./driver_environment.ts";
 import { CHILD_FLAGS } from "./spawn_cell.ts";
-import { spawnChild } from "./spawn_child.ts";
+import { GPU_START_TIMEOUT_MS, spawnChild } from "./spawn_child.ts";
 
 /** What a look works with. */
 export interface FindOptions {
@@ -102,8 +102,9 @@ async function survey(
       socketPath,
       JSON.stringify(options),
     ],
-    environment: { ...environment, ...baseEnvironment(choice), CUDA_CACHE_DISABLE: "1" },
+    environment: { ...environment, ...baseEnvironment(choice, driverPaths), CUDA_CACHE_DISABLE: "1" },
     firstFrame: FRAME.surveyed,
+    startTimeoutMs: GPU_START_TIMEOUT_MS,
     clock,
   });
   connection.close();

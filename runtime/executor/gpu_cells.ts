@@ -81,7 +81,10 @@ export function openGpuCells(options: GpuCellsOptions): DedicatedCells<CellProce
         limits,
         clock,
         moduleBytesMax: options.moduleCacheBytesMax,
-        environment: { ...options.environment, ...driverEnvironment(choice, seat.tenant) },
+        environment: {
+          ...options.environment,
+          ...driverEnvironment(choice, seat.tenant, found.driverPath),
+        },
         dedicated: { tenant: seat.tenant, seat: cudaSeat(options, seat) },
         onCompiles: ({ counts, sumSeconds }) => compileSeconds.observeAll(counts, sumSeconds),
         overdueMsMax: OVERDUE_MS_MAX,

@@ -13,7 +13,7 @@ import type { FrameReader } from "../wire/frame.ts";
 import { FRAME } from "../wire/messages.ts";
 import type { BucketCounts, FailingMeta, ReadyMeta } from "../wire/messages.ts";
 import type { CellProcess } from "./cell_process.ts";
-import { spawnChild } from "./spawn_child.ts";
+import { GPU_START_TIMEOUT_MS, spawnChild } from "./spawn_child.ts";
 import type { TimedSource } from "./spawn_child.ts";
 
 const WASM_PAGE_BYTES = 65_536;
@@ -77,6 +77,7 @@ export async function spawnCell(options: CellOptions): Promise<SpawnedCell> {
     args: (socketPath) => cellArguments(socketPath, options),
     environment: options.environment,
     firstFrame: FRAME.ready,
+    ...(options.dedicated === undefined ? {} : { startTimeoutMs: GPU_START_TIMEOUT_MS }),
     clock: options.clock,
   });
   const { child, connection, source, reader, frame } = spawned;

@@ -4,14 +4,19 @@
  * Owns the socket, the handshake and what is left behind when it fails. Each child has a socket of its own in a
  * folder that only this user can enter; it accepts one connection and is gone. It knows neither cells nor what the
  * child is for. Invariants: when spawnChild rejects, neither process, listener nor socket file is left; a child
- * that hangs on its way is killed after START_TIMEOUT_MS.
+ * that hangs on its way is killed when its time to start is over.
  */
 import type { Clock } from "../model/clock.ts";
 import { FrameReader } from "../wire/frame.ts";
 import type { ByteSource, Frame } from "../wire/frame.ts";
 
-/** A child is ready in tens of milliseconds, one that opens a GPU later; a machine under load may take long. */
+/** A child is ready in tens of milliseconds; a machine under load may take long. */
 const START_TIMEOUT_MS = 20_000;
+/**
+ * The same for one that opens a GPU: a driver that nobody uses wakes the hardware first, and contexts that are made
+ * at a time are made one after the other. Not measured on hardware.
+ */
+export const GPU_START_TIMEOUT_MS = 90_000;
 
 /** What a child is started with. */
 export interface ChildOptions {
@@ -25,6 +30,8 @@ export interface ChildOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** The type of its first frame. */
   readonly firstFrame: number;
+  /** How long it may take to say its first word; 20 s unless said. */
+  readonly startTimeoutMs?: number;
   readonly clock: Clock;
 }
 
@@ -80,7 +87,7 @@ async function spawnIn(folder: string, options: ChildOptions): Promise<SpawnedCh
     env: { ...options.environment, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
   }).spawn();
   let connection: Deno.UnixConn | undefined;
-  const timer = setTimeout(() => killQuietly(child), START_TIMEOUT_MS);
+  const timer = setTimeout(() => killQuietly(child), options.startTimeoutMs ?? START_TIMEOUT_MS);
   try {
     connection = await accept(listener, child);
     const source = new TimedSource(connection, options.clock);

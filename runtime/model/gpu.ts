@@ -12,6 +12,8 @@ export interface GpuChoice {
   readonly threads: number;
   /** The CUDA driver library; the usual places are searched if absent. */
   readonly driverPath: string | undefined;
+  /** Where the system's loader was told to look for libraries (LD_LIBRARY_PATH): the driver may lie there. */
+  readonly loaderFolders: readonly string[];
   /** Whether a GPU is used whose kernels can read and write the memory of the process that launches them. */
   readonly allowHostMemory: boolean;
   /** Most cells that have a context on one GPU, and most of one tenant on all of them. */

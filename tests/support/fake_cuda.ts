@@ -16,13 +16,20 @@ export type FakeCudaOptions = Readonly<
       | "deviceCount"
       | "initStatus"
       | "copyDelayUs"
-      | "jitDelayUs",
+      | "jitDelayUs"
+      | "needsCompiler",
       number
     >
   >
 >;
 
 const SOURCE = new URL("../gpu/cuda/fake_cuda.c", import.meta.url).pathname;
+
+async function build(target: string, sources: readonly string[]): Promise<void> {
+  const args = ["-O1", "-shared", "-fPIC", "-o", target, ...sources];
+  const { success, stderr } = await new Deno.Command("gcc", { args }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
 
 /** The library of one test. */
 export class FakeCuda implements AsyncDisposable {
@@ -33,10 +40,9 @@ export class FakeCuda implements AsyncDisposable {
   static async build(options: FakeCudaOptions = {}): Promise<FakeCuda | undefined> {
     const folder = await Deno.makeTempDir({ prefix: "fake_cuda_" });
     const fake = new FakeCuda(folder);
-    const args = ["-O1", "-shared", "-fPIC", "-o", fake.path, SOURCE];
     try {
-      const { success, stderr } = await new Deno.Command("gcc", { args }).output();
-      assert.ok(success, new TextDecoder().decode(stderr));
+      await build(fake.path, [SOURCE]);
+      await build(`${folder}/libnvidia-ptxjitcompiler.so.1`, ["-x", "c", "/dev/null"]);
     } catch (error) {
       await Deno.remove(folder, { recursive: true });
       if (error instanceof Deno.errors.NotFound) return undefined;
@@ -53,7 +59,9 @@ export class FakeCuda implements AsyncDisposable {
 
   /** For processes that load it from now on. */
   async set(options: FakeCudaOptions): Promise<void> {
-    const lines = Object.entries({ report: 1, ...options }).map(([name, value]) => `${name} ${value}\n`);
+    const lines = Object.entries({ report: 1, needsCompiler: 1, ...options }).map(([name, value]) =>
+      `${name} ${value}\n`
+    );
     await Deno.writeTextFile(`${this.path}.control`, lines.join(""));
   }
 

@@ -8,7 +8,9 @@
  *
  * In another process it is steered by a file beside it, `<library>.control`: lines `<option> <number>`, read as it
  * is loaded. With `report 1` each process that ends of its own accord appends a line to `<library>.report`: what it
- * had open, what was wrong, and where its compiler keeps code.
+ * had open, what was wrong, and where its compiler keeps code. With `needsCompiler 1` the compiler is a library of
+ * its own, opened by its name alone, as the real one is: it is found beside the driver only where
+ * the loader is told to look.
  *
  * Built by the tests with gcc; with -DUSE_CUDA_H against cuda.h, where a prototype that differs is an error.
  */
@@ -54,7 +56,7 @@ typedef int CUmemPool_attribute;
 #endif
 
 enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, NO_DEVICE = 100,
-       INVALID_DEVICE = 101, INVALID_CONTEXT = 201, INVALID_PTX = 218, INVALID_HANDLE = 400, NOT_FOUND = 500,
+       INVALID_DEVICE = 101, INVALID_CONTEXT = 201, INVALID_PTX = 218, COMPILER_NOT_FOUND = 221, INVALID_HANDLE = 400, NOT_FOUND = 500,
        NOT_READY = 600, ILLEGAL_ADDRESS = 700, ALREADY_REGISTERED = 712,
        NOT_REGISTERED = 713, MISALIGNED_ADDRESS = 716, LAUNCH_FAILED = 719 };
 
@@ -91,11 +93,11 @@ static unsigned last_shape[7];
 
 /* What fake_set changes. */
 enum { KERNEL_DELAY_US, HAS_POOLS, READS_HOST, DEVICE_COUNT, INIT_STATUS, COPY_DELAY_US, LOCKED_BYTES_MAX, JIT_DELAY_US,
-       REPORT, OPTIONS };
+       REPORT, NEEDS_COMPILER, OPTIONS };
 static const char *const OPTION_NAMES[OPTIONS] = { "kernelDelayUs", "hasPools", "readsHost", "deviceCount", "initStatus",
-                                                   "copyDelayUs", "lockedBytesMax", "jitDelayUs", "report" };
-static const int64_t DEFAULTS[OPTIONS] = { 0, 1, 0, 1, 0, 0, 0, 0, 0 };
-static int64_t options[OPTIONS] = { 0, 1, 0, 1, 0, 0, 0, 0, 0 };
+                                                   "copyDelayUs", "lockedBytesMax", "jitDelayUs", "report", "needsCompiler" };
+static const int64_t DEFAULTS[OPTIONS] = { 0, 1, 0, 1 };
+static int64_t options[OPTIONS] = { 0, 1, 0, 1 };
 
 /* CUDA_VISIBLE_DEVICES, a list of numbers, as the real one: which devices there are, and in which order. */
 static int visible(int *of) {
@@ -397,6 +399,7 @@ CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned int co
   char *log = values[0];
   size_t room = (size_t)(uintptr_t)values[1];
   CHECK(log && room >= 1024);
+  if (options[NEEDS_COMPILER] && !dlopen("libnvidia-ptxjitcompiler.so.1", RTLD_NOW)) return COMPILER_NOT_FOUND;
   if (options[JIT_DELAY_US]) usleep((useconds_t)options[JIT_DELAY_US]);
   const char *bad = strstr(image, "frobnicate");
   if (bad) {

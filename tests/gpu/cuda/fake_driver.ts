@@ -32,6 +32,7 @@ const OPTIONS = [
   "lockedBytesMax",
   "jitDelayUs",
   "report",
+  "needsCompiler",
 ] as const;
 /** The order of the kinds in fake_cuda.c. */
 const KINDS = ["context", "stream", "event", "buffer", "host", "module", "range"] as const;
