@@ -1,7 +1,8 @@
 /**
  * Bodies: reads a request's body whole, within its byte limit and its deadline.
  *
- * Invariant: no more than `bodyBytesMax` and one chunk is ever held, whatever Content-Length says or omits.
+ * Invariants: no more than `bodyBytesMax` and one chunk is ever held, whatever Content-Length says or omits; of a
+ * body that was refused or came too late, nothing more is read.
  */
 import type { Clock } from "../model/clock.ts";
 import { fault } from "../model/fault.ts";
@@ -26,7 +27,8 @@ export async function readBody(
   if (declared === "0") return EMPTY;
   if (declared !== null && Number(declared) > bodyBytesMax) throw tooLarge(bodyBytesMax, Number(declared));
   // Asking for `request.body` makes a stream, which costs more than all else here: only where it is needed.
-  if (declared === null && request.body === null) return EMPTY;
+  const reader = declared === null ? request.body?.getReader() : undefined;
+  if (declared === null && reader === undefined) return EMPTY;
   let cancelTimer: (() => void) | undefined;
   const late = new Promise<never>((_, reject) => {
     cancelTimer = clock.after(Math.max(0, deadlineAtMs - clock.nowMs()), () => {
@@ -35,10 +37,12 @@ export async function readBody(
   });
   try {
     // The declared length is enforced by the server, so the quick way is safe where it is present.
-    const read = declared === null ? readChunks(request, bodyBytesMax, hold) : readDeclared(request);
+    const read = reader === undefined ? readDeclared(request) : readChunks(reader, bodyBytesMax, hold);
     return await Promise.race([read, late]);
   } finally {
     cancelTimer?.();
+    // A client may send on after it was refused; what it sends then, nobody would give back to the budget.
+    reader?.cancel().catch(() => {});
   }
 }
 
@@ -51,13 +55,15 @@ async function readDeclared(request: Request): Promise<Uint8Array<ArrayBuffer>> 
 }
 
 async function readChunks(
-  request: Request,
+  reader: ReadableStreamDefaultReader<Uint8Array>,
   bodyBytesMax: number,
   hold: BodyHold,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of sentChunks(request)) {
+  for (;;) {
+    const { value: chunk } = await readChunk(reader);
+    if (chunk === undefined) break;
     bytes += chunk.length;
     if (bytes > bodyBytesMax) throw tooLarge(bodyBytesMax, bytes);
     hold.grow(chunk.length);
@@ -72,10 +78,11 @@ async function readChunks(
   return whole;
 }
 
-/** What the client sends; that it stops in the middle, or breaks HTTP, is its failure and none of ours. */
-async function* sentChunks(request: Request): AsyncGenerator<Uint8Array> {
+async function readChunk(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<ReadableStreamReadResult<Uint8Array>> {
   try {
-    yield* request.body ?? [];
+    return await reader.read();
   } catch (error) {
     throw brokenOff(error);
   }

@@ -12,7 +12,7 @@ import { limitMessage } from "../model/limits.ts";
 /** What one request holds of the budget; disposing it gives that back. */
 export interface BodyHold extends Disposable {
   /**
-   * Counts bytes that were not declared.
+   * Counts bytes that were not declared; none any more once it is disposed.
    *
    * @throws RuntimeFault `capacity_exhausted`
    */
@@ -41,12 +41,15 @@ export class BodyBudget {
   hold(request: Request): BodyHold {
     const declared = Number(request.headers.get("content-length") ?? 0);
     let ownBytes = 0;
+    let isOpen = true;
     const hold: BodyHold = {
       grow: (bytes) => {
+        if (!isOpen) return;
         this.#take(bytes);
         ownBytes += bytes;
       },
       [Symbol.dispose]: () => {
+        isOpen = false;
         this.#heldBytes -= ownBytes;
         ownBytes = 0;
       },

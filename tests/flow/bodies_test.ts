@@ -196,6 +196,38 @@ Deno.test("invoke answers 408 when the body does not arrive before the deadline"
   assert.match(answer?.body ?? "", /"request_timeout"/);
 });
 
+Deno.test("what a client sends after its 408 takes nothing of the budget", async () => {
+  const settings = { "body-bytes-max": 2 * BODY_BYTES_MAX, "bodies-bytes-max": 2 * BODY_BYTES_MAX };
+  await using bounded = await TestGateway.start({
+    flags: Object.entries(settings).flatMap(([flag, value]) => [`--${flag}`, String(value)]),
+  });
+  await bounded.deploy("echo");
+  using connection = await RawConnection.open(bounded.url);
+  await connection.sendHead("POST /functions/echo/invoke", [
+    "transfer-encoding: chunked",
+    "x-tensorwasm-deadline-ms: 100",
+  ]);
+  await connection.sendChunk(letters(1));
+  await bounded.line((line) => line.message === "request.completed" && line["status"] === 408);
+  // The server may cut the connection by now.
+  await connection.sendChunk(letters(BODY_BYTES_MAX)).catch(() => {});
+  const whole = letters(2 * BODY_BYTES_MAX);
+  const served = await fetch(`${bounded.url}/functions/echo/invoke`, { method: "POST", body: whole });
+  assert.deepEqual([served.status, (await served.bytes()).length], [200, whole.length]);
+});
+
+for (const coding of ["content-length: 10", "transfer-encoding: chunked"]) {
+  Deno.test(`a body that breaks off is the caller's mistake, by ${coding.split(":")[0]}`, async () => {
+    using connection = await RawConnection.open(gateway.url);
+    await connection.sendHead("POST /functions/echo/invoke", [coding]);
+    await connection.send("5\r\nhel");
+    await connection.closeWrite();
+    const answer = await connection.read();
+    assert.equal(answer?.status, 400);
+    assert.match(answer?.body ?? "", /"bad_request","message":"Request body broke off"/);
+  });
+}
+
 // Clients that leave.
 for (
   const [what, head] of [

@@ -49,6 +49,11 @@ export class RawConnection implements Disposable {
     await this.send("\r\n");
   }
 
+  /** Says that nothing more will be sent. What comes can still be read. */
+  async closeWrite(): Promise<void> {
+    await this.#connection.closeWrite();
+  }
+
   /** Reads one response; undefined if the connection ended before it was whole. */
   async read(): Promise<RawResponse | undefined> {
     let text = "";

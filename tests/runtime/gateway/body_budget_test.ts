@@ -39,6 +39,8 @@ Deno.test("BodyBudget.hold() of a body without a length counts what arrives, and
   hold[Symbol.dispose]();
   hold[Symbol.dispose]();
   assert.equal(budget.heldBytes, 0);
+  hold.grow(60);
+  assert.equal(budget.heldBytes, 0);
 });
 
 Deno.test("BodyBudget.hold() leaves a body over its own limit to be refused as such", () => {

@@ -58,3 +58,24 @@ Deno.test("readBody() says that a body broke off, with its length declared and w
     });
   }
 });
+
+Deno.test("readBody() reads nothing more of a body that came too late, and holds nothing of it", async () => {
+  const ownClock = new ManualClock();
+  const budget = new BodyBudget(DEFAULT_LIMITS);
+  let isCancelled = false;
+  let send = (_chunk: Uint8Array): void => {};
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => void (send = (chunk) => controller.enqueue(chunk)),
+    cancel: () => void (isCancelled = true),
+  });
+  const request = new Request("http://localhost/", { method: "POST", body });
+  {
+    using ownHold = budget.hold(request);
+    const reading = readBody(request, 10, ownClock.nowMs() + 50, ownClock, ownHold);
+    send(new Uint8Array(3));
+    ownClock.advance(50);
+    await assert.rejects(reading, { code: "request_timeout" });
+  }
+  assert.throws(() => send(new Uint8Array(3)), TypeError);
+  assert.deepEqual([isCancelled, budget.heldBytes], [true, 0]);
+});
