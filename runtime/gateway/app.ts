@@ -8,8 +8,11 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { ClientGone } from "../executor/admission.ts";
 import { fault, FAULTS } from "../model/fault.ts";
 import type { RuntimeFault } from "../model/fault.ts";
+import { allowedMethodsOf } from "./allowed_methods.ts";
 import type { Dependencies, GatewayApp, GatewayContext, GatewayEnv } from "./environment.ts";
 import { reportDeparture, reportFailure } from "./failure_report.ts";
+import { answerHeads, keepForHead } from "./middleware/head.ts";
+import { refuseOddHosts } from "./middleware/host.ts";
 import { resolveTenant } from "./middleware/tenant.ts";
 import { traceRequests } from "./middleware/trace.ts";
 import { problemResponse, toProblem } from "./problem.ts";
@@ -38,12 +41,9 @@ export function createApp(dependencies: Dependencies): GatewayApp {
     dependencies.telemetry.metrics.counter("tensor_wasm_request_faults_total", { kind });
   }
   app.onError((error, c) => answerError(error, c, dependencies));
-  app.notFound((c) => {
-    // Middleware of the paths around it may have come further.
-    c.set("stage", "route");
-    return answerError(fault("not_found", "No such route"), c, dependencies);
-  });
+  app.use("*", keepForHead);
   app.use("*", traceRequests(dependencies, (error, c) => answerError(error, c, dependencies)));
+  app.use("*", refuseOddHosts);
   app.use("/functions/*", resolveTenant(dependencies));
   app.use("/jobs/*", resolveTenant(dependencies));
   addHealthRoutes(app, dependencies);
@@ -55,7 +55,24 @@ export function createApp(dependencies: Dependencies): GatewayApp {
   addJobRoutes(app, dependencies);
   addTraceRoutes(app, dependencies);
   addDocsRoutes(app, dependencies.version);
+  answerUnmatched(app, dependencies);
+  answerHeads(app);
   return app;
+}
+
+/** What no route takes: a path that there is not, or one that has other methods. */
+function answerUnmatched(app: GatewayApp, dependencies: Dependencies): void {
+  const allowedMethods = allowedMethodsOf(app);
+  app.notFound((c) => {
+    // Middleware of the paths around it may have come further.
+    c.set("stage", "route");
+    const methods = allowedMethods(c.req.path).join(", ");
+    if (methods === "") return answerError(fault("not_found", "No such route"), c, dependencies);
+    const error = fault("method_not_allowed", `Route has not this method, but ${methods}`);
+    const response = answerError(error, c, dependencies);
+    response.headers.set("allow", methods);
+    return response;
+  });
 }
 
 function answerError(error: Error, c: GatewayContext, { telemetry }: Dependencies): Response {

@@ -98,6 +98,8 @@ export interface RequestVariables {
 
 /** The hono environment of the gateway. */
 export interface GatewayEnv {
+  /** Of a request of HEAD: the answer that GET would have had. */
+  Bindings: { whole?: Response };
   Variables: RequestVariables;
 }
 

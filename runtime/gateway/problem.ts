@@ -12,6 +12,7 @@ export const STATUS_OF_CLASS = {
   caller: 400,
   denied: 403,
   missing: 404,
+  method: 405,
   slow_client: 408,
   conflict: 409,
   too_large: 413,

@@ -12,6 +12,7 @@ export type FaultClass =
   | "caller"
   | "denied"
   | "missing"
+  | "method"
   | "conflict"
   | "too_large"
   | "tenant_limit"
@@ -74,6 +75,11 @@ export const FAULTS = {
     meaning: "The resource belongs to another tenant.",
   },
   not_found: { class: "missing", retryable: false, meaning: "No such function, job or route." },
+  method_not_allowed: {
+    class: "method",
+    retryable: false,
+    meaning: "The route has not this method; the header Allow names those that it has.",
+  },
   idempotency_conflict: {
     class: "conflict",
     retryable: false,

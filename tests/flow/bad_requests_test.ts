@@ -84,10 +84,10 @@ Deno.test("headers without end are cut off, and the gateway serves on", async ()
 const ROUTES: readonly (readonly [method: string, path: string])[] = [
   ["GET", "/"],
   ["GET", "/function"],
-  ["GET", "/functions/add/invoke"],
-  ["PUT", "/functions/add"],
   ["POST", "/functions/add/invoke/now"],
-  ["POST", "/healthz"],
+  ["GET", "/functions/"],
+  ["GET", "/functions//invoke"],
+  ["OPTIONS", "/f"],
   ["GET", "/%2e%2e/%2e%2e/etc/passwd"],
   ["GET", "/docs/..%2f..%2fdeno.json"],
   ["GET", "/docs/swagger-ui-bundle.js.map"],
@@ -98,6 +98,81 @@ for (const [method, path] of ROUTES) {
     await assertProblem(response, { status: 404, kind: "not_found", message: /^No such route$/ });
   });
 }
+
+// Methods.
+const METHODS: readonly (readonly [method: string, path: string, allow: string])[] = [
+  ["GET", "/functions/add/invoke", "POST"],
+  ["PUT", "/functions", "POST, GET, HEAD"],
+  ["PUT", "/functions/add", "GET, HEAD, DELETE"],
+  ["OPTIONS", "/jobs/7", "GET, HEAD, DELETE"],
+  ["DELETE", "/jobs", "GET, HEAD"],
+  ["POST", "/healthz", "GET, HEAD"],
+  ["BREW", "/docs", "GET, HEAD"],
+];
+for (const [method, path, allow] of METHODS) {
+  Deno.test(`${method} ${path} is told that there is ${allow}`, async () => {
+    const response = await fetch(`${gateway.url}${path}`, { method });
+    assert.equal(response.headers.get("allow"), allow);
+    const message = new RegExp(`, but ${allow}$`);
+    await assertProblem(response, { status: 405, kind: "method_not_allowed", message });
+  });
+}
+
+Deno.test("HEAD is answered as GET is, but for the body", async () => {
+  for (const path of ["/functions/add", "/functions/none", "/openapi.json"]) {
+    const { status, headers } = await fetch(`${gateway.url}${path}`, { method: "HEAD" });
+    const whole = await fetch(`${gateway.url}${path}`);
+    const length = (await whole.bytes()).length;
+    assert.deepEqual(
+      [status, headers.get("content-type"), headers.get("content-length")],
+      [whole.status, whole.headers.get("content-type"), String(length)],
+    );
+    assertTraceId(new Response(null, { headers }));
+  }
+});
+
+Deno.test("HEAD leaves no file open", async () => {
+  const openFiles = (): number =>
+    [...Deno.readDirSync(`/proc/${gateway.pid}/fd`)]
+      .filter(({ name }) => linkOf(`/proc/${gateway.pid}/fd/${name}`).includes("swagger-ui")).length;
+  for (let count = 0; count < 20; count++) {
+    const response = await fetch(`${gateway.url}/docs/swagger-ui-bundle.js`, { method: "HEAD" });
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get("content-length"), null);
+  }
+  // The last one may be on its way of being closed.
+  for (let looks = 0; openFiles() > 0; looks++) {
+    assert.ok(looks < 1000, `${openFiles()} are open`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+});
+
+/** Where a descriptor leads; it may be closed by now. */
+function linkOf(path: string): string {
+  try {
+    return Deno.readLinkSync(path);
+  } catch {
+    return "";
+  }
+}
+
+for (const host of ["gateway/functions", "gateway?a=b", "gateway#a", "you@gateway", "gate way", "\\"]) {
+  Deno.test(`a Host of ${JSON.stringify(host)} is refused, and is no part of the path`, async () => {
+    using connection = await RawConnection.open(gateway.url);
+    await connection.send(`GET /healthz HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+    const answer = await connection.read();
+    assert.equal(answer?.status, 400);
+    assert.match(answer?.body ?? "", /"bad_request","message":"Host is not the name of a host"/);
+  });
+}
+
+Deno.test("a Host may be a name, an address or empty, with a port or without", async () => {
+  for (const host of ["gateway.example", "127.0.0.1:8080", "[::1]:8080", ""]) {
+    using connection = await RawConnection.open(gateway.url);
+    await connection.send(`GET /healthz HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+    assert.equal((await connection.read())?.status, 200, host);
+  }
+});
 
 Deno.test("a page of functions outside 1 to 1000, or behind a cursor of nobody's, is refused", async () => {
   for (

@@ -33,6 +33,7 @@ Deno.test.beforeAll(async () => {
         "3000000",
       ],
       ...["--job-wait-ms-max", "60000", "--job-deadline-ms-max", "40000"],
+      ...["--job-watchers-per-tenant-max", "4"],
     ],
   });
   for (const guest of ["add", "echo", "exit_code", "spin", "trap_unreachable"]) await gateway.deploy(guest);
@@ -208,6 +209,19 @@ Deno.test("events: the state at once, each change once, the result last", async 
       "result",
       "completed",
     ]]);
+  });
+});
+
+Deno.test("HEAD of a job's events leaves no watcher behind", async () => {
+  await whileOneRuns(async (running) => {
+    for (let count = 0; count < 20; count++) {
+      const head = await fetch(`${gateway.url}/jobs/${running}/events`, { method: "HEAD" });
+      assert.equal(head.status, 200, `after ${count}`);
+      assert.equal(head.headers.get("content-type"), "text/event-stream");
+    }
+    const followed = await fetch(`${gateway.url}/jobs/${running}/events`);
+    assert.equal(followed.status, 200);
+    await followed.body?.cancel();
   });
 });
 

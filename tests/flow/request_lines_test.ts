@@ -57,9 +57,15 @@ const CASES: readonly Case[] = [
   },
   {
     what: "no such route among those of functions",
-    send: () => fetch(`${gateway.url}/functions`, { method: "PUT" }),
+    send: () => fetch(`${gateway.url}/functions/add/none`),
     status: 404,
     failed: ["not_found", "route", "warn"],
+  },
+  {
+    what: "a method that a route has not",
+    send: () => fetch(`${gateway.url}/functions`, { method: "PUT" }),
+    status: 405,
+    failed: ["method_not_allowed", "route", "warn"],
   },
   {
     what: "no such function",
@@ -163,7 +169,8 @@ async function linesOfTrace(traceId: string): Promise<LogLine[]> {
 for (const { what, send, status, failed } of CASES) {
   Deno.test(`the lines of ${what}`, async () => {
     const response = await send();
-    await response.body?.cancel();
+    // To its end: who breaks a stream off has left it.
+    await response.bytes();
     assert.equal(response.status, status);
     const lines = await linesOfTrace(response.headers.get("x-trace-id") ?? "");
     assert.equal(lines[0]?.message, "request.received");
