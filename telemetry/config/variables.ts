@@ -174,7 +174,7 @@ export const VARIABLES: readonly VariableRow[] = [
   {
     name: "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
     fallback: "4096, log records 16384",
-    meaning: "longest text of an attribute that is exported, in UTF-16 units; the rest is cut",
+    meaning: "longest text of an attribute that is exported, in UTF-16 units, but for the resource's",
   },
   {
     name: "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",

@@ -28,7 +28,8 @@ export class ScopedBatch {
     textLengthMax: number,
     buffers: BufferPool,
   ) {
-    const writer = new OtlpWriter(512, textLengthMax);
+    // Resource attributes are exempt from limits (OpenTelemetry, "Attribute Limits"): a cut service.name is another.
+    const writer = new OtlpWriter(512, Infinity);
     writer.resource(resource);
     this.#resource = writer.take();
     this.#textLengthMax = textLengthMax;

@@ -114,6 +114,7 @@ Deno.test("LogEncoder cuts texts at the limit and counts attributes beyond their
   assert.deepEqual(got?.attributes, { a: "xy", b: ["xy"] });
   assert.equal(got?.droppedAttributesCount, 2);
   assert.equal(got?.body, "whole");
+  assert.deepEqual(got?.resource, { "service.name": "svc" }, "whose limit this is not");
 });
 
 Deno.test("LogEncoder loses an event that cannot be encoded and no other", () => {

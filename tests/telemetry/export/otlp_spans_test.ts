@@ -239,6 +239,8 @@ Deno.test("SpanEncoder keeps to limits, required attributes first, and counts wh
   assert.equal(got?.events[0]?.droppedAttributesCount, 1);
   // Names are not attributes.
   assert.deepEqual([got?.name, got?.scope], ["wasi_cuda.sync", "tensor-wasm-wasi-gpu"]);
+  // And what names the process is exempt.
+  assert.deepEqual(got?.resource, { "service.name": "svc", pid: 7, tags: ["a", "b"] });
 });
 
 Deno.test("SpanEncoder takes limits of nothing", () => {
