@@ -6,6 +6,7 @@
  * validation, before and after instrumentation. It stores nothing (the registry does). Invariant: a module
  * that passes compiles and links, and what runs of it is instrumented.
  */
+import { badJson } from "../model/bad_json.ts";
 import { fault } from "../model/fault.ts";
 import { checkFunctionName } from "../model/function_record.ts";
 import { limitMessage } from "../model/limits.ts";
@@ -50,7 +51,7 @@ function parseDeployJson(body: Uint8Array): { name: string; text: string } {
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
   } catch (error) {
-    throw fault("invalid_json", "Body is not JSON in UTF-8", { cause: error });
+    throw fault("invalid_json", badJson("Body", error), { cause: error });
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw fault("invalid_json", "Body is not a JSON object with name and wasm_b64");

@@ -29,6 +29,10 @@ import { addTraceRoutes } from "./routes/traces.ts";
 /** nginx's status for a client that left; nobody receives it, the metric shows it. */
 const CLIENT_CLOSED_REQUEST = 499;
 
+/** What the schemas' library puts before what it expects, and what it got. */
+const ISSUE_PREFIX = /^(Invalid input|Invalid option|Too small|Too big): /;
+const ISSUE_RECEIVED = /, received (NaN|undefined)$/;
+
 /** Builds the router. */
 export function createApp(dependencies: Dependencies): GatewayApp {
   const app: GatewayApp = new OpenAPIHono<GatewayEnv>({
@@ -67,7 +71,9 @@ function answerUnmatched(app: GatewayApp, dependencies: Dependencies): void {
     // Middleware of the paths around it may have come further.
     c.set("stage", "route");
     const methods = allowedMethods(c.req.path).join(", ");
-    if (methods === "") return answerError(fault("not_found", "No such route"), c, dependencies);
+    if (methods === "") {
+      return answerError(fault("not_found", "No such route; /openapi.json lists all"), c, dependencies);
+    }
     const error = fault("method_not_allowed", `Route has not this method, but ${methods}`);
     const response = answerError(error, c, dependencies);
     response.headers.set("allow", methods);
@@ -92,5 +98,6 @@ function invalidRequest(
 ): RuntimeFault {
   const [issue] = issues;
   const place = issue === undefined ? "Request" : issue.path.map(String).join(".");
-  return fault("bad_request", `${place.slice(0, 64)}: ${issue?.message ?? "invalid"}`);
+  const reason = issue?.message.replace(ISSUE_PREFIX, "").replace(ISSUE_RECEIVED, "") ?? "invalid";
+  return fault("bad_request", `${place.slice(0, 64)}: ${reason}`);
 }

@@ -16,12 +16,15 @@ import { typeArguments } from "./arguments.ts";
 import { readBody } from "./body.ts";
 import type { BodyHold } from "./body_budget.ts";
 import type { Dependencies, GatewayContext } from "./environment.ts";
-import { InvokeBody, parseInvokeRequest } from "./invoke_request.ts";
+import { InvokeBody, isJson, parseInvokeRequest } from "./invoke_request.ts";
 import { resolveExport } from "./resolve_export.ts";
 import { FunctionParams, TenantHeaders } from "./schemas.ts";
 
 const DEADLINE_HEADER = "x-tensorwasm-deadline-ms";
 const IDEMPOTENT_HEADER = "x-tensorwasm-idempotent";
+
+/** What a forgotten header looks like: curl sends a form unless it is told otherwise. */
+const INPUT_HINT = ". The body is taken as the guest's input, as its Content-Type is not application/json";
 
 /** What the description of a calling route says of its request. */
 export const CALL_REQUEST = {
@@ -97,8 +100,10 @@ export async function readCall(
   c.set("stage", "body");
   const body = await readBody(c.req.raw, limits.bodyBytesMax, c.get("deadlineAtMs"), clock, hold);
   c.set("stage", "arguments");
-  const request = parseInvokeRequest(c.req.header("content-type"), queryOf(c), body, limits.jsonBodyBytesMax);
-  const resolved = resolveExport(record.facts, request.export);
+  const contentType = c.req.header("content-type");
+  const request = parseInvokeRequest(contentType, queryOf(c), body, limits.jsonBodyBytesMax);
+  const isInput = body.length > 0 && !isJson(contentType);
+  const resolved = resolveExport(record.facts, request.export, isInput ? INPUT_HINT : "");
   return {
     parts: {
       tenant: c.get("tenant"),

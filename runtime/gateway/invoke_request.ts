@@ -6,6 +6,7 @@
  * body is the defaults, whatever its content type.
  */
 import { z } from "@hono/zod-openapi";
+import { badJson } from "../model/bad_json.ts";
 import { fault } from "../model/fault.ts";
 import { limitMessage } from "../model/limits.ts";
 import { isExact, parseArgumentList } from "./arguments.ts";
@@ -110,7 +111,9 @@ function parseArgsText(text: string): readonly unknown[] {
   try {
     value = parseArgumentList(text);
   } catch (error) {
-    throw fault("invalid_args", "Query parameter args is not JSON", { cause: error });
+    throw fault("invalid_args", `${badJson("Query parameter args", error)}; expected an array, as in [2,3]`, {
+      cause: error,
+    });
   }
   if (!Array.isArray(value)) throw fault("invalid_args", "Query parameter args is not a JSON array");
   return value;
@@ -123,7 +126,7 @@ function parseJsonBody(body: Uint8Array): Partial<InvokeRequest> {
     text = decoder.decode(body);
     value = JSON.parse(text);
   } catch (error) {
-    throw fault("invalid_json", "Body is not JSON in UTF-8", { cause: error });
+    throw fault("invalid_json", badJson("Body", error), { cause: error });
   }
   const parsed = InvokeBody.safeParse(value);
   if (!parsed.success) {

@@ -23,9 +23,10 @@ export interface ResolvedExport {
 /**
  * Finds the export by name, or the default one.
  *
+ * @param hint said in addition where there is none
  * @throws RuntimeFault `missing_export`, `unsupported_return_type`
  */
-export function resolveExport(facts: ModuleFacts, name: string | undefined): ResolvedExport {
+export function resolveExport(facts: ModuleFacts, name: string | undefined, hint = ""): ResolvedExport {
   const candidates = name === undefined ? DEFAULT_EXPORTS : [name];
   for (const candidate of candidates) {
     const type = findFunctionExport(facts, candidate);
@@ -48,7 +49,7 @@ export function resolveExport(facts: ModuleFacts, name: string | undefined): Res
     "missing_export",
     `Module exports no function ${candidates.map(shown).join(" or ")}; it exports ${
       listed === "" ? "none" : listed
-    }${more}`,
+    }${more}${hint}`,
   );
 }
 

@@ -177,7 +177,7 @@ refuses([
     contentType: "text/plain",
     query: "?export=add&args=[1",
     ...INVALID_ARGS,
-    message: /^Query parameter args is not JSON$/,
+    message: /^Query parameter args is not JSON: wrong at line 1, column [0-9]+; expected an array/,
   },
   {
     what: "query args that are no array",
@@ -190,6 +190,15 @@ refuses([
 
 // Exports.
 refuses([
+  {
+    what: "a JSON body without its Content-Type",
+    body: '{"export":"add","args":[1,2]}',
+    contentType: "application/x-www-form-urlencoded",
+    status: 400,
+    kind: "missing_export",
+    message:
+      /"divmod"\. The body is taken as the guest's input, as its Content-Type is not application\/json$/,
+  },
   {
     what: "an unknown export",
     body: '{"export":"subtract"}',

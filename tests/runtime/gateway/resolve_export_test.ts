@@ -37,6 +37,12 @@ Deno.test("resolveExport() does not take an export that is no function", () => {
   });
 });
 
+Deno.test("resolveExport() says the hint in addition", () => {
+  assert.throws(() => resolveExport(facts({ run: NONE }), undefined, ". And so"), {
+    message: /"run"\. And so$/,
+  });
+});
+
 Deno.test("resolveExport() lists at most ten exports", () => {
   const many = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`f${index}`, NONE]));
   assert.throws(() => resolveExport(facts(many), undefined), { message: /"f9", and 2 more$/ });
