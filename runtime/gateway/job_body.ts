@@ -10,7 +10,7 @@ import { fault, fromFaultRecord } from "../model/fault.ts";
 import type { RuntimeFault } from "../model/fault.ts";
 import { invariant } from "../model/invariant.ts";
 import { isFinal, JOB_STATES } from "../model/job.ts";
-import type { JobEnd, JobRecord } from "../model/job.ts";
+import type { JobEnd, JobSummary } from "../model/job.ts";
 import type { TypedValue } from "../model/module_facts.ts";
 import { outcomeFault } from "../model/outcome_fault.ts";
 import { rawJson } from "./arguments.ts";
@@ -53,12 +53,12 @@ export const JobBody = z.object({
 const NO_BYTES = new Uint8Array(0);
 
 /** The JSON text of a job. `output` is of one that completed; undefined leaves it out of the result. */
-export function jobJson(job: JobRecord, output: Uint8Array | undefined): string {
+export function jobJson(job: JobSummary, output: Uint8Array | undefined): string {
   return JSON.stringify(toJobBody(job, output));
 }
 
 /** A job as JSON.stringify takes it. */
-export function toJobBody(job: JobRecord, output: Uint8Array | undefined): z.infer<typeof JobBody> {
+export function toJobBody(job: JobSummary, output: Uint8Array | undefined): z.infer<typeof JobBody> {
   const traceId = job.trace["traceparent"]?.split("-")[1];
   const usage = job.end?.type === "ran" ? job.end.usage : undefined;
   return {
@@ -96,7 +96,7 @@ export function endFault(end: JobEnd): RuntimeFault | undefined {
 }
 
 function resultMember(
-  job: JobRecord,
+  job: JobSummary,
   output: Uint8Array | undefined,
 ): Pick<z.infer<typeof JobBody>, "result"> {
   if (job.end === undefined) return {};

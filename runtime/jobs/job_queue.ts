@@ -1,7 +1,7 @@
 /**
  * JobQueue: which jobs wait, whose turn it is, and how many may be there.
  *
- * Owns the bounds on waiting jobs, running jobs and inputs, over all tenants and for each, and the order: tenants
+ * Owns the bounds on waiting jobs, running jobs and the bytes that they hold, over all tenants and for each, and the order: tenants
  * in turn, and of one tenant in the order of acceptance. It stores and runs nothing. Invariants: no bound is ever
  * exceeded, jobs found after a restart aside; a tenant with nothing here leaves no trace.
  */
@@ -24,7 +24,7 @@ interface Account {
   /** Places taken for jobs whose acceptance is not durable yet. */
   reserved: number;
   running: number;
-  inputBytes: number;
+  heldBytes: number;
   /** Nothing of it is started before: the cells refused its last job. */
   notBeforeMs: number;
 }
@@ -46,7 +46,7 @@ export class JobQueue {
   readonly #places = new Map<LiveJob, Link<LiveJob>>();
   #reserved = 0;
   #running = 0;
-  #inputBytes = 0;
+  #heldBytes = 0;
 
   constructor(limits: Limits, limitsOf: LimitsOf) {
     this.#limits = limits;
@@ -73,12 +73,12 @@ export class JobQueue {
    *
    * @throws RuntimeFault `tenant_capacity_exhausted` or `capacity_exhausted`
    */
-  reserve(tenant: string, inputBytes: number): Reservation {
-    this.#check(tenant, inputBytes);
+  reserve(tenant: string, heldBytes: number): Reservation {
+    this.#check(tenant, heldBytes);
     const account = this.#accountOf(tenant);
     account.reserved++;
     this.#reserved++;
-    this.#countInput(account, inputBytes);
+    this.#countHeld(account, heldBytes);
     let isOpen = true;
     const close = (): void => {
       isOpen = false;
@@ -94,7 +94,7 @@ export class JobQueue {
       release: () => {
         if (!isOpen) return;
         close();
-        this.#countInput(account, -inputBytes);
+        this.#countHeld(account, -heldBytes);
         this.#forgetIfIdle(account);
       },
     };
@@ -103,7 +103,7 @@ export class JobQueue {
   /** Lets a job wait that was accepted by an earlier process, whatever the bounds say. */
   restore(job: LiveJob): void {
     const account = this.#accountOf(job.tenant);
-    this.#countInput(account, job.inputBytes);
+    this.#countHeld(account, job.heldBytes);
     this.#append(account, job);
   }
 
@@ -125,8 +125,9 @@ export class JobQueue {
     return undefined;
   }
 
-  /** When the first tenant that was put off may be served; undefined if none is. */
+  /** When the first tenant that was put off may be served; undefined if none is, or not before a run has ended. */
   nextTurnMs(nowMs: number): number | undefined {
+    if (this.#running >= this.#limits.jobsRunningMax) return undefined;
     let first: number | undefined;
     for (let seat = this.#ring.first; seat !== undefined; seat = seat.next) {
       const { notBeforeMs } = seat.value;
@@ -161,7 +162,7 @@ export class JobQueue {
   /** Notes that a job has ended: its input counts no more. */
   settle(job: LiveJob): void {
     const account = this.#accountOf(job.tenant);
-    this.#countInput(account, -job.inputBytes);
+    this.#countHeld(account, -job.heldBytes);
     this.#forgetIfIdle(account);
   }
 
@@ -178,14 +179,14 @@ export class JobQueue {
     return found;
   }
 
-  #check(tenant: string, inputBytes: number): void {
+  #check(tenant: string, heldBytes: number): void {
     const { jobsQueuedPerTenantMax, jobInputsPerTenantBytesMax } = this.#limitsOf(tenant);
     const { jobsQueuedMax, jobInputsBytesMax } = this.#limits;
     const account = this.#accounts.get(tenant);
     const queued = (account?.waiting.size ?? 0) + (account?.reserved ?? 0) + 1;
-    const bytes = (account?.inputBytes ?? 0) + inputBytes;
+    const bytes = (account?.heldBytes ?? 0) + heldBytes;
     const ofAll = this.queued + this.#reserved + 1;
-    const bytesOfAll = this.#inputBytes + inputBytes;
+    const bytesOfAll = this.#heldBytes + heldBytes;
     if (queued > jobsQueuedPerTenantMax) {
       refuse(
         "tenant",
@@ -195,14 +196,14 @@ export class JobQueue {
         queued,
       );
     }
-    if (inputBytes > 0 && bytes > jobInputsPerTenantBytesMax) {
+    if (heldBytes > 0 && bytes > jobInputsPerTenantBytesMax) {
       const what = "Inputs of the tenant's jobs are too large together";
       refuse("tenant", what, "jobInputsPerTenantBytesMax", jobInputsPerTenantBytesMax, bytes);
     }
     if (ofAll > jobsQueuedMax) {
       refuse("all", "Too many jobs are waiting", "jobsQueuedMax", jobsQueuedMax, ofAll);
     }
-    if (inputBytes > 0 && bytesOfAll > jobInputsBytesMax) {
+    if (heldBytes > 0 && bytesOfAll > jobInputsBytesMax) {
       refuse(
         "all",
         "Inputs of jobs are too large together",
@@ -228,9 +229,9 @@ export class JobQueue {
     account.seat = undefined;
   }
 
-  #countInput(account: Account, bytes: number): void {
-    account.inputBytes += bytes;
-    this.#inputBytes += bytes;
+  #countHeld(account: Account, bytes: number): void {
+    account.heldBytes += bytes;
+    this.#heldBytes += bytes;
   }
 
   #accountOf(tenant: string): Account {
@@ -242,7 +243,7 @@ export class JobQueue {
         seat: undefined,
         reserved: 0,
         running: 0,
-        inputBytes: 0,
+        heldBytes: 0,
         notBeforeMs: 0,
       };
       this.#accounts.set(tenant, account);
@@ -251,8 +252,8 @@ export class JobQueue {
   }
 
   #forgetIfIdle(account: Account): void {
-    const { waiting, reserved, running, inputBytes, tenant } = account;
-    if (waiting.size + reserved + running + inputBytes === 0) this.#accounts.delete(tenant);
+    const { waiting, reserved, running, heldBytes, tenant } = account;
+    if (waiting.size + reserved + running + heldBytes === 0) this.#accounts.delete(tenant);
   }
 }
 

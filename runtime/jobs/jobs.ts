@@ -20,6 +20,7 @@ import { JobCancellation } from "./job_cancellation.ts";
 import { JobEndings } from "./job_endings.ts";
 import { JobQueue } from "./job_queue.ts";
 import { JobRetention } from "./job_retention.ts";
+import { heldBytesOf } from "./live_job.ts";
 import { JobRunner } from "./job_runner.ts";
 import type { JobRunnerParts } from "./job_runner.ts";
 import { JobTelemetry } from "./job_telemetry.ts";
@@ -55,6 +56,9 @@ export interface AcceptedJob {
   /** An earlier request with the same key was accepted, and nothing was now. */
   readonly replayed: boolean;
 }
+
+/** Longest id that a message repeats: that of a job has 36 characters. */
+const SHOWN_ID_LENGTH_MAX = 64;
 
 /** The jobs of a gateway. Disposing them leaves what waits to the next process. */
 export class Jobs implements AsyncDisposable {
@@ -100,12 +104,13 @@ export class Jobs implements AsyncDisposable {
     const idempotency = await toIdempotency(request);
     const known = this.#findReplay(request.tenant, idempotency);
     if (known !== undefined) return known;
-    const reservation = this.#queue.reserve(request.tenant, request.input.length);
+    const { tenant, functionId, call, input } = request;
+    const trace = this.#telemetry.activeTrace();
+    const heldBytes = heldBytesOf({ call, trace }, input.length);
+    const reservation = this.#queue.reserve(tenant, heldBytes);
     try {
-      const { tenant, functionId, call, input } = request;
       const id = this.#options.newId();
       const createdUnixMs = Math.floor(this.#options.clock.nowMs());
-      const trace = this.#telemetry.activeTrace();
       const job = { id, tenant, functionId, createdUnixMs, trace };
       const result = await this.#options.store.submit({
         ...job,
@@ -116,7 +121,7 @@ export class Jobs implements AsyncDisposable {
       if (result.type !== "inserted") return replayed(result);
       const parent = this.#telemetry.tracer.activeIds();
       const cancellation = new JobCancellation();
-      const live = { ...job, parent, cancellation, inputBytes: input.length, attemptsBefore: 0 };
+      const live = { ...job, parent, cancellation, inputBytes: input.length, heldBytes, attemptsBefore: 0 };
       this.#runner.accept(live, reservation);
       return { id, replayed: false };
     } finally {
@@ -131,7 +136,9 @@ export class Jobs implements AsyncDisposable {
    */
   find(id: string, tenant: string): JobRecord {
     const record = this.#options.store.find(id);
-    if (record === undefined || record.tenant !== tenant) throw fault("not_found", `No job ${id}`);
+    if (record === undefined || record.tenant !== tenant) {
+      throw fault("not_found", `No job ${id.slice(0, SHOWN_ID_LENGTH_MAX)}`);
+    }
     return record;
   }
 

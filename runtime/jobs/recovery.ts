@@ -13,6 +13,7 @@ import { cancelled, interrupted } from "./conclusion.ts";
 import { JobCancellation } from "./job_cancellation.ts";
 import type { JobRunner } from "./job_runner.ts";
 import type { JobTelemetry } from "./job_telemetry.ts";
+import { heldBytesOf } from "./live_job.ts";
 import type { LiveJob } from "./live_job.ts";
 
 /** What a recovery works with. */
@@ -40,6 +41,7 @@ async function decide(
     tenant: record.tenant,
     functionId: record.functionId,
     inputBytes: record.inputBytes,
+    heldBytes: heldBytesOf(record, record.inputBytes),
     createdUnixMs: record.createdUnixMs,
     parent: undefined,
     trace: record.trace,

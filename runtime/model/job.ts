@@ -67,3 +67,6 @@ export interface JobRecord {
   /** Present once it is final. */
   readonly end?: JobEnd;
 }
+
+/** What is shown of a job: everything but what it calls, which can be long, and lists are of many. */
+export type JobSummary = Omit<JobRecord, "call">;

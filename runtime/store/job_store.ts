@@ -6,7 +6,7 @@
  * and local. It decides no policy: what runs when, and what is kept how long, is runtime/jobs's. Invariant: a job
  * changes state only along queued → running → (queued | a final state) or queued → a final state, once each.
  */
-import type { FinalJobState, JobEnd, JobRecord, JobState } from "../model/job.ts";
+import type { FinalJobState, JobEnd, JobRecord, JobState, JobSummary } from "../model/job.ts";
 import type { Idempotency, ListPosition } from "./record_store.ts";
 
 /** A job about to be stored. */
@@ -39,7 +39,7 @@ export interface JobFilter {
 
 /** A part of a tenant's list. */
 export interface JobScan {
-  readonly jobs: readonly JobRecord[];
+  readonly jobs: readonly JobSummary[];
   /** Where to go on; absent at the end. Fewer jobs than asked for do not mean the end. */
   readonly next?: ListPosition;
 }
@@ -85,7 +85,7 @@ export interface JobStore {
   ): { readonly requestDigest: string; readonly id: string } | undefined;
   /** Jobs of a tenant, the newest first, beginning after `after`. Looks at a bounded number of records. */
   list(tenant: string, filter: JobFilter, countMax: number, after?: ListPosition): JobScan;
-  /** All that are not final, in the order of their acceptance. */
+  /** All that are not final, in the order of their acceptance, one at a time; nothing may be changed meanwhile. */
   unfinished(): Iterable<JobRecord>;
   /** The input of a job that is not final. The array is the caller's. */
   input(id: string): Promise<Uint8Array<ArrayBuffer>>;

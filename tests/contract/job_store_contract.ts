@@ -205,6 +205,9 @@ function listContract(property: Property): void {
       after = next;
     } while (after !== undefined);
     assert.deepEqual(listed, expected.map(({ id }) => id));
+    const [newest] = jobs.list("7", {}, 1).jobs;
+    const { call: _, ...summary } = jobs.find(expected[0]?.id ?? "") ?? assert.fail();
+    assert.deepEqual(newest, summary);
     assert.deepEqual(jobs.list("9", {}, 2), { jobs: [] });
   });
   property("list() filters by state and function", async (jobs) => {

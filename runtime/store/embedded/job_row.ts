@@ -6,14 +6,16 @@
  */
 import { fault } from "../../model/fault.ts";
 import { JOB_STATES } from "../../model/job.ts";
-import type { JobEnd, JobRecord, JobState } from "../../model/job.ts";
+import type { JobEnd, JobRecord, JobState, JobSummary } from "../../model/job.ts";
 import type { NewJob } from "../job_store.ts";
 import { numberOf, type Row, textOf } from "./function_row.ts";
 
-/** The columns of a record. */
-export const JOB_COLUMNS =
-  "id, tenant, function_id, state, attempt, call, trace, input_bytes, output_bytes, " +
+/** The columns of a summary. */
+export const SUMMARY_COLUMNS = "id, tenant, function_id, state, attempt, trace, input_bytes, output_bytes, " +
   "created_unix_ms, started_unix_ms, finished_unix_ms, cancel_requested, end";
+
+/** The columns of a record. */
+export const JOB_COLUMNS = `${SUMMARY_COLUMNS}, call`;
 
 /** The columns of a new job, in the order of `toJobValues`. */
 export const NEW_JOB_COLUMNS =
@@ -51,6 +53,11 @@ export function toJobValues(job: NewJob): readonly (string | number | null)[] {
  * @throws RuntimeFault `internal` when a column is not of its type
  */
 export function fromJobRow(row: Row): JobRecord {
+  return { ...fromSummaryRow(row), call: parse(textOf(row, "call")) as JobRecord["call"] };
+}
+
+/** The summary of a row. Throws as `fromJobRow`. */
+export function fromSummaryRow(row: Row): JobSummary {
   const startedUnixMs = optionalNumberOf(row, "started_unix_ms");
   const finishedUnixMs = optionalNumberOf(row, "finished_unix_ms");
   return {
@@ -59,7 +66,6 @@ export function fromJobRow(row: Row): JobRecord {
     functionId: textOf(row, "function_id"),
     state: stateOf(row),
     attempt: numberOf(row, "attempt"),
-    call: parse(textOf(row, "call")) as JobRecord["call"],
     trace: parse(textOf(row, "trace")) as JobRecord["trace"],
     inputBytes: numberOf(row, "input_bytes"),
     outputBytes: numberOf(row, "output_bytes"),

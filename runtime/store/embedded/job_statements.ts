@@ -4,7 +4,7 @@
  * Owns their text. Invariant: every change of state names the states that it may begin from.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { JOB_COLUMNS, NEW_JOB_COLUMNS } from "./job_row.ts";
+import { JOB_COLUMNS, NEW_JOB_COLUMNS, SUMMARY_COLUMNS } from "./job_row.ts";
 
 /** See prepareJobStatements. */
 export interface JobStatements {
@@ -32,6 +32,7 @@ export interface JobStatements {
 /** Prepares all of them on one connection. */
 export function prepareJobStatements(database: DatabaseSync): JobStatements {
   const select = `SELECT ${JOB_COLUMNS} FROM jobs`;
+  const selectSummary = `SELECT ${SUMMARY_COLUMNS} FROM jobs`;
   const newestFirst = "ORDER BY created_unix_ms DESC, id DESC LIMIT ?";
   const selectOldest = "SELECT id, tenant, kept_bytes, output_bytes FROM jobs WHERE finished_unix_ms < ?";
   const ofJob = "WHERE seq = (SELECT seq FROM jobs WHERE id = ?)";
@@ -58,9 +59,9 @@ export function prepareJobStatements(database: DatabaseSync): JobStatements {
     findKey: database.prepare("SELECT id, request_digest FROM jobs WHERE tenant = ? AND idempotency_key = ?"),
     findInput: database.prepare(`SELECT bytes FROM job_inputs ${ofJob}`),
     findOutput: database.prepare(`SELECT bytes FROM job_outputs ${ofJob}`),
-    listFirst: database.prepare(`${select} WHERE tenant = ? ${newestFirst}`),
+    listFirst: database.prepare(`${selectSummary} WHERE tenant = ? ${newestFirst}`),
     listAfter: database.prepare(
-      `${select} WHERE tenant = ? AND (created_unix_ms, id) < (?, ?) ${newestFirst}`,
+      `${selectSummary} WHERE tenant = ? AND (created_unix_ms, id) < (?, ?) ${newestFirst}`,
     ),
     unfinished: database.prepare(`${select} WHERE finished_unix_ms IS NULL ORDER BY seq`),
     kept: database.prepare(

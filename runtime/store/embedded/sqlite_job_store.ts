@@ -6,7 +6,7 @@
  * of state is one guarded statement, so of two that race one changes nothing and answers false.
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { JobRecord } from "../../model/job.ts";
+import type { JobRecord, JobSummary } from "../../model/job.ts";
 import type {
   JobFilter,
   JobFinish,
@@ -22,7 +22,7 @@ import { toStorageFault } from "../storage_failure.ts";
 import { numberOf, type Row, textOf } from "./function_row.ts";
 import type { GroupCommit } from "./group_commit.ts";
 import type { JobFiles, JobPart } from "./job_files.ts";
-import { fromJobRow, toJobValues } from "./job_row.ts";
+import { fromJobRow, fromSummaryRow, toJobValues } from "./job_row.ts";
 import { type JobStatements, prepareJobStatements } from "./job_statements.ts";
 
 /** Parts up to this size are rows; a file costs two syncs, a row none of its own. */
@@ -106,20 +106,25 @@ export class SqliteJobStore implements JobStore {
       const rows = after === undefined
         ? listFirst.all(tenant, limit)
         : listAfter.all(tenant, after.createdUnixMs, after.id, limit);
-      const jobs: JobRecord[] = [];
+      const jobs: JobSummary[] = [];
       for (const [index, row] of rows.entries()) {
         // One more than is shown tells whether there is more.
         if (jobs.length === countMax || index === limit - 1) {
           return { jobs, next: positionOf(rows[index - 1]) };
         }
-        if (matches(row, filter)) jobs.push(fromJobRow(row));
+        if (matches(row, filter)) jobs.push(fromSummaryRow(row));
       }
       return { jobs };
     });
   }
 
   *unfinished(): Iterable<JobRecord> {
-    for (const row of this.#read(() => this.#statements.unfinished.all())) yield fromJobRow(row);
+    const rows = this.#read(() => this.#statements.unfinished.iterate());
+    for (;;) {
+      const next = this.#read(() => rows.next());
+      if (next.done === true) return;
+      yield fromJobRow(next.value);
+    }
   }
 
   async input(id: string): Promise<Uint8Array<ArrayBuffer>> {

@@ -134,6 +134,36 @@ Deno.test("a replay is answered however full the queue is", async () => {
   });
 });
 
+Deno.test("what a call has over 4 KiB counts as input, after a restart too, until its job has ended", async () => {
+  await using place = await JobPlace.make({
+    limits: { jobInputsPerTenantBytesMax: 10_000, jobsRunningMax: 1 },
+  });
+  const call = {
+    export: "run",
+    args: [],
+    resultTypes: [],
+    programArgs: ["a".repeat(8_000)],
+    environment: [],
+    deadlineMs: 1000,
+    idempotent: false,
+  };
+  await place.submit();
+  await place.submit("7", { call });
+  const waiting = await place.submit("7", { call });
+  const tooMuch = {
+    code: "tenant_capacity_exhausted",
+    message: /^Inputs of the tenant's jobs are too large together/,
+  };
+  await assert.rejects(place.submit("7", { call }), tooMuch);
+  // Nobody else's matter, and none of a job that has nothing of the kind.
+  await place.submit("8", { call });
+  await place.submit();
+  await place.crash();
+  await assert.rejects(place.submit("7", { call }), tooMuch);
+  assert.equal((await place.jobs.cancel(waiting, "7", 0)).state, "cancelled");
+  await place.submit("7", { call });
+});
+
 Deno.test("submissions that are under way count, so that none slips in", async () => {
   await using place = await JobPlace.make({ limits: { jobsRunningMax: 1, jobsQueuedPerTenantMax: 3 } });
   await place.submit();
