@@ -126,12 +126,17 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     }),
   }));
   const instrumentSeconds = metrics.histogram("tensor_wasm_module_instrument_seconds", {});
+  const lookups = {
+    memory: metrics.counter("tensor_wasm_artifact_lookups_total", { result: "memory" }),
+    disk: metrics.counter("tensor_wasm_artifact_lookups_total", { result: "disk" }),
+    made: metrics.counter("tensor_wasm_artifact_lookups_total", { result: "made" }),
+  };
   const artifacts = new Artifacts({
     workshop: cells.workshop,
     moduleBytes: (digest) => registry.moduleBytes(digest),
     bytesMax: config.moduleCacheBytesMax,
     kept: await openKeptArtifacts(config),
-    onLookup: (result) => metrics.counter("tensor_wasm_artifact_lookups_total", { result }).inc(),
+    onLookup: (result) => lookups[result].inc(),
     onPrepared: (ms) => instrumentSeconds.observe(ms / 1000, telemetry.tracer.activeIds()),
   });
   const streams = new Streams(config.limits.streamsMax, metrics);
