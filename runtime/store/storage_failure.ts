@@ -39,18 +39,47 @@ const SYSTEM_PHRASES: Readonly<Record<string, string>> = {
 };
 
 const SQLITE_PRIMARY_MASK = 0xff;
+const SQLITE_BUSY = 5;
+const SQLITE_LOCKED = 6;
+
+/** A storage that we do not trust or use any more, for a reason of our own. The message is the phrase. */
+export class StorageRefusal extends Error {
+  override readonly name = "StorageRefusal";
+}
 
 /** The phrase for an error of the file system or of SQLite, such as "no space is left". */
 export function storageFailurePhrase(error: unknown): string {
   const unknown = "the storage failed";
   if (!(error instanceof Error)) return unknown;
   if (error instanceof RuntimeFault) return storageFailurePhrase(error.cause);
+  if (error instanceof StorageRefusal) return error.message;
   if (error instanceof Deno.errors.NotCapable) return "the process has no permission for it";
-  if ("errcode" in error && typeof error.errcode === "number") {
-    return SQLITE_PHRASES[error.errcode & SQLITE_PRIMARY_MASK] ?? unknown;
-  }
+  const sqliteCode = primaryCode(error);
+  if (sqliteCode !== undefined) return SQLITE_PHRASES[sqliteCode] ?? unknown;
   if ("code" in error && typeof error.code === "string") return SYSTEM_PHRASES[error.code] ?? unknown;
   return unknown;
+}
+
+/** Whether the storage is at fault, and not what was to be stored: then other writes fail as well. */
+export function isStorageFailure(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof InvariantError) return false;
+  if (error instanceof RuntimeFault) return error.cause !== undefined && isStorageFailure(error.cause);
+  const sqliteCode = primaryCode(error);
+  if (sqliteCode !== undefined) return SQLITE_PHRASES[sqliteCode] !== undefined;
+  return error instanceof StorageRefusal || error instanceof Deno.errors.NotCapable ||
+    ("code" in error && typeof error.code === "string" && SYSTEM_PHRASES[error.code] !== undefined);
+}
+
+/** Whether another connection has the database locked. */
+export function isLocked(error: unknown): boolean {
+  const code = primaryCode(error);
+  return code === SQLITE_BUSY || code === SQLITE_LOCKED;
+}
+
+function primaryCode(error: unknown): number | undefined {
+  return error instanceof Error && "errcode" in error && typeof error.errcode === "number"
+    ? error.errcode & SQLITE_PRIMARY_MASK
+    : undefined;
 }
 
 /**

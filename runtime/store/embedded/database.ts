@@ -2,8 +2,9 @@
  * The embedded database file: opened, configured, checked and migrated.
  *
  * Owns the settings of the connection. It runs no query of a request. Invariant: what comes back is a sound
- * database of this program's schema version; a commit on the first connection is on
- * the disk when it returns.
+ * database of this program's schema version, and a connection that never makes the event loop wait: its commits are
+ * in the log when they return, on the disk when whoever gathers them has synced that (group_commit.ts); it copies
+ * no log into the database (checkpointer.ts does) and waits for nobody's lock.
  */
 import { DatabaseSync } from "node:sqlite";
 import { storageFailurePhrase } from "../storage_failure.ts";
@@ -12,7 +13,7 @@ import { makePrivateFile } from "./durable_file.ts";
 import { migrate, readSchemaVersion, SCHEMA_VERSION } from "./migrations.ts";
 import { inTransaction, runStatement } from "./transaction.ts";
 
-/** How long a statement waits for a foreign connection, such as an operator's shell. It blocks the thread. */
+/** How long a statement waits at the start for a foreign connection, such as an operator's shell. */
 const BUSY_MS = 1000;
 
 /**
@@ -28,6 +29,7 @@ export async function openDatabase(path: string): Promise<DatabaseSync> {
     const database = new DatabaseSync(path, { timeout: BUSY_MS, enableForeignKeyConstraints: true });
     stack.defer(() => database.close());
     prepare(database, path);
+    settle(database);
     stack.move();
     return database;
   } catch (error) {
@@ -36,21 +38,6 @@ export async function openDatabase(path: string): Promise<DatabaseSync> {
       cause: error,
     });
   }
-}
-
-/**
- * A second connection to a database that `openDatabase` gave, for writes that are gathered (group_commit.ts): its
- * commits are in the log when they return, and on the disk when whoever gathers them has synced that.
- */
-export function openGatheringDatabase(path: string): DatabaseSync {
-  using stack = new DisposableStack();
-  const database = new DatabaseSync(path, { timeout: BUSY_MS, enableForeignKeyConstraints: true });
-  stack.defer(() => database.close());
-  runStatement(database, "PRAGMA synchronous = NORMAL");
-  // The first transaction makes the log's file, if there was none.
-  inTransaction(database, () => {});
-  stack.move();
-  return database;
 }
 
 function prepare(database: DatabaseSync, path: string): void {
@@ -66,6 +53,21 @@ function prepare(database: DatabaseSync, path: string): void {
     );
   }
   migrate(database);
+}
+
+/** From the start's settings to those of a thread that must not wait. */
+function settle(database: DatabaseSync): void {
+  runStatement(database, "PRAGMA wal_autocheckpoint = 0");
+  runStatement(database, "PRAGMA busy_timeout = 0");
+  runStatement(database, "PRAGMA synchronous = NORMAL");
+  // The first transaction makes the log's file, if there was none.
+  inTransaction(database, () => {});
+}
+
+/** Closes it; what is in the log is then in the database, and on the disk. */
+export function closeDatabase(database: DatabaseSync): void {
+  runStatement(database, "PRAGMA synchronous = FULL");
+  database.close();
 }
 
 function checkSound(database: DatabaseSync, path: string): void {

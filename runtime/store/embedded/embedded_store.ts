@@ -5,19 +5,23 @@
  * artifact_files.ts's) and what opening it mends. It has no opinion on requests. Invariant: one process has the folder; after opening, every blob there is
  * belongs to a record, and no half-written file is left.
  */
+import type { DatabaseSync } from "node:sqlite";
 import type { BlobStore } from "../blob_store.ts";
 import type { JobStore } from "../job_store.ts";
 import type { RecordStore } from "../record_store.ts";
 import { storageFailurePhrase } from "../storage_failure.ts";
 import { type Store, StoreOpenError } from "../store.ts";
 import { takeDataLock } from "./data_lock.ts";
-import { openDatabase, openGatheringDatabase } from "./database.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { CheckpointThread } from "./checkpoint_thread.ts";
+import { closeDatabase, openDatabase } from "./database.ts";
 import { makeFolder, syncFolder } from "./durable_file.ts";
 import { FileBlobStore } from "./file_blob_store.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { JobFiles } from "./job_files.ts";
 import { SqliteJobStore } from "./sqlite_job_store.ts";
 import { SqliteRecordStore } from "./sqlite_record_store.ts";
+import { WriteAheadLog } from "./write_ahead_log.ts";
 
 /** What opening a store found left over by a process that was killed, and removed. */
 export interface Recovery {
@@ -75,10 +79,12 @@ async function open(dataFolder: string): Promise<EmbeddedStore> {
   await makeFolder(dataFolder);
   const lock = resources.use(await takeDataLock(dataFolder));
   const blobs = await FileBlobStore.open(dataFolder);
-  const database = await openDatabase(`${dataFolder}/records.sqlite`);
-  resources.defer(() => database.close());
-  const records = new SqliteRecordStore(database);
-  const jobs = await openJobs(dataFolder, resources);
+  const path = `${dataFolder}/records.sqlite`;
+  const database = await openDatabase(path);
+  resources.defer(() => closeDatabase(database));
+  const group = await openGroup(path, database, resources);
+  const records = new SqliteRecordStore(database, group);
+  const jobs = new SqliteJobStore(database, group, await JobFiles.open(dataFolder));
   await syncFolder(dataFolder);
   // The folder's own name is its parent's to keep, which may be closed to this process.
   await syncFolder(`${dataFolder}/..`).catch(() => {});
@@ -89,18 +95,25 @@ async function open(dataFolder: string): Promise<EmbeddedStore> {
   return new EmbeddedStore({ blobs, records, jobs }, recovery, resources.move());
 }
 
-/**
- * On a connection of its own, because its commits are synced otherwise. Both are used by this thread alone, so
- * neither ever finds the other in a transaction.
- */
-async function openJobs(dataFolder: string, resources: AsyncDisposableStack): Promise<SqliteJobStore> {
-  const path = `${dataFolder}/records.sqlite`;
-  const database = openGatheringDatabase(path);
-  resources.defer(() => database.close());
-  const log = resources.use(await Deno.open(`${path}-wal`));
-  const group = new GroupCommit(database, log);
+/** What makes commits durable, and keeps their log small, on other threads. */
+async function openGroup(
+  path: string,
+  database: DatabaseSync,
+  resources: AsyncDisposableStack,
+): Promise<GroupCommit> {
+  const thread = resources.use(new CheckpointThread(path));
+  const log = resources.use(await WriteAheadLog.open(path));
+  const group: GroupCommit = new GroupCommit(database, {
+    sync: async () => {
+      await log.sync();
+      checkpointer.consider();
+    },
+    refusal: () => checkpointer.refusal(),
+  });
+  const checkpointer = new Checkpointer({ database, group, log, thread, nowMs: () => performance.now() });
+  resources.defer(() => checkpointer.idle());
   resources.defer(() => group.idle());
-  return new SqliteJobStore(database, group, await JobFiles.open(dataFolder));
+  return group;
 }
 
 /**

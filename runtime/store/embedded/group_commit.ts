@@ -1,23 +1,32 @@
 /**
  * GroupCommit: many small writes in one transaction, and many transactions in one sync of the log.
  *
- * Owns the two stages and who waits for what. Its connection commits without a sync (PRAGMA synchronous =
- * NORMAL); the write-ahead log is synced afterwards through a handle of its own, on another thread, which makes
- * durable all that was committed before (sqlite.org/wal.html: a commit is its frames in the log; fdatasync(2)
- * flushes the file, whoever wrote it). So the event loop pays for copying pages and never waits for the disk.
- * Invariant: a promise resolves only after a sync that began after its transaction was committed.
+ * Owns the two stages and who waits for what. Its connection commits without a sync; the write-ahead log is synced
+ * afterwards on another thread (write_ahead_log.ts), which makes durable all that was committed before
+ * (sqlite.org/wal.html: a commit is its frames in the log; fdatasync(2) flushes the file, whoever wrote it). So the
+ * event loop pays for copying pages and waits neither for the disk nor for a foreign lock.
+ * Invariants: a promise resolves only after a sync that began after its transaction was committed; after a sync that
+ * failed nothing is acknowledged any more, because frames before it may be missing on the disk.
  */
 import type { DatabaseSync } from "node:sqlite";
+import { isLocked, isStorageFailure } from "../storage_failure.ts";
 import { inTransaction } from "./transaction.ts";
 
 /** How long the first write of a group waits for others. */
 const GATHER_MS = 2;
-/** Most writes in one transaction, some 10 µs each: the event loop has a turn between two. */
+/** Bounds of one transaction, so that the event loop has a turn between two; most writes take some 10 µs. */
 const GROUP_COUNT_MAX = 256;
+const GROUP_MS_MAX = 4;
+/** How long a foreign connection, such as an operator's shell, may have the database locked, and how often it is tried. */
+const LOCKED_MS_MAX = 1000;
+const LOCKED_RETRY_MS = 20;
 
-/** The handle by which the log is synced. */
-export interface LogFile {
-  syncData(): Promise<void>;
+/** The log behind the connection. */
+export interface CommitLog {
+  /** Makes durable what was committed before. */
+  sync(): Promise<void>;
+  /** Why nothing may be committed now, if so. */
+  refusal(): Error | undefined;
 }
 
 interface Write {
@@ -29,21 +38,25 @@ interface Write {
 /** A queue of writes in front of one connection. */
 export class GroupCommit {
   readonly #database: DatabaseSync;
-  readonly #log: LogFile;
+  readonly #log: CommitLog;
   /** Not yet committed. */
   #waiting: Write[] = [];
   /** Committed, and not yet known to be on the disk. */
   #committed: Write[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #isHeld = false;
   #isSyncing = false;
+  #lockedSinceMs: number | undefined;
+  #failure: { readonly error: unknown } | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
+  #synced: PromiseWithResolvers<void> | undefined;
 
-  constructor(database: DatabaseSync, log: LogFile) {
+  constructor(database: DatabaseSync, log: CommitLog) {
     this.#database = database;
     this.#log = log;
   }
 
-  /** Runs `work` in the next transaction; resolves with what it returned when that is durable. */
+  /** Runs `work` in the next transaction, perhaps twice; resolves with what it returned when that is durable. */
   add<T>(work: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       let result: T;
@@ -54,31 +67,105 @@ export class GroupCommit {
         succeed: () => resolve(result),
         fail: reject,
       });
-      this.#timer ??= setTimeout(() => this.#commit(), GATHER_MS);
+      this.#commitIn(GATHER_MS);
     });
+  }
+
+  /** Commits nothing until `release`, writes wait meanwhile; resolves when all that was committed is synced. */
+  hold(): Promise<void> {
+    this.#isHeld = true;
+    if (this.#isSynced) return Promise.resolve();
+    this.#synced ??= Promise.withResolvers<void>();
+    return this.#synced.promise;
+  }
+
+  /** Goes on. */
+  release(): void {
+    this.#isHeld = false;
+    if (this.#waiting.length > 0) this.#commitIn(0);
   }
 
   /** Resolves when nothing is under way. */
   idle(): Promise<void> {
-    if (this.#waiting.length === 0 && this.#committed.length === 0 && !this.#isSyncing) {
-      return Promise.resolve();
-    }
+    if (this.#isIdle) return Promise.resolve();
     this.#idle ??= Promise.withResolvers<void>();
     return this.#idle.promise;
   }
 
+  get #isSynced(): boolean {
+    return this.#committed.length === 0 && !this.#isSyncing;
+  }
+
+  get #isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#isSynced;
+  }
+
+  #commitIn(delayMs: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      if (!this.#isHeld) this.#commit();
+    }, delayMs);
+  }
+
   #commit(): void {
-    const group = this.#waiting.splice(0, GROUP_COUNT_MAX);
-    this.#timer = this.#waiting.length === 0 ? undefined : setTimeout(() => this.#commit(), 0);
+    const refusal = this.#failure?.error ?? this.#log.refusal();
+    if (refusal !== undefined) return this.#failAll(refusal);
+    const group: Write[] = [];
     try {
-      inTransaction(this.#database, () => {
-        for (const write of group) write.run();
-      });
+      inTransaction(this.#database, () => this.#runSome(group));
       this.#committed.push(...group);
+      this.#lockedSinceMs = undefined;
     } catch (error) {
-      for (const write of group) write.fail(error);
+      if (group.length === 0 && this.#mayRetry(error)) return this.#commitIn(LOCKED_RETRY_MS);
+      this.#commitAfter(error, group);
     }
+    if (this.#waiting.length > 0) this.#commitIn(0);
     void this.#sync();
+  }
+
+  #runSome(group: Write[]): void {
+    const endMs = performance.now() + GROUP_MS_MAX;
+    try {
+      do {
+        const write = this.#waiting[group.length];
+        if (write === undefined) break;
+        group.push(write);
+        write.run();
+      } while (group.length < GROUP_COUNT_MAX && performance.now() < endMs);
+    } finally {
+      this.#waiting.splice(0, group.length);
+    }
+  }
+
+  /** Somebody else has the database; they may be done in a moment. */
+  #mayRetry(error: unknown): boolean {
+    if (!isLocked(error)) return false;
+    const nowMs = performance.now();
+    this.#lockedSinceMs ??= nowMs;
+    return nowMs - this.#lockedSinceMs < LOCKED_MS_MAX;
+  }
+
+  /** A storage that fails fails them all; of others one has failed, which is none of the others' business. */
+  #commitAfter(error: unknown, group: readonly Write[]): void {
+    this.#lockedSinceMs = undefined;
+    if (group.length === 0) return this.#failAll(error);
+    if (group.length === 1 || isStorageFailure(error)) {
+      for (const write of group) write.fail(error);
+      return;
+    }
+    for (const write of group) {
+      try {
+        inTransaction(this.#database, () => write.run());
+        this.#committed.push(write);
+      } catch (reason) {
+        write.fail(reason);
+      }
+    }
+  }
+
+  #failAll(error: unknown): void {
+    for (const write of this.#waiting.splice(0)) write.fail(error);
+    this.#tellIdle();
   }
 
   async #sync(): Promise<void> {
@@ -88,14 +175,22 @@ export class GroupCommit {
       const group = this.#committed;
       this.#committed = [];
       try {
-        await this.#log.syncData();
+        if (this.#failure !== undefined) throw this.#failure.error;
+        await this.#log.sync();
         for (const write of group) write.succeed();
       } catch (error) {
+        this.#failure ??= { error };
         for (const write of group) write.fail(error);
       }
     }
     this.#isSyncing = false;
-    if (this.#waiting.length > 0) return;
+    this.#synced?.resolve();
+    this.#synced = undefined;
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    if (!this.#isIdle) return;
     this.#idle?.resolve();
     this.#idle = undefined;
   }

@@ -1,7 +1,7 @@
 /**
  * SqliteJobStore: jobs in the embedded database, their large parts in files beside it.
  *
- * Owns the statements, on a connection of its own whose writes are gathered (group_commit.ts), and the order of
+ * Owns the statements, whose writes are gathered with those of others (group_commit.ts), and the order of
  * file and row: a file is durable before the row that speaks of it, and removed after. Invariant: every change
  * of state is one guarded statement, so of two that race one changes nothing and answers false.
  */

@@ -1,8 +1,9 @@
 /**
  * SqliteRecordStore: functions and idempotency keys in the embedded database.
  *
- * Owns the statements, prepared once. It opens and closes no database. Invariant: an insert takes the
- * key's and the tenant's condition, the version and both rows in one transaction.
+ * Owns the statements, prepared once. It opens and closes no database; its writes are gathered with those of others
+ * (group_commit.ts). Invariant: an insert takes the key's and the tenant's condition, the version and both rows in one
+ * transaction.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { FunctionRecord, FunctionSummary } from "../../model/function_record.ts";
@@ -26,30 +27,26 @@ import {
   textOf,
   toFunctionValues,
 } from "./function_row.ts";
-import { inTransaction } from "./transaction.ts";
+import type { GroupCommit } from "./group_commit.ts";
 
 /** Records in a database that `openDatabase` gave. */
 export class SqliteRecordStore implements RecordStore {
-  readonly #database: DatabaseSync;
   readonly #statements: Statements;
+  readonly #group: GroupCommit;
 
-  constructor(database: DatabaseSync) {
-    this.#database = database;
+  constructor(database: DatabaseSync, group: GroupCommit) {
     this.#statements = prepareStatements(database);
+    this.#group = group;
   }
 
   insertFunction(entry: NewFunction, conditions: InsertConditions): Promise<InsertResult> {
-    return settle(() =>
-      attempt(
-        "Function could not be stored",
-        () => inTransaction(this.#database, () => this.#insert(entry, conditions)),
-      )
-    );
+    return this.#write("Function could not be stored", () => this.#insert(entry, conditions));
   }
 
   removeFunction(id: string): Promise<boolean> {
-    return settle(() =>
-      attempt("Function could not be deleted", () => this.#statements.removeById.run(id).changes !== 0)
+    return this.#write(
+      "Function could not be deleted",
+      () => this.#statements.removeById.run(id).changes !== 0,
     );
   }
 
@@ -132,7 +129,19 @@ export class SqliteRecordStore implements RecordStore {
   }
 
   #read<T>(body: () => T): T {
-    return attempt("Functions could not be read", body);
+    try {
+      return body();
+    } catch (error) {
+      throw toStorageFault(error, "Functions could not be read");
+    }
+  }
+
+  async #write<T>(what: string, body: () => T): Promise<T> {
+    try {
+      return await this.#group.add(body);
+    } catch (error) {
+      throw toStorageFault(error, what);
+    }
   }
 }
 
@@ -183,17 +192,4 @@ function prepareStatements(database: DatabaseSync): Statements {
 
 function toRecord(row: Row | undefined): FunctionRecord | undefined {
   return row === undefined ? undefined : fromFunctionRow(row);
-}
-
-function attempt<T>(what: string, body: () => T): T {
-  try {
-    return body();
-  } catch (error) {
-    throw toStorageFault(error, what);
-  }
-}
-
-/** A promise of what `body` returns or throws; the work itself is synchronous. */
-function settle<T>(body: () => T): Promise<T> {
-  return new Promise((resolve) => resolve(body()));
 }

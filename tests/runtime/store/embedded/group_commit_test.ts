@@ -1,6 +1,7 @@
 /** GroupCommit: what a promise of it stands for, with a log whose sync the test controls. */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
+import { openDatabase } from "../../../../runtime/store/embedded/database.ts";
 import { GroupCommit } from "../../../../runtime/store/embedded/group_commit.ts";
 
 /** Counts what is in the table, from another connection's view: only what was committed. */
@@ -8,17 +9,18 @@ class Place implements Disposable {
   readonly syncs: PromiseWithResolvers<void>[] = [];
   readonly database = new DatabaseSync(":memory:");
   readonly group: GroupCommit;
+  refusal: Error | undefined;
   #waiting: (() => void)[] = [];
 
   constructor() {
     this.database.exec("CREATE TABLE numbers (n INTEGER PRIMARY KEY) STRICT");
-    const syncData = (): Promise<void> => {
-      const sync = Promise.withResolvers<void>();
-      this.syncs.push(sync);
+    const sync = (): Promise<void> => {
+      const begun = Promise.withResolvers<void>();
+      this.syncs.push(begun);
       for (const wake of this.#waiting.splice(0)) wake();
-      return sync.promise;
+      return begun.promise;
     };
-    this.group = new GroupCommit(this.database, { syncData });
+    this.group = new GroupCommit(this.database, { sync, refusal: () => this.refusal });
   }
 
   insert(n: number): Promise<number> {
@@ -77,24 +79,100 @@ Deno.test("a write is acknowledged by a sync that began after its commit, not by
   assert.equal(await second, 2);
 });
 
-Deno.test("a transaction that fails fails its writes alone, and leaves nothing of them", async () => {
+Deno.test("a write that fails harms no other of its transaction, and leaves nothing", async () => {
   using place = new Place();
-  const doomed = [place.insert(1), place.insert(1)];
+  const twice = place.database.prepare("INSERT INTO numbers (n) VALUES (7), (1)");
+  const first = place.insert(1);
+  const doomed = [place.insert(1), place.group.add(() => twice.run())];
+  const last = place.insert(2);
   for (const write of doomed) await assert.rejects(write, /UNIQUE/);
+  (await place.begun(0)).resolve();
+  assert.equal(await first, 1);
+  (await place.begun(1)).resolve();
+  assert.equal(await last, 2);
+  assert.equal(place.count, 2, "nothing of what failed");
+  await place.group.idle();
+});
+
+Deno.test("a storage that fails fails the whole transaction, and the next one is tried", async () => {
+  using place = new Place();
+  place.database.prepare("PRAGMA query_only = 1").get();
+  const doomed = [place.insert(1), place.insert(2)];
+  for (const write of doomed) await assert.rejects(write, /readonly/);
+  place.database.prepare("PRAGMA query_only = 0").get();
+  const next = place.insert(1);
+  (await place.begun(0)).resolve();
+  assert.equal(await next, 1);
+  assert.equal(place.count, 1);
+});
+
+Deno.test("after a sync that failed nothing is acknowledged, neither what was committed meanwhile nor later", async () => {
+  using place = new Place();
+  const first = place.insert(1);
+  const sync = await place.begun(0);
+  const second = place.insert(2);
+  while (place.count !== 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  sync.reject(new Error("disk"));
+  await assert.rejects(first, /disk/);
+  await assert.rejects(second, /disk/);
+  await assert.rejects(place.insert(3), /disk/);
+  await place.group.idle();
+  assert.equal(place.count, 2);
+  assert.equal(place.syncs.length, 1);
+});
+
+Deno.test("while commits are held writes wait, and the event loop does not", async () => {
+  using place = new Place();
+  const before = place.insert(0);
+  const sync = await place.begun(0);
+  const held = place.group.hold();
+  assert.equal(await isSettled(held), false, "what was committed is not synced yet");
+  sync.resolve();
+  await Promise.all([held, before]);
+  const written = place.insert(1);
+  assert.equal(await isSettled(written), false);
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.equal(place.count, 1);
+  place.group.release();
+  (await place.begun(1)).resolve();
+  assert.equal(await written, 1);
+});
+
+Deno.test("a log that refuses fails what waits, and nothing of it is written", async () => {
+  using place = new Place();
+  place.refusal = new Error("the log is full");
+  await assert.rejects(place.insert(1), /full/);
   assert.equal(place.count, 0);
+  await place.group.idle();
+  place.refusal = undefined;
   const next = place.insert(1);
   (await place.begun(0)).resolve();
   assert.equal(await next, 1);
 });
 
-Deno.test("a sync that fails fails what it was for, and the next one is tried", async () => {
-  using place = new Place();
-  const first = place.insert(1);
-  (await place.begun(0)).reject(new Error("disk"));
-  await assert.rejects(first, /disk/);
-  const second = place.insert(2);
-  (await place.begun(1)).resolve();
-  assert.equal(await second, 2);
+Deno.test("a write waits for a foreign lock while the event loop goes on, and fails when it stays", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "group_commit_test_" });
+  try {
+    const path = `${folder}/records.sqlite`;
+    const database = await openDatabase(path);
+    const group = new GroupCommit(database, { sync: () => Promise.resolve(), refusal: () => undefined });
+    using foreign = new DatabaseSync(path);
+    foreign.exec("CREATE TABLE numbers (n INTEGER); BEGIN IMMEDIATE");
+    const insert = database.prepare("INSERT INTO numbers VALUES (1)");
+    let isWritten = false;
+    const written = group.add(() => insert.run()).then(() => isWritten = true);
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+    assert.equal(isWritten, false);
+    foreign.exec("COMMIT");
+    await written;
+    foreign.exec("BEGIN IMMEDIATE");
+    await assert.rejects(group.add(() => insert.run()), /locked/);
+    await group.idle();
+    foreign.exec("ROLLBACK");
+    database.close();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("many writes are split into transactions, with a turn of the event loop between them", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { DatabaseSync } from "node:sqlite";
 import { openDatabase } from "../../../../runtime/store/embedded/database.ts";
+import { GroupCommit } from "../../../../runtime/store/embedded/group_commit.ts";
 import { SqliteRecordStore } from "../../../../runtime/store/embedded/sqlite_record_store.ts";
 import { aFunction } from "../../../contract/store_contract.ts";
 import { isFault } from "../is_fault.ts";
@@ -13,7 +14,8 @@ async function withRecords(
   const folder = await Deno.makeTempDir({ prefix: "records_test_" });
   const database = await openDatabase(`${folder}/records.sqlite`);
   try {
-    await body(new SqliteRecordStore(database), database);
+    const group = new GroupCommit(database, { sync: () => Promise.resolve(), refusal: () => undefined });
+    await body(new SqliteRecordStore(database, group), database);
   } finally {
     database.close();
     await Deno.remove(folder, { recursive: true });
