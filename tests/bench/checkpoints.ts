@@ -39,7 +39,7 @@ async function measure(way: Way, folder: string): Promise<string> {
   const insert = database.prepare(`INSERT INTO jobs (${NEW_JOB_COLUMNS}) VALUES (${columns})`);
   const insertInput = database.prepare("INSERT INTO job_inputs (seq, bytes) VALUES (?, ?)");
   const store = (): Promise<unknown> =>
-    group.add(() => insertInput.run(insert.run(...toJobValues(aJob())).lastInsertRowid, INPUT));
+    group.add(() => insertInput.run(insert.run(...toJobValues(aJob(), undefined)).lastInsertRowid, INPUT));
   const gaps: number[] = [];
   let last = performance.now();
   const monitor = setInterval(() => {

@@ -69,6 +69,7 @@ export function jobStoreContract(implementation: string, makePlace: () => Promis
     });
   }
   stateContract(property);
+  callContract(property);
   keyContract(property);
   listContract(property);
   removalContract(property);
@@ -155,6 +156,23 @@ function stateContract(property: Property): void {
       assert.deepEqual([jobs.find(job.id)?.inputBytes, jobs.find(job.id)?.outputBytes], [size, size]);
     });
   }
+}
+
+function callContract(property: Property): void {
+  property("a call of any length is there as it was, in a row and after it has ended", async (jobs) => {
+    const { call } = aJob();
+    const before = JSON.stringify(call).length;
+    const made = [0, 1023 - before, 1024 - before, 1025 - before, 100_000].map((more) =>
+      aJob({ call: { ...call, export: call.export + "x".repeat(more) } })
+    );
+    await Promise.all(made.map((job) => jobs.submit(job)));
+    for (const job of made) assert.deepEqual(jobs.find(job.id)?.call, job.call);
+    assert.deepEqual([...jobs.unfinished()].map((job) => job.call), made.map((job) => job.call));
+    for (const job of made) await jobs.finish(job.id, aFinish());
+    for (const job of made) assert.deepEqual(jobs.find(job.id)?.call, job.call);
+    await jobs.removeFinished({ countMax: made.length });
+    assert.deepEqual([jobs.kept(), jobs.find(made[4]?.id ?? "")], [[], undefined]);
+  });
 }
 
 function keyContract(property: Property): void {

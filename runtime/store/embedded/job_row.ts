@@ -15,7 +15,8 @@ export const SUMMARY_COLUMNS = "id, tenant, function_id, state, attempt, trace, 
   "created_unix_ms, started_unix_ms, finished_unix_ms, cancel_requested, end";
 
 /** The columns of a record. */
-export const JOB_COLUMNS = `${SUMMARY_COLUMNS}, call`;
+export const JOB_COLUMNS = `${SUMMARY_COLUMNS}, ` +
+  "CASE call WHEN '' THEN (SELECT long.call FROM job_calls AS long WHERE long.seq = jobs.seq) ELSE call END AS call";
 
 /** The columns of a new job, in the order of `toJobValues`. */
 export const NEW_JOB_COLUMNS =
@@ -25,9 +26,18 @@ export const NEW_JOB_COLUMNS =
 /** What the table and its indexes take for a job besides its texts, roughly. */
 const ROW_BYTES = 512;
 
-/** The values of a new job, queued, in the order of NEW_JOB_COLUMNS. */
-export function toJobValues(job: NewJob): readonly (string | number | null)[] {
-  const call = JSON.stringify(job.call);
+/** Longest text of a call that is in its job's row; a longer one has a row of its own. */
+const CALL_LENGTH_MAX = 1024;
+
+/** The text of a call that is too long for its job's row; undefined for one that is not. */
+export function longCallOf({ call }: NewJob): string | undefined {
+  const text = JSON.stringify(call);
+  return text.length > CALL_LENGTH_MAX ? text : undefined;
+}
+
+/** The values of a new job, queued, in the order of NEW_JOB_COLUMNS; with `longCall` its call is left out. */
+export function toJobValues(job: NewJob, longCall: string | undefined): readonly (string | number | null)[] {
+  const call = longCall ?? JSON.stringify(job.call);
   const trace = JSON.stringify(job.trace);
   return [
     job.id,
@@ -35,7 +45,7 @@ export function toJobValues(job: NewJob): readonly (string | number | null)[] {
     job.functionId,
     "queued" satisfies JobState,
     0,
-    call,
+    longCall === undefined ? call : "",
     trace,
     job.input.length,
     0,

@@ -9,6 +9,7 @@ import { JOB_COLUMNS, NEW_JOB_COLUMNS, SUMMARY_COLUMNS } from "./job_row.ts";
 /** See prepareJobStatements. */
 export interface JobStatements {
   readonly insert: StatementSync;
+  readonly insertCall: StatementSync;
   readonly insertInput: StatementSync;
   readonly insertOutput: StatementSync;
   readonly removeInput: StatementSync;
@@ -39,6 +40,7 @@ export function prepareJobStatements(database: DatabaseSync): JobStatements {
   const places = NEW_JOB_COLUMNS.split(",").map(() => "?").join(", ");
   return {
     insert: database.prepare(`INSERT INTO jobs (${NEW_JOB_COLUMNS}) VALUES (${places})`),
+    insertCall: database.prepare("INSERT INTO job_calls (seq, call) VALUES (?, ?)"),
     insertInput: database.prepare("INSERT INTO job_inputs (seq, bytes) VALUES (?, ?)"),
     insertOutput: database.prepare("INSERT INTO job_outputs (seq, bytes) VALUES (?, ?)"),
     removeInput: database.prepare("DELETE FROM job_inputs WHERE seq = ?"),

@@ -12,7 +12,8 @@ import { inTransaction, runStatement } from "./transaction.ts";
  *
  * `function_names` outlives the functions, so that a version is never given out twice. An idempotency key
  * ends with the function that it made: a table of keys can then not outgrow the table of functions. Inputs and
- * outputs of jobs are apart from their rows, so that a change of state does not copy them.
+ * outputs of jobs are apart from their rows, so that a change of state does not copy them, and calls that are long,
+ * so that a list does not pass by them: `jobs.call` is empty then.
  */
 const STEPS: readonly (readonly string[])[] = [
   [
@@ -76,6 +77,12 @@ const STEPS: readonly (readonly string[])[] = [
     `CREATE TABLE job_outputs (
       seq INTEGER PRIMARY KEY REFERENCES jobs (seq) ON DELETE CASCADE,
       bytes BLOB NOT NULL
+    ) STRICT`,
+  ],
+  [
+    `CREATE TABLE job_calls (
+      seq INTEGER PRIMARY KEY REFERENCES jobs (seq) ON DELETE CASCADE,
+      call TEXT NOT NULL
     ) STRICT`,
   ],
 ];

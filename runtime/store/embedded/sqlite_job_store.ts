@@ -22,7 +22,7 @@ import { toStorageFault } from "../storage_failure.ts";
 import { numberOf, type Row, textOf } from "./function_row.ts";
 import type { GroupCommit } from "./group_commit.ts";
 import type { JobFiles, JobPart } from "./job_files.ts";
-import { fromJobRow, fromSummaryRow, toJobValues } from "./job_row.ts";
+import { fromJobRow, fromSummaryRow, longCallOf, toJobValues } from "./job_row.ts";
 import { type JobStatements, prepareJobStatements } from "./job_statements.ts";
 
 /** Parts up to this size are rows; a file costs two syncs, a row none of its own. */
@@ -183,7 +183,9 @@ export class SqliteJobStore implements JobStore {
           : { type: "key_conflict" };
       }
     }
-    const { lastInsertRowid } = this.#statements.insert.run(...toJobValues(job));
+    const longCall = longCallOf(job);
+    const { lastInsertRowid } = this.#statements.insert.run(...toJobValues(job, longCall));
+    if (longCall !== undefined) this.#statements.insertCall.run(lastInsertRowid, longCall);
     if (input.length > 0 && !isLarge) this.#statements.insertInput.run(lastInsertRowid, input);
     return { type: "inserted" };
   }

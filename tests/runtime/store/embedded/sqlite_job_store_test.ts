@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { aFinish, aJob, jobStoreContract } from "../../../contract/job_store_contract.ts";
 import { DataFolder } from "./data_folder.ts";
 
@@ -50,4 +51,22 @@ Deno.test("opening removes files that no job speaks of, and no other", async () 
   assert.equal(store.recovery.temporaryFilesCount, 5);
   assert.deepEqual(await jobFiles(folder), left);
   assert.deepEqual(await store.jobs.input(waiting.id), LARGE);
+});
+
+Deno.test("a job whose call an earlier version put into its row, however long, is found as it was", async () => {
+  await using folder = await DataFolder.make();
+  const { call } = aJob();
+  const job = aJob({ call: { ...call, programArgs: ["long".repeat(1000)] } });
+  {
+    await using store = await folder.open();
+    await store.jobs.submit(job);
+  }
+  const database = new DatabaseSync(`${folder.path}/records.sqlite`);
+  database.prepare("UPDATE jobs SET call = (SELECT call FROM job_calls)").run();
+  database.prepare("DROP TABLE job_calls").run();
+  database.prepare("UPDATE schema_version SET version = 2").run();
+  database.close();
+  await using store = await folder.open();
+  assert.deepEqual(store.jobs.find(job.id)?.call, job.call);
+  assert.deepEqual([...store.jobs.unfinished()].map(({ id }) => id), [job.id]);
 });
