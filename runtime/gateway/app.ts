@@ -68,7 +68,6 @@ export function createApp(dependencies: Dependencies): GatewayApp {
 function answerUnmatched(app: GatewayApp, dependencies: Dependencies): void {
   const allowedMethods = allowedMethodsOf(app);
   app.notFound((c) => {
-    // Middleware of the paths around it may have come further.
     c.set("stage", "route");
     const methods = allowedMethods(c.req.path).join(", ");
     if (methods === "") {

@@ -113,15 +113,14 @@ export class JobTelemetry {
     this.#log.info("job.requeued", { ...fieldsOf(job), attempt, reason });
   }
 
-  /** The store refused a change; it is tried again. */
+  /** The store refused a change; it is tried again. Whoever asked for it, or set a timer, may be active. */
   storeFailed(job: LiveJob, error: unknown): void {
-    this.#log.error("job.store_failed", { ...fieldsOf(job), error });
+    this.#log.error("job.store_failed", { ...fieldsOf(job), error }, this.#idsOf(job));
   }
 
   /** A run failed by a bug of ours; the record says nothing of it. Whoever happened to begin it may be active. */
   crashed(job: LiveJob, error: unknown): void {
-    const ids = job.parent ?? this.#remoteOf(job).parent ?? undefined;
-    this.#log.error("job.crashed", { ...fieldsOf(job), error }, ids);
+    this.#log.error("job.crashed", { ...fieldsOf(job), error }, this.#idsOf(job));
   }
 
   /**
@@ -160,6 +159,11 @@ export class JobTelemetry {
     const span = this.tracer.startSpan("async_invoke.job", { ...spanAttributes(job), ...run }, options);
     span.fail(reason).end(endMs);
     return span.ids;
+  }
+
+  /** The ids of the request that the job came by. */
+  #idsOf(job: LiveJob): SpanIds | undefined {
+    return job.parent ?? this.#remoteOf(job).parent ?? undefined;
   }
 
   #parentOf(job: LiveJob): Parameters<Tracer["startSpan"]>[2] {

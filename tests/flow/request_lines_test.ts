@@ -98,6 +98,18 @@ const CASES: readonly Case[] = [
     failed: ["bad_request", "request", "warn"],
   },
   {
+    what: "a malformed trace id",
+    send: () => fetch(`${gateway.url}/traces/x`),
+    status: 400,
+    failed: ["bad_request", "request", "warn"],
+  },
+  {
+    what: "a function that is not one",
+    send: () => fetch(`${gateway.url}/functions/nobody`),
+    status: 404,
+    failed: ["not_found", "function", "warn"],
+  },
+  {
     what: "a body that is not JSON",
     send: () => post("/functions/add/invoke", "{"),
     status: 400,

@@ -63,7 +63,7 @@ export function traceRequests(
       request_id: requestId,
     }, { remote, isStored: !PROBES.has(path) && !TRACE_READS.test(path) });
     c.set("span", span);
-    c.set("stage", "route");
+    c.set("stage", "request");
     c.set("deadlineMs", limits.deadlineMs);
     c.set("deadlineAtMs", startMs + limits.deadlineMs);
     const isLogged = !PROBES.has(path);

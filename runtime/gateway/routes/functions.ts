@@ -130,12 +130,14 @@ export function addFunctionRoutes(app: GatewayApp, dependencies: Dependencies): 
     );
   });
   app.openapi(readFunction, (c) => {
+    c.set("stage", "function");
     return c.json(
       toFunctionBody(registry.get(parseFunctionRef(c.req.valid("param").id), c.get("tenant"))),
       200,
     );
   });
   app.openapi(deleteFunction, async (c) => {
+    c.set("stage", "function");
     await registry.remove(parseFunctionRef(c.req.valid("param").id), c.get("tenant"));
     return c.body(null, 204);
   });

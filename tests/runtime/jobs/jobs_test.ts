@@ -349,3 +349,21 @@ Deno.test("a start that cannot be stored is tried again, and nothing runs before
   await place.settled();
   assert.equal(place.record(id).state, "running");
 });
+
+Deno.test("a line about a store that refuses has the ids of the job's request, whoever asked for the change", async () => {
+  await using place = await JobPlace.make({ limits: { jobsRunningMax: 1 } });
+  const { tracer } = place.telemetry.telemetry;
+  await place.submit();
+  await place.settled();
+  using accepting = tracer.startSpan("cli ", { command: "submit" }, { parent: null });
+  const id = await tracer.withSpan(accepting, () => place.submit());
+  place.storeError = fault("internal", "no space is left");
+  using asking = tracer.startSpan("cli ", { command: "cancel" }, { parent: null });
+  const cancelled = tracer.withSpan(asking, () => place.jobs.cancel(id, "7", 0));
+  await place.settled();
+  place.storeError = undefined;
+  place.clock.advance(5_000);
+  assert.equal((await cancelled).state, "cancelled");
+  const lines = place.telemetry.lines.filter((line) => line["message"] === "job.store_failed");
+  assert.deepEqual(lines.map((line) => [line["job_id"], line["trace_id"]]), [[id, accepting.ids?.traceId]]);
+});
