@@ -18,6 +18,8 @@ export const WORD = {
   fuelUsed: 3,
   /** The CUresult of a helper's trap that its launch record says nothing of. */
   trap: 4,
+  /** Where it was, as an offset in the module; 0 if the engine does not say. */
+  trapOffset: 5,
 } as const;
 
 /** The words of one context. */
@@ -36,6 +38,7 @@ export function openLaunch(words: Int32Array, last: number): number {
   Atomics.store(words, WORD.isStopped, 0);
   Atomics.store(words, WORD.fuelUsed, 0);
   Atomics.store(words, WORD.trap, 0);
+  Atomics.store(words, WORD.trapOffset, 0);
   Atomics.store(words, WORD.joined, number << 8);
   return number;
 }

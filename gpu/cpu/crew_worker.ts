@@ -39,7 +39,7 @@ export function crewWorker(): void {
   const scope = globalThis as unknown as {
     onmessage: (event: { data: CrewLaunch | CrewForget }) => void;
   };
-  /** Of the launch that runs: joined, ended, stopped, fuel, trap (control_words.ts). */
+  /** Of the launch that runs: joined, ended, stopped, fuel, trap and its offset (control_words.ts). */
   let control: Int32Array = new Int32Array(8);
   const tick = (fuel: number): number => {
     Atomics.add(control, 3, fuel);
@@ -91,7 +91,9 @@ export function crewWorker(): void {
     } catch (error) {
       // The record says why; where it does not, the engine's message is all there is (fault.ts).
       if (Atomics.load(words, data.faultWord) === 0) {
-        const text = error instanceof Error ? error.message : "";
+        const { message: text, stack = "" } = error instanceof Error ? error : new Error("");
+        const [, offset = "0"] = /wasm-function\[[0-9]+\]:0x([0-9a-f]+)/.exec(stack) ?? [];
+        Atomics.store(control, 5, Number.parseInt(offset, 16));
         Atomics.store(control, 4, /out of bounds/.test(text) ? 700 : /unaligned/.test(text) ? 716 : 719);
       }
       Atomics.store(control, 2, 1);

@@ -7,6 +7,7 @@
 import { GpuError } from "../gpu_error.ts";
 import type { CudaStatusName } from "../gpu_error.ts";
 import { FAULT, RECORD } from "../ptx/launch_record.ts";
+import type { CodeLines } from "../ptx/wasm/code_lines.ts";
 
 const BY_CODE: ReadonlyMap<number, readonly [CudaStatusName, string]> = new Map([
   [FAULT.illegalAddress, ["CUDA_ERROR_ILLEGAL_ADDRESS", "an address outside of the memory was accessed"]],
@@ -22,20 +23,35 @@ const BY_CODE: ReadonlyMap<number, readonly [CudaStatusName, string]> = new Map(
   ]],
 ]);
 
-/** @param record place of the launch record in `bytes` */
-export function toKernelError(thrown: unknown, bytes: Uint8Array, record: number, kernel: string): GpuError {
-  const view = new DataView(bytes.buffer);
-  const code = view.getInt32(record + RECORD.fault, true);
-  const line = view.getInt32(record + RECORD.faultLine, true);
-  const named = BY_CODE.get(code) ?? ofTrap(thrown);
-  const where = line > 0 ? ` (line ${line} of the PTX)` : "";
-  return new GpuError("launch", named[0], `${named[1]}, in ${kernel}${where}`);
+/** The code that ran. */
+export interface FaultyCode {
+  readonly kernel: string;
+  /** The lines of its accesses: those that the engine checks, which say nothing of themselves. */
+  readonly lines: CodeLines;
 }
 
-/** The error of a trap in a helper, of which the number alone is known. */
-export function ofHelperTrap(code: number, kernel: string): GpuError {
+/** @param record place of the launch record in `bytes` */
+export function toKernelError(
+  thrown: unknown,
+  bytes: Uint8Array,
+  record: number,
+  { kernel, lines }: FaultyCode,
+): GpuError {
+  const view = new DataView(bytes.buffer);
+  const code = view.getInt32(record + RECORD.fault, true);
+  const line = code === 0 ? lines.ofTrap(thrown) : view.getInt32(record + RECORD.faultLine, true);
+  const named = BY_CODE.get(code) ?? ofTrap(thrown);
+  return new GpuError("launch", named[0], `${named[1]}, in ${kernel}${shownLine(line)}`);
+}
+
+/** The error of a trap in a helper, of which number and place alone are known. */
+export function ofHelperTrap(code: number, offset: number, { kernel, lines }: FaultyCode): GpuError {
   const [status, text] = BY_CODE.get(code) ?? ["CUDA_ERROR_LAUNCH_FAILED" as const, "the kernel trapped"];
-  return new GpuError("launch", status, `${text}, in ${kernel}`);
+  return new GpuError("launch", status, `${text}, in ${kernel}${shownLine(lines.lineAt(offset))}`);
+}
+
+function shownLine(line: number): string {
+  return line > 0 ? ` (line ${line} of the PTX)` : "";
 }
 
 /** The engine names its traps by their messages alone. */

@@ -28,10 +28,11 @@ function tryMultiplyAdd(): boolean {
     writer.export(type, "function", index);
   }
   try {
-    const { f32, f64 } = new WebAssembly.Instance(new WebAssembly.Module(writer.finish())).exports as Record<
-      string,
-      (a: number, c: number) => number
-    >;
+    const { f32, f64 } = new WebAssembly.Instance(new WebAssembly.Module(writer.finish().bytes))
+      .exports as Record<
+        string,
+        (a: number, c: number) => number
+      >;
     // (1 + e)² - (1 + 2e) is e², which is lost if the square is rounded.
     return f32?.(1 + 2 ** -12, -(1 + 2 ** -11)) === 2 ** -24 &&
       f64?.(1 + 2 ** -30, -(1 + 2 ** -29)) === 2 ** -60;

@@ -14,6 +14,7 @@ import type { ArenaSizes } from "./arena.ts";
 import { closeLaunch, makeControlWords, openLaunch, takeFuel, WORD } from "./control_words.ts";
 import type { Crew } from "./crew.ts";
 import { ofHelperTrap, toKernelError } from "./fault.ts";
+import type { FaultyCode } from "./fault.ts";
 import { promising, suspending } from "./jspi.ts";
 import type { DeviceMemory } from "./memory.ts";
 import type { CpuModule, KernelImports, KernelInstance } from "./module.ts";
@@ -133,17 +134,18 @@ export class KernelRunner implements Disposable {
         }, place);
       }
     }
+    const code: FaultyCode = { kernel: kernel.name, lines: instance.code.lines };
     const startMs = performance.now();
     let failure: GpuError | undefined;
     try {
       await this.#entry(instance)(BigInt(record));
       this.#charge(record);
     } catch (error) {
-      failure = toKernelError(error, this.#memory.bytes, record, kernel.name);
+      failure = toKernelError(error, this.#memory.bytes, record, code);
       if (control !== undefined) Atomics.store(control, WORD.isStopped, 1);
     }
     if (crew !== undefined && control !== undefined) {
-      failure = await this.#await(control, helperRecords, kernel.name, failure);
+      failure = await this.#await(control, helperRecords, code, failure);
     }
     this.#usPerBlock.set(instance, (performance.now() - startMs) * 1000 / blocks);
     return failure;
@@ -197,7 +199,7 @@ export class KernelRunner implements Disposable {
   async #await(
     control: Int32Array,
     records: readonly number[],
-    kernel: string,
+    code: FaultyCode,
     own: GpuError | undefined,
   ): Promise<GpuError | undefined> {
     const { pacer } = this.#options;
@@ -213,26 +215,26 @@ export class KernelRunner implements Disposable {
     const fuel = takeFuel(control);
     if (fuel > 0) pacer.charge(fuel);
     if (Atomics.load(control, WORD.isStopped) === 0) return own;
-    return this.#firstFailure(control, records, kernel, own);
+    return this.#firstFailure(control, records, code, own);
   }
 
   /** Who failed first made the others stop: their own error is a time-out that is none. */
   #firstFailure(
     control: Int32Array,
     records: readonly number[],
-    kernel: string,
+    code: FaultyCode,
     own: GpuError | undefined,
   ): GpuError | undefined {
     if (own !== undefined && own.statusName !== "CUDA_ERROR_LAUNCH_TIMEOUT") return own;
     const trap = Atomics.load(control, WORD.trap);
-    if (trap !== 0) return ofHelperTrap(trap, kernel);
+    if (trap !== 0) return ofHelperTrap(trap, Atomics.load(control, WORD.trapOffset), code);
     for (const record of records) {
       const { bytes } = this.#memory;
       if (new DataView(bytes.buffer).getInt32(record + RECORD.fault, true) === 0) continue;
-      const error = toKernelError(undefined, bytes, record, kernel);
+      const error = toKernelError(undefined, bytes, record, code);
       if (error.statusName !== "CUDA_ERROR_LAUNCH_TIMEOUT") return error;
     }
-    return own ?? new GpuError("launch", "CUDA_ERROR_LAUNCH_TIMEOUT", `${kernel} was stopped`);
+    return own ?? new GpuError("launch", "CUDA_ERROR_LAUNCH_TIMEOUT", `${code.kernel} was stopped`);
   }
 
   #entry(instance: KernelInstance): (record: bigint) => Promise<unknown> {

@@ -36,6 +36,7 @@ import type { Turns } from "./turns.ts";
 import { Code } from "./wasm/code.ts";
 import { WasmLimitError } from "./wasm/limit_error.ts";
 import { ModuleWriter } from "./wasm/module_writer.ts";
+import type { FinishedModule } from "./wasm/module_writer.ts";
 
 /** A kernel that passed every check, analysed. */
 export interface PreparedKernel {
@@ -61,8 +62,7 @@ export interface CompileOptions {
 }
 
 /** A compiled kernel. */
-export interface CompiledKernel {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+export interface CompiledKernel extends FinishedModule {
   /** Bytes of a block's save area, and of its threads' local memory. */
   readonly saveBytes: number;
   readonly localBytes: number;
@@ -139,7 +139,7 @@ function* emitKernel(prepared: PreparedKernel, options: CompileOptions): Turns<C
   }
   writer.export(RUN_EXPORT, "function", emitDriver({ writer, context, regionFunctions }));
   return {
-    bytes: writer.finish(),
+    ...writer.finish(),
     saveBytes: saved.byteLength,
     localBytes: kernel.localBytes * facts.threads,
     instructionsPerBlock: kernel.instructions.length * facts.threads,

@@ -35,6 +35,7 @@ export function pushAddress(e: Emitter, access: Access): bigint {
       `${instruction.row.name}: expected an address in brackets`,
     );
   }
+  e.code.noteLine(instruction.line);
   const { base } = operand;
   // Addresses have 64 bits, and so have sums of them.
   const offset = BigInt.asIntN(64, operand.offset);

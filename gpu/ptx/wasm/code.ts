@@ -31,6 +31,10 @@ export class Code {
   readonly #locals: ValueName[] = [];
   readonly #free = new Map<ValueName, number[]>();
   readonly #open: OpenLabel[] = [];
+  /** Where code for a line begins: offset, line, offset, line …, ascending. */
+  #lines: number[] = [];
+  /** Of the first instruction, once the function is finished. */
+  #start = 0;
 
   constructor(params: readonly ValueName[], results: readonly ValueName[]) {
     this.#params = params;
@@ -256,18 +260,31 @@ export class Code {
     return this.#open.length - 1 - label.depth;
   }
 
+  /** What follows is for a line of the source: where an access may trap, the line is wanted. */
+  noteLine(line: number): void {
+    if (this.#lines.at(-1) !== line) this.#lines.push(this.#sink.length, line);
+  }
+
+  /** The noted lines of a finished function that begins at an offset of its module, as CodeLines takes them. */
+  linesFrom(offset: number): number[] {
+    return this.#lines.map((value, index) => index % 2 === 0 ? offset + this.#start + value : value);
+  }
+
   /** A place in the code where `insert` can put something later. */
   mark(): number {
     return this.#sink.length;
   }
 
-  /** What `emit` writes, without writing it here. It must close the blocks that it opens. */
+  /** What `emit` writes, without writing it here. It must close the blocks that it opens. Its lines are not kept. */
   capture(emit: () => void): Uint8Array {
     const sink = this.#sink;
+    const lines = this.#lines;
     this.#sink = new ByteSink();
+    this.#lines = [];
     emit();
     const bytes = this.#sink.take();
     this.#sink = sink;
+    this.#lines = lines;
     return bytes;
   }
 
@@ -278,6 +295,10 @@ export class Code {
     this.#sink.bytes(before.subarray(0, mark));
     this.#sink.bytes(bytes);
     this.#sink.bytes(before.subarray(mark));
+    for (let index = 0; index < this.#lines.length; index += 2) {
+      const offset = this.#lines[index] ?? 0;
+      if (offset >= mark) this.#lines[index] = offset + bytes.length;
+    }
   }
 
   /** The function as it stands in the code section, size first. @throws WasmLimitError if it is too large */
@@ -301,6 +322,7 @@ export class Code {
     const sized = new ByteSink();
     sized.unsigned(head.length + body.length + 1);
     sized.bytes(head.take());
+    this.#start = sized.length;
     sized.bytes(body);
     sized.byte(0x0b);
     return sized.take();

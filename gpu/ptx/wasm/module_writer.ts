@@ -7,6 +7,7 @@
  */
 import { ByteSink } from "./byte_sink.ts";
 import { Code } from "./code.ts";
+import { CodeLines } from "./code_lines.ts";
 import { checkLimit } from "./limit_error.ts";
 import { VALUE } from "./opcode.ts";
 import type { ValueName } from "./opcode.ts";
@@ -22,6 +23,12 @@ export interface MemoryType {
   readonly pagesMin: number;
   readonly pagesMax: number;
   readonly isShared: boolean;
+}
+
+/** A module, and which lines its code is for. */
+export interface FinishedModule {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly lines: CodeLines;
 }
 
 interface Import {
@@ -123,7 +130,7 @@ export class ModuleWriter {
   }
 
   /** @throws WasmLimitError for a module that is too large */
-  finish(): Uint8Array<ArrayBuffer> {
+  finish(): FinishedModule {
     checkLimit("moduleFunctionsMax", this.#functions.length);
     const out = new ByteSink();
     out.bytes(new Uint8Array([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]));
@@ -163,7 +170,14 @@ export class ModuleWriter {
       });
     }
     section(out, 10, bodies, (sink, bytes) => sink.bytes(bytes));
-    return out.take().slice();
+    // The bodies are the end of the module.
+    let offset = out.length - bodies.reduce((sum, { length }) => sum + length, 0);
+    const lines = this.#functions.flatMap(({ code }, index) => {
+      const start = offset;
+      offset += bodies[index]?.length ?? 0;
+      return [start, 0, ...code?.linesFrom(start) ?? []];
+    });
+    return { bytes: out.take().slice(), lines: new CodeLines(lines) };
   }
 }
 

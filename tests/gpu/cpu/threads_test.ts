@@ -87,14 +87,17 @@ Deno.test("a fault is the same whichever thread meets it", async () => {
         const pointer = context.allocate(2 ** 17);
         // The first launch is for helpers to be there at the second.
         await launchText(context, WORK, { params: [pointer], grid: { x: BLOCKS }, block: BLOCK });
+        const text = failingIn(block, body);
         const outcome = await outcomeOf(() =>
-          launchText(context, failingIn(block, body), {
+          launchText(context, text, {
             params: [pointer],
             grid: { x: BLOCKS },
             block: BLOCK,
           })
         );
         assert.equal(outcome.status, status, `block ${block}: ${body} ${outcome.text}`);
+        const line = text.split("\n").findIndex((words) => words.includes("ret; F: ")) + 1;
+        assert.ok(outcome.text.endsWith(`(line ${line} of the PTX)`), `block ${block}: ${outcome.text}`);
         assert.equal((await outcomeOf(() => context.synchronize())).status, status);
       }
     }

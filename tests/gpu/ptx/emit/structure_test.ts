@@ -92,7 +92,7 @@ function run(successors: readonly (readonly number[])[], bits: readonly number[]
   );
   const bytes = new Uint8Array(memory.buffer);
   bytes.set(bits, STEPS_MAX);
-  const module = new WebAssembly.Module(writer.finish());
+  const module = new WebAssembly.Module(writer.finish().bytes);
   const { exports } = new WebAssembly.Instance(module, { k: { memory } });
   const steps = (exports["run"] as () => number)();
   return [...bytes.subarray(0, steps)];

@@ -74,7 +74,7 @@ export class OneExchange {
     for (const name of ["saveBase", "sharedBase", "sharedEnd"] as const) {
       writer.export(name, "global", parts.globals[name]);
     }
-    const { exports, memory } = instantiate(writer.finish(), isShared);
+    const { exports, memory } = instantiate(writer.finish().bytes, isShared);
     this.memory = new DataView(memory.buffer);
     setGlobal(exports["saveBase"], BigInt(SAVE_BASE));
     setGlobal(exports["sharedBase"], BigInt(SHARED_BASE));

@@ -80,7 +80,7 @@ export function compileInstructions(
   parsed.forEach((each, index) => {
     writer.export(`f${index}`, "function", writeFunction(each, writer, parts, options));
   });
-  const exports = instantiate(writer.finish(), options);
+  const exports = instantiate(writer.finish().bytes, options);
   return parsed.map((each, index) => wrap(each, exports[`f${index}`]));
 }
 
