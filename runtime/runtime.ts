@@ -20,6 +20,7 @@ import { instrumenterGeneration } from "./executor/instrumenter_generation.ts";
 import { findLauncher } from "./executor/launcher.ts";
 import { findLoaderPaths } from "./executor/loader_paths.ts";
 import { Metering } from "./executor/metering.ts";
+import { removeLeftSockets, socketPrefixOf } from "./executor/socket_folders.ts";
 import { TenantTable } from "./executor/tenant_series.ts";
 import { createApp } from "./gateway/app.ts";
 import { BodyBudget } from "./gateway/body_budget.ts";
@@ -96,11 +97,14 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     }),
   );
   const launcher = await findLauncher();
+  const socketPrefix = socketPrefixOf(store.folderId);
+  await removeLeftSockets(socketPrefix);
   const plan = await planGpu({
     choice: config.gpu,
     driverPaths: await driverPathsOf(config),
     environment: config.cellEnvironment,
     launcher,
+    socketPrefix,
     clock,
   }, telemetry);
   const tenants = new TenantTable({
@@ -110,7 +114,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     tenantsMax: config.metricTenantsMax,
     idleMs: config.metricTenantIdleMs,
   });
-  const cells = openCells({ ...config, launcher, plan }, clock, telemetry, tenants);
+  const cells = openCells({ ...config, launcher, socketPrefix, plan }, clock, telemetry, tenants);
   stack.defer(() => cells.kill("closed"));
   await cells.pool.open();
   const lifecycle = new Lifecycle();

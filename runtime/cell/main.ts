@@ -56,4 +56,6 @@ function writeStdout(bytes: Uint8Array): void {
 const [socketPath, loopPath, seat] = Deno.args;
 if (socketPath !== undefined && loopPath !== undefined) {
   await main(socketPath, loopPath, seat === undefined ? undefined : JSON.parse(seat) as CudaSeat);
+  // A guest that sleeps would keep the process for as long.
+  Deno.exit(0);
 }

@@ -41,6 +41,8 @@ export interface CellsOptions {
   readonly plan: GpuPlan;
   /** Programs through which a cell is started. */
   readonly launcher: readonly string[];
+  /** What the names of their sockets' folders begin with; see socket_folders.ts. */
+  readonly socketPrefix?: string;
   /** What a cell's `deno` needs to find its caches. */
   readonly cellEnvironment: Readonly<Record<string, string>>;
 }
@@ -98,6 +100,7 @@ export function openCells(
         const cell = await CellProcess.start({
           id,
           launcher,
+          ...(options.socketPrefix === undefined ? {} : { socketPrefix: options.socketPrefix }),
           limits,
           clock,
           moduleBytesMax: options.moduleCacheBytesMax,

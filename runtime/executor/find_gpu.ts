@@ -21,6 +21,8 @@ export interface FindOptions {
   /** Where the driver library may lie. Bare names are left out: a permission is for a path. */
   readonly driverPaths: readonly string[];
   readonly launcher: readonly string[];
+  /** What the names of their sockets' folders begin with; see socket_folders.ts. */
+  readonly socketPrefix?: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly clock: Clock;
 }
@@ -85,13 +87,14 @@ async function look(options: FindOptions, tried: Tried): Promise<CudaFound | und
 }
 
 async function survey(
-  { choice, launcher, environment, clock }: FindOptions,
+  { choice, launcher, socketPrefix, environment, clock }: FindOptions,
   driverPaths: readonly string[],
 ): Promise<SurveyedMeta> {
   const options = { driverPaths, allowHostMemory: choice.allowHostMemory };
   const { child, connection, frame } = await spawnChild({
     name: "Survey of GPUs",
     launcher,
+    ...(socketPrefix === undefined ? {} : { socketPrefix }),
     args: (socketPath) => [
       ...CHILD_FLAGS,
       `--allow-net=unix:${socketPath}`,

@@ -38,6 +38,8 @@ export interface GpuCellsOptions {
   readonly limitsOf: LimitsOf;
   readonly environment: Readonly<Record<string, string>>;
   readonly launcher: readonly string[];
+  /** What the names of their sockets' folders begin with; see socket_folders.ts. */
+  readonly socketPrefix?: string;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly tenants: TenantTable;
@@ -78,6 +80,7 @@ export function openGpuCells(options: GpuCellsOptions): DedicatedCells<CellProce
       const cell = await CellProcess.start({
         id,
         launcher: options.launcher,
+        ...(options.socketPrefix === undefined ? {} : { socketPrefix: options.socketPrefix }),
         limits,
         clock,
         moduleBytesMax: options.moduleCacheBytesMax,

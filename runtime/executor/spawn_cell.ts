@@ -52,6 +52,8 @@ export interface CellOptions {
   readonly moduleBytesMax: number;
   /** Put before the command: a program that has the system kill the cell when the gateway dies. */
   readonly launcher: readonly string[];
+  /** What the names of their sockets' folders begin with; see socket_folders.ts. */
+  readonly socketPrefix?: string;
   /** What the `deno` program needs to find its caches; the cell's code cannot read it. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -74,6 +76,7 @@ export async function spawnCell(options: CellOptions): Promise<SpawnedCell> {
   const spawned = await spawnChild({
     name: `Cell ${options.id}`,
     launcher: options.launcher,
+    ...(options.socketPrefix === undefined ? {} : { socketPrefix: options.socketPrefix }),
     args: (socketPath) => cellArguments(socketPath, options),
     environment: options.environment,
     firstFrame: FRAME.ready,

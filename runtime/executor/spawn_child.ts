@@ -24,6 +24,8 @@ export interface ChildOptions {
   readonly name: string;
   /** Put before the command: programs that start it. */
   readonly launcher: readonly string[];
+  /** What the name of its socket's folder begins with; see socket_folders.ts. */
+  readonly socketPrefix?: string;
   /** The arguments of `deno`, for the path of its socket. */
   readonly args: (socketPath: string) => readonly string[];
   /** All that it sees of the environment. */
@@ -66,7 +68,7 @@ export class TimedSource implements ByteSource {
 /** Starts a child and waits for its first frame. */
 export async function spawnChild(options: ChildOptions): Promise<SpawnedChild> {
   // Only this user can enter it, and it is gone once the child has connected.
-  const folder = await Deno.makeTempDir({ prefix: "tensor-wasm-" });
+  const folder = await Deno.makeTempDir({ prefix: options.socketPrefix ?? "tensor-wasm-" });
   try {
     return await spawnIn(folder, options);
   } finally {

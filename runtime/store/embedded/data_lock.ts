@@ -5,6 +5,7 @@
  * It does not remove the file: removing a locked name would let two processes hold two files. Invariant:
  * while it is held, no other store of this runtime writes under the folder.
  */
+import { createHash } from "node:crypto";
 import { StoreOpenError } from "../store.ts";
 
 /** A held lock. Disposing it lets the next process in. */
@@ -15,10 +16,19 @@ export class DataLock implements Disposable {
    * were there before this process wrote any.
    */
   readonly takenUnixMs: number;
+  /**
+   * Names the folder, in hexadecimal digits: whatever else has this name in it is of whoever holds the lock, or of an
+   * earlier holder that is gone. A copy of the folder has another.
+   */
+  readonly folderId: string;
 
-  constructor(file: Deno.FsFile, takenUnixMs: number) {
+  constructor(file: Deno.FsFile, { mtime, dev, ino, birthtime }: Deno.FileInfo) {
     this.#file = file;
-    this.takenUnixMs = takenUnixMs;
+    this.takenUnixMs = mtime?.getTime() ?? 0;
+    this.folderId = createHash("sha256").update(`${dev} ${ino} ${birthtime?.getTime()}`).digest("hex").slice(
+      0,
+      16,
+    );
   }
 
   /** Gives the folder up. */
@@ -40,8 +50,7 @@ export async function takeDataLock(folder: string): Promise<DataLock> {
     }
     await file.truncate(0);
     await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
-    const modified = (await file.stat()).mtime;
-    return new DataLock(file, modified?.getTime() ?? 0);
+    return new DataLock(file, await file.stat());
   } catch (error) {
     file.close();
     throw error;

@@ -37,17 +37,21 @@ export class EmbeddedStore implements Store {
   readonly records: RecordStore;
   readonly jobs: JobStore;
   readonly recovery: Recovery;
+  /** See DataLock.folderId. */
+  readonly folderId: string;
   readonly #resources: AsyncDisposableStack;
 
   constructor(
     { blobs, records, jobs }: Pick<Store, "blobs" | "records" | "jobs">,
     recovery: Recovery,
+    folderId: string,
     resources: AsyncDisposableStack,
   ) {
     this.blobs = blobs;
     this.records = records;
     this.jobs = jobs;
     this.recovery = recovery;
+    this.folderId = folderId;
     this.#resources = resources;
   }
 
@@ -92,7 +96,7 @@ async function open(dataFolder: string): Promise<EmbeddedStore> {
     temporaryFilesCount: await blobs.clearIncoming() + await jobs.sweepFiles(),
     blobsCount: await removeUnreferenced(blobs, records, lock.takenUnixMs),
   };
-  return new EmbeddedStore({ blobs, records, jobs }, recovery, resources.move());
+  return new EmbeddedStore({ blobs, records, jobs }, recovery, lock.folderId, resources.move());
 }
 
 /** What makes commits durable, and keeps their log small, on other threads. */
