@@ -224,7 +224,7 @@ async function keepTraces(
     const files = await TraceFiles.open(dataFolder, traces.bytesMax);
     stack.defer(async () => {
       await telemetry.traces?.close();
-      files[Symbol.dispose]();
+      await files[Symbol.asyncDispose]();
     });
     await telemetry.traces.keepIn(files);
   } catch (error) {

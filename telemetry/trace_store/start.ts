@@ -10,6 +10,8 @@ import { EVICTION_REASONS } from "./trace_ring.ts";
 import { TraceStore, type TraceStoreConfig } from "./trace_store.ts";
 
 const SWEEP_MS = 1000;
+/** How long a piece may be in this process alone: what a kill loses. */
+const WRITE_MS = 100;
 
 /** What a store is connected to. */
 export interface TraceStorePlace {
@@ -34,10 +36,20 @@ export function startTraceStore(config: TraceStoreConfig, place: TraceStorePlace
       [reason, metrics.counter("tensor_wasm_trace_store_dropped_total", { reason })] as const
     ),
   );
-  const store = new TraceStore(config, nowMs, {
+  let writing: ReturnType<typeof setTimeout> | undefined;
+  const store: TraceStore = new TraceStore(config, nowMs, {
     evicted: (count, reason) => evicted.get(reason)?.inc(count),
     dropped: (count, reason) => dropped.get(reason)?.inc(count),
+    stored: () => {
+      if (writing !== undefined) return;
+      writing = setTimeout(() => {
+        writing = undefined;
+        store.write();
+      }, WRITE_MS);
+      Deno.unrefTimer(writing);
+    },
   });
+  owner.defer(() => clearTimeout(writing));
   owner.use(log.tap(store.line));
   const sweeping = setInterval(() => store.sweep(), SWEEP_MS);
   // Traces that nobody waits for keep no process alive.

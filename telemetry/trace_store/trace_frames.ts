@@ -57,8 +57,7 @@ export function readFrames(file: Uint8Array, partBytesMax: number): FileContent 
       crc32(payload, view.getUint32(at + 4, true)) === view.getUint32(at + 12, true);
     if (!isSound) break;
     if (view.getUint32(at + 4, true) === KIND.texts) {
-      const [from, ...more] = JSON.parse(new TextDecoder().decode(payload)) as [number, ...string[]];
-      texts.splice(from, more.length, ...more);
+      if (!addTexts(texts, payload)) break;
     } else {
       if (partBytes + length > partBytesMax) endPart();
       part.push(payload);
@@ -68,6 +67,23 @@ export function readFrames(file: Uint8Array, partBytesMax: number): FileContent 
   }
   endPart();
   return { pieces, isDamaged: at !== file.length };
+}
+
+/** Takes in a frame of texts; false if it holds something else, as a file that only looks like one of ours may. */
+function addTexts(texts: string[], payload: Uint8Array): boolean {
+  let content: unknown;
+  try {
+    content = JSON.parse(new TextDecoder().decode(payload));
+  } catch {
+    return false;
+  }
+  if (!Array.isArray(content)) return false;
+  const [from, ...more]: unknown[] = content;
+  if (typeof from !== "number" || from > texts.length || !more.every((text) => typeof text === "string")) {
+    return false;
+  }
+  texts.splice(from, more.length, ...more);
+  return true;
 }
 
 function frame(kind: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {

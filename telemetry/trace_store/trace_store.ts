@@ -29,6 +29,8 @@ export interface TraceStoreConfig extends RingBounds, CollectorBounds, KeeperCon
 /** Who is told what became of pieces. */
 export interface TraceStoreCounts extends KeeperCounts {
   evicted(pieceCount: number, reason: EvictionReason): void;
+  /** A piece is in the ring, and not yet in the folder. */
+  stored?(): void;
 }
 
 /** Pieces of one trace that are read for one answer. */
@@ -54,9 +56,8 @@ export class TraceStore {
     });
     this.#keeper = new TraceKeeper(this.ring, config, nowMs, counts);
     this.collector = new TraceCollector(config, (content) => {
-      if (!this.ring.append(content, nowMs())) {
-        counts.dropped(1, "trace_full");
-      }
+      if (this.ring.append(content, nowMs())) counts.stored?.();
+      else counts.dropped(1, "trace_full");
     });
   }
 
@@ -69,6 +70,11 @@ export class TraceStore {
    */
   async keepIn(folder: TraceFolder): Promise<void> {
     await this.#keeper.keepIn(folder);
+  }
+
+  /** Hands what is new to the folder. Returns at once. */
+  write(): void {
+    this.#keeper.write();
   }
 
   /** To be called about once a second: puts away what came late, forgets what is too old, writes to the folder. */

@@ -23,11 +23,11 @@ async function readAll(files: TraceFiles): Promise<Uint8Array[]> {
 
 Deno.test("TraceFiles: files are read in the order in which they were written, each with its head", async () => {
   await withFolder(async (folder) => {
-    using files = await TraceFiles.open(folder, 8 * 64 * 1024);
+    await using files = await TraceFiles.open(folder, 8 * 64 * 1024);
     for (let count = 0; count < 10; count++) {
       await files.append(new Uint8Array(30_000).fill(count), () => HEAD);
     }
-    using again = await TraceFiles.open(folder, 8 * 64 * 1024);
+    await using again = await TraceFiles.open(folder, 8 * 64 * 1024);
     const found = await readAll(again);
     assert.equal(found.length, 4);
     for (const file of found) assert.deepEqual(file.subarray(0, 100), HEAD);
@@ -41,7 +41,7 @@ Deno.test("TraceFiles: files are read in the order in which they were written, e
 Deno.test("TraceFiles: together they stay within their bytes and one file; the oldest go", async () => {
   await withFolder(async (folder) => {
     const bytesMax = 8 * 64 * 1024;
-    using files = await TraceFiles.open(folder, bytesMax);
+    await using files = await TraceFiles.open(folder, bytesMax);
     for (let count = 0; count < 100; count++) {
       await files.append(new Uint8Array(20_000).fill(count), () => HEAD);
       let bytes = 0;
@@ -56,7 +56,7 @@ Deno.test("TraceFiles: together they stay within their bytes and one file; the o
 
 Deno.test("TraceFiles: foreign files are left alone, and one that cannot be read is an error of its own", async () => {
   await withFolder(async (folder) => {
-    using files = await TraceFiles.open(folder, 1024 * 1024);
+    await using files = await TraceFiles.open(folder, 1024 * 1024);
     await Deno.writeTextFile(`${folder}/traces/README`, "mine");
     await files.append(new Uint8Array(10), () => HEAD);
     files.endFile();
@@ -66,5 +66,64 @@ Deno.test("TraceFiles: foreign files are left alone, and one that cannot be read
     for await (const file of files.read()) found.push(file instanceof Error);
     assert.deepEqual(found, [true, false]);
     assert.equal(await Deno.readTextFile(`${folder}/traces/README`), "mine");
+  });
+});
+
+Deno.test("TraceFiles: what was appended is synced before a file is let go", async () => {
+  await withFolder(async (folder) => {
+    const { syncData } = Deno.FsFile.prototype;
+    const synced: number[] = [];
+    Deno.FsFile.prototype.syncData = async function (): Promise<void> {
+      synced.push((await this.stat()).size);
+      await syncData.call(this);
+    };
+    try {
+      {
+        await using files = await TraceFiles.open(folder, 1024 * 1024);
+        await files.append(new Uint8Array(10), () => HEAD);
+        files.endFile();
+        await files.append(new Uint8Array(20), () => HEAD);
+      }
+      assert.deepEqual(synced, [110, 120]);
+    } finally {
+      Deno.FsFile.prototype.syncData = syncData;
+    }
+  });
+});
+
+Deno.test("TraceFiles: links, folders and files of another size are neither read nor written to", async () => {
+  await withFolder(async (folder) => {
+    const bytesMax = 1024 * 1024;
+    const elsewhere = `${folder}/elsewhere`;
+    await Deno.writeTextFile(elsewhere, "of somebody else");
+    await (await TraceFiles.open(folder, bytesMax))[Symbol.asyncDispose]();
+    const traces = `${folder}/traces`;
+    await Deno.symlink(elsewhere, `${traces}/000000000001.traces`);
+    await Deno.mkdir(`${traces}/000000000002.traces`);
+    await Deno.symlink(`${folder}/nothing`, `${traces}/000000000004.traces`);
+    await Deno.create(`${traces}/000000000003.traces`).then((file) => file.close());
+    await Deno.truncate(`${traces}/000000000003.traces`, bytesMax * 1000);
+    await using files = await TraceFiles.open(folder, bytesMax);
+    const found = await Array.fromAsync(files.read());
+    assert.deepEqual(found.map((file) => file instanceof Error), [true]);
+    await assert.rejects(files.append(new Uint8Array(1), () => HEAD), "the name of the next file is taken");
+    files.endFile();
+    await files.append(new Uint8Array(1), () => HEAD);
+    assert.equal(await Deno.readTextFile(elsewhere), "of somebody else");
+    assert.equal((await Deno.stat(`${traces}/000000000005.traces`)).size, 101);
+    await assert.rejects(Deno.stat(`${folder}/nothing`));
+  });
+});
+
+Deno.test("TraceFiles: a gateway that starts over and over leaves a bounded number of files", async () => {
+  await withFolder(async (folder) => {
+    for (let start = 0; start < 100; start++) {
+      await using files = await TraceFiles.open(folder, 1024 * 1024);
+      await files.append(new Uint8Array([start]), () => HEAD);
+    }
+    await using files = await TraceFiles.open(folder, 1024 * 1024);
+    const found = await readAll(files);
+    assert.equal(found.length, 64);
+    assert.equal(found.at(-1)?.at(-1), 99);
   });
 });

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { crc32 } from "node:zlib";
 import type { TraceFolder } from "../../../telemetry/mod.ts";
+import { FORMAT_VERSION } from "../../../telemetry/trace_store/piece_format.ts";
 import { Traced } from "./traced.ts";
 
 /** Files in memory. */
@@ -174,4 +176,41 @@ Deno.test("TraceKeeper: a rate of 0 writes nothing", async () => {
   traced.call();
   await traced.store.close();
   assert.deepEqual([folder.files.length, [...traced.dropped]], [0, []]);
+});
+
+/** A frame as trace_frames.ts describes it, of any version and content, with a checksum that is right. */
+function frame(version: number, kind: number, payload: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(16 + payload.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, 0x54_57_54_00 | version, true);
+  view.setUint32(4, kind, true);
+  view.setUint32(8, payload.length, true);
+  view.setUint32(12, crc32(payload, kind), true);
+  bytes.set(payload, 16);
+  return bytes;
+}
+
+Deno.test("TraceKeeper: files of another version, and those that only look sound, cost nothing but themselves", async () => {
+  const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+  const odd = [
+    new Uint8Array(1000).fill(0xa5),
+    frame(FORMAT_VERSION + 1, 1, text("[0]")),
+    frame(FORMAT_VERSION, 1, text("[0,")),
+    frame(FORMAT_VERSION, 1, text("7")),
+    frame(FORMAT_VERSION, 1, text('[4000000000,"far"]')),
+    frame(FORMAT_VERSION, 1, text("[0,1]")),
+    frame(FORMAT_VERSION, 2, new Uint8Array(500).fill(0xff)),
+  ];
+  for (const file of odd) {
+    const folder = new Folder();
+    folder.files.push(file);
+    const before = await restarted(folder);
+    assert.equal(before.dropped.get("disk_damaged"), 1);
+    const id = before.call();
+    await before.store.close();
+    assert.equal(folder.files.length, 2);
+    const after = await restarted(folder);
+    assert.equal(after.store.find(id, "1")?.functionName, before.store.find(id, "1")?.functionName);
+    assert.notEqual(after.store.find(id, "1"), undefined);
+  }
 });
