@@ -9,33 +9,10 @@ import { setImmediate } from "node:timers";
 import type { Span, Telemetry } from "../../../telemetry/mod.ts";
 import { Collector } from "../../support/collector.ts";
 import { TestTelemetry } from "../../support/telemetry.ts";
-
-/** Calls back on the other side; `elsewhere` runs something in the context of another request. */
-type Cross = (callback: () => void, elsewhere: (work: () => void) => void) => unknown;
-
-interface Boundary {
-  readonly name: string;
-  /** Whether the callback has to be bound to keep its context. */
-  readonly isBound: boolean;
-  readonly cross: Cross;
-}
-
-const carried = (name: string, cross: Cross): Boundary => ({ name, isBound: false, cross });
-const bound = (name: string, cross: Cross): Boundary => ({ name, isBound: true, cross });
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Answers one request by `handle`, which a client makes that has nothing to do with any span. */
-async function serveOnce(
-  handle: (request: Request) => Response | Promise<Response>,
-  ask: (url: string) => Promise<unknown>,
-): Promise<void> {
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, handle);
-  await ask(`http://127.0.0.1:${server.addr.port}/`).catch(() => {});
-  await server.shutdown();
-}
+import { bound, type Boundary, carried, serveOnce, sleep } from "./boundary.ts";
+import { LANGUAGE_BOUNDARIES } from "./language_boundaries.ts";
+import { PLATFORM_BOUNDARIES } from "./platform_boundaries.ts";
+import { STREAM_BOUNDARIES } from "./stream_boundaries.ts";
 
 const MATRIX: readonly Boundary[] = [
   carried("await", async (callback) => {
@@ -176,12 +153,20 @@ const SERVED: readonly Boundary[] = [
   }),
 ];
 
+const BOUNDARIES = [
+  ...MATRIX,
+  ...SERVED,
+  ...LANGUAGE_BOUNDARIES,
+  ...PLATFORM_BOUNDARIES,
+  ...STREAM_BOUNDARIES,
+];
+
 function newSpan({ tracer }: Telemetry): Span<"http.request"> {
   const attributes = { method: "GET", uri: "/", version: "HTTP/1.1", traceparent: "unknown" };
   return tracer.startSpan("http.request", attributes, { parent: null });
 }
 
-for (const { name, isBound, cross } of [...MATRIX, ...SERVED]) {
+for (const { name, isBound, cross } of BOUNDARIES) {
   Deno.test(`the context crosses ${name}${isBound ? ", bound" : ""}`, async () => {
     await using started = new TestTelemetry();
     const { telemetry } = started;
@@ -212,7 +197,7 @@ for (const { name, isBound, cross } of [...MATRIX, ...SERVED]) {
   });
 }
 
-for (const { name, isBound, cross } of [...MATRIX, ...SERVED]) {
+for (const { name, isBound, cross } of BOUNDARIES) {
   if (!isBound) continue;
   Deno.test(`the context is lost, or another's, over ${name} that is not bound`, async () => {
     await using started = new TestTelemetry();
