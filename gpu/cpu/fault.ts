@@ -7,6 +7,7 @@
 import { GpuError } from "../gpu_error.ts";
 import type { CudaStatusName } from "../gpu_error.ts";
 import { FAULT, RECORD } from "../ptx/launch_record.ts";
+import type { SourcePlaces } from "../ptx/source_places.ts";
 import type { CodeLines } from "../ptx/wasm/code_lines.ts";
 
 const BY_CODE: ReadonlyMap<number, readonly [CudaStatusName, string]> = new Map([
@@ -28,6 +29,7 @@ export interface FaultyCode {
   readonly kernel: string;
   /** The lines of its accesses: those that the engine checks, which say nothing of themselves. */
   readonly lines: CodeLines;
+  readonly places: SourcePlaces;
 }
 
 /** @param record place of the launch record in `bytes` */
@@ -35,23 +37,25 @@ export function toKernelError(
   thrown: unknown,
   bytes: Uint8Array,
   record: number,
-  { kernel, lines }: FaultyCode,
+  faulty: FaultyCode,
 ): GpuError {
   const view = new DataView(bytes.buffer);
   const code = view.getInt32(record + RECORD.fault, true);
-  const line = code === 0 ? lines.ofTrap(thrown) : view.getInt32(record + RECORD.faultLine, true);
+  const line = code === 0 ? faulty.lines.ofTrap(thrown) : view.getInt32(record + RECORD.faultLine, true);
   const named = BY_CODE.get(code) ?? ofTrap(thrown);
-  return new GpuError("launch", named[0], `${named[1]}, in ${kernel}${shownLine(line)}`);
+  return new GpuError("launch", named[0], `${named[1]}, in ${placeText(faulty, line)}`);
 }
 
 /** The error of a trap in a helper, of which number and place alone are known. */
-export function ofHelperTrap(code: number, offset: number, { kernel, lines }: FaultyCode): GpuError {
+export function ofHelperTrap(code: number, offset: number, faulty: FaultyCode): GpuError {
   const [status, text] = BY_CODE.get(code) ?? ["CUDA_ERROR_LAUNCH_FAILED" as const, "the kernel trapped"];
-  return new GpuError("launch", status, `${text}, in ${kernel}${shownLine(lines.lineAt(offset))}`);
+  return new GpuError("launch", status, `${text}, in ${placeText(faulty, faulty.lines.lineAt(offset))}`);
 }
 
-function shownLine(line: number): string {
-  return line > 0 ? ` (line ${line} of the PTX)` : "";
+function placeText({ kernel, places }: FaultyCode, line: number): string {
+  if (line === 0) return kernel;
+  const place = places.placeOf(line);
+  return `${kernel} (line ${line} of the PTX${place === undefined ? "" : `, ${place}`})`;
 }
 
 /** The engine names its traps by their messages alone. */

@@ -14,6 +14,7 @@ import type { BlockShape } from "../ptx/analysis/facts.ts";
 import { linkModule } from "../ptx/kernel/link.ts";
 import type { LinkedModule } from "../ptx/kernel/link.ts";
 import { parsePtx } from "../ptx/syntax/parser.ts";
+import type { SourcePlaces } from "../ptx/source_places.ts";
 import { PtxError } from "../ptx/ptx_error.ts";
 import { finish } from "../ptx/turns.ts";
 import type { Turns } from "../ptx/turns.ts";
@@ -100,7 +101,8 @@ export class Program {
     if (known !== undefined) return known;
     const prepared = yield* this.#prepare(name);
     const options = { ...shape, ...this.#traits, isFused: isMultiplyAddFused() };
-    const compiled = yield* refusingInTurns(compileInTurns(prepared, options));
+    const { places } = this.linked.source;
+    const compiled = yield* refusingInTurns(compileInTurns(prepared, options), places);
     const code = { ...compiled, module: new WebAssembly.Module(compiled.bytes) };
     const [oldest] = this.#variants.keys();
     if (this.#variants.size >= VARIANTS_MAX && oldest !== undefined) this.#variants.delete(oldest);
@@ -113,24 +115,26 @@ export class Program {
     if (known !== undefined) return known;
     const source = this.linked.source.functions.find((fn) => fn.name === name && fn.body !== undefined);
     if (source === undefined) throw new GpuError("loadModule", "CUDA_ERROR_NOT_FOUND", `no entry ${name}`);
-    const prepared = yield* refusingInTurns(prepareInTurns(this.linked, source));
+    const { places } = this.linked.source;
+    const prepared = yield* refusingInTurns(prepareInTurns(this.linked, source), places);
     this.#prepared.set(name, prepared);
     return prepared;
   }
 }
 
-function* refusingInTurns<T>(work: Turns<T>): Turns<T> {
+function* refusingInTurns<T>(work: Turns<T>, places: SourcePlaces): Turns<T> {
   try {
     return yield* work;
   } catch (error) {
-    throw toRefusal(error);
+    throw toRefusal(error, places);
   }
 }
 
-function toRefusal(error: unknown): unknown {
-  return error instanceof PtxError
-    ? new GpuError("loadModule", "CUDA_ERROR_INVALID_PTX", error.message)
-    : error;
+function toRefusal(error: unknown, places?: SourcePlaces): unknown {
+  if (!(error instanceof PtxError)) return error;
+  const place = places?.placeOf(error.line);
+  const text = place === undefined ? error.message : `${error.message} (${place})`;
+  return new GpuError("loadModule", "CUDA_ERROR_INVALID_PTX", text);
 }
 
 /** What the compiler refuses is an error of the device, with its log. */

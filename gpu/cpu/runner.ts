@@ -134,7 +134,8 @@ export class KernelRunner implements Disposable {
         }, place);
       }
     }
-    const code: FaultyCode = { kernel: kernel.name, lines: instance.code.lines };
+    const { lines } = instance.code;
+    const code: FaultyCode = { kernel: kernel.name, lines, places: module.program.linked.source.places };
     const startMs = performance.now();
     let failure: GpuError | undefined;
     try {

@@ -6,6 +6,7 @@
  * in its `registers`, every label one index into its `instructions`, every variable is one object, however
  * often a name was declared in nested braces.
  */
+import type { SourcePlaces } from "./source_places.ts";
 
 /** Fundamental types (PTX ISA 5.2.1), without the dot. */
 export type PtxType =
@@ -166,6 +167,8 @@ export interface PtxModule {
   readonly functions: readonly PtxFunction[];
   /** `.alias a, b;`: name to name. */
   readonly aliases: ReadonlyMap<string, string>;
+  /** Where its lines come from, if it says so. */
+  readonly places: SourcePlaces;
 }
 
 /** Bytes of a type in memory; predicates have none. */

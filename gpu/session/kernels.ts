@@ -13,6 +13,10 @@ import { GpuRefusal, overLimit } from "./refusal.ts";
 import type { SessionParts } from "./session_parts.ts";
 import type { Steps } from "./steps.ts";
 
+/** Of the entries of a module, a message names so many, and so much of each. */
+const LISTED_ENTRIES_MAX = 4;
+const LISTED_LENGTH_MAX = 64;
+
 /** A loaded kernel. */
 export interface Kernel {
   readonly info: KernelInfo;
@@ -87,12 +91,9 @@ export class Kernels {
     const loaded = yield* this.#module(guestPtx, progress);
     const info = yield* this.#find(loaded, entry, progress);
     if (info === undefined) {
+      const text = `the module has no entry ${JSON.stringify(entry)}; it has ${entriesOf(loaded.module)}`;
       this.#release(loaded);
-      throw new GpuError(
-        "load_ptx",
-        "CUDA_ERROR_NOT_FOUND",
-        `the module has no entry ${JSON.stringify(entry)}`,
-      );
+      throw new GpuError("load_ptx", "CUDA_ERROR_NOT_FOUND", text);
     }
     loaded.kernelCount++;
     const params = new Uint8Array(info.paramBytes);
@@ -164,6 +165,17 @@ export class Kernels {
     this.#ptxBytes -= loaded.ptxBytes;
     loaded.module[Symbol.dispose]();
   }
+}
+
+/** The names that were meant, perhaps: a C++ compiler makes others of them. */
+function entriesOf({ kernels }: GpuModule): string {
+  const names = [...kernels.keys()];
+  const listed = names.slice(0, LISTED_ENTRIES_MAX).map((name) =>
+    JSON.stringify(name.slice(0, LISTED_LENGTH_MAX))
+  );
+  const more = names.length > LISTED_ENTRIES_MAX ? `, and ${names.length - LISTED_ENTRIES_MAX} more` : "";
+  const hint = names.some((name) => name.startsWith("_Z")) ? ' (extern "C" leaves a name as it is)' : "";
+  return `${listed.join(", ")}${more}${hint}`;
 }
 
 function decodeEntry(bytes: Uint8Array): string {

@@ -112,8 +112,10 @@ class TraceView {
     this.#lines.push(...fold(facts, this.#columns, "  "));
     const why = reasonOf(this.#trace);
     if (why !== undefined) {
-      const words = `why: ${clean(why)}`.split(" ").map((word) => paint("red", word));
-      this.#lines.push(...fold(words, this.#columns));
+      const said = lastWordsOf(this.#trace);
+      for (const text of [`why: ${clean(why)}`, ...(said === undefined ? [] : [`guest: ${clean(said)}`])]) {
+        this.#lines.push(...fold(text.split(" ").map((word) => paint("red", word)), this.#columns));
+      }
     }
     this.#lines.push("");
   }
@@ -228,6 +230,12 @@ function reasonOf({ error, logs, spans }: TraceDetail): string | undefined {
   const { kind, stage, error: text } = line.fields;
   const message = isRecord(text) && typeof text["message"] === "string" ? text["message"] : textOf(text);
   return `${textOf(kind)}${stage === undefined ? "" : ` at ${textOf(stage)}`}: ${message}`;
+}
+
+/** The last line that the guest wrote on stderr: of a program that fails, mostly the reason. */
+function lastWordsOf({ logs }: TraceDetail): string | undefined {
+  const line = logs.findLast(({ message }) => message === "guest.stderr")?.fields["line"];
+  return typeof line === "string" ? line : undefined;
 }
 
 function logWords(log: LogRow, paint: Paint): string[] {

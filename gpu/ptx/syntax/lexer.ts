@@ -130,7 +130,7 @@ export class PtxLexer {
     } else if ((bits & PUNCTUATION) !== 0) {
       this.#punctuation(code, start);
     } else {
-      throw this.error(`character ${code} does not belong to PTX`);
+      throw this.error(`${shownCharacter(code)} does not belong to PTX`);
     }
     this.end = this.#position;
   }
@@ -275,6 +275,12 @@ function isExponent(text: string, start: number, end: number): boolean {
     if (code !== CHAR.dot && (classOf(code) & DIGIT) === 0) return false;
   }
   return true;
+}
+
+/** A character for a message: as it is where that can be seen. */
+function shownCharacter(code: number): string {
+  const isVisible = code > 0x20 && code < 0x7f;
+  return isVisible ? `character \`${String.fromCharCode(code)}\`` : `character ${code}`;
 }
 
 /** A name for a message: short, whatever the text had. */

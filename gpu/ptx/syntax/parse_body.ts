@@ -13,6 +13,7 @@ import { parseDirectives, parseParams, skipPragma } from "./parse_header.ts";
 import { parseOperands, parseRegister } from "./parse_operand.ts";
 import type { OpcodeWord, ParseState } from "./parse_state.ts";
 import { linkageOf, parseDeclaration, parseNumbered, parseVariable, spaceOf } from "./parse_variable.ts";
+import type { SourcePlaces } from "../source_places.ts";
 import { PtxError } from "../ptx_error.ts";
 import { CHAR, TOKEN } from "./tokens.ts";
 
@@ -144,7 +145,7 @@ class BodyParser {
     const word = lexer.text();
     lexer.next();
     if (word === ".loc") {
-      skipLocation(lexer);
+      parseLocation(lexer, this.#state.places);
     } else if (word === ".pragma") {
       skipPragma(lexer);
     } else if (word === ".reg") {
@@ -244,9 +245,15 @@ function splitOpcode(text: string): OpcodeWord {
   return { opcode, modifiers };
 }
 
-/** Passes over `1 20 5`, and `, function_name $L__info, inlined_at 1 20 5` if that follows. */
-function skipLocation(lexer: PtxLexer): void {
-  for (let i = 0; i < 3; i++) lexer.expect(TOKEN.number, "a number of `.loc`");
+/** Reads `1 20 5`: file, line, column. Passes over `, function_name $L__info, inlined_at 1 20 5` if that follows. */
+function parseLocation(lexer: PtxLexer, places: SourcePlaces): void {
+  const { line } = lexer;
+  const [file = 0, sourceLine = 0] = [0, 1, 2].map(() => {
+    const number = Number(lexer.text());
+    lexer.expect(TOKEN.number, "a number of `.loc`");
+    return number;
+  });
+  places.add(line, file, sourceLine);
   while (lexer.accept(CHAR.comma)) {
     const word = lexer.word("`function_name` or `inlined_at`");
     if (word === "function_name") {

@@ -28,6 +28,7 @@ export function parseFunction(
   let body: PtxBody | undefined;
   if (!lexer.accept(CHAR.semicolon)) {
     lexer.expect(CHAR.braceOpen, "`{` or `;`");
+    state.places.end(line);
     body = parseBody(state, namesOf(state, [...returns, ...params]));
   }
   return { kind, name, line, linkage, params, returns, directives, body };

@@ -4,6 +4,7 @@
  * Owns nothing but the type. Invariant: one state belongs to one call of `parsePtx`.
  */
 import type { PtxOperand } from "../ast.ts";
+import type { SourcePlaces } from "../source_places.ts";
 import type { PtxLexer } from "./lexer.ts";
 import type { PtxForwardUse } from "./names.ts";
 import type { DeclarationState } from "./parse_variable.ts";
@@ -23,5 +24,6 @@ export interface ParseState {
   readonly opcodes: Map<string, OpcodeWord>;
   /** Names that may be functions declared further on. */
   readonly forward: PtxForwardUse[];
+  readonly places: SourcePlaces;
   instructionsLeft: number;
 }

@@ -23,6 +23,7 @@ import {
   spaceOf,
 } from "./parse_variable.ts";
 import { PtxError } from "../ptx_error.ts";
+import { SourcePlaces } from "../source_places.ts";
 import { CHAR, TOKEN } from "./tokens.ts";
 
 /** Characters of a module's text; a file of many template instances has more than ten million. */
@@ -65,6 +66,7 @@ class ModuleParser {
       variables: new Map(),
       opcodes: new Map(),
       forward: [],
+      places: new SourcePlaces(),
       instructionsLeft: INSTRUCTIONS_MAX,
     };
   }
@@ -81,6 +83,7 @@ class ModuleParser {
       variables: this.#variables,
       functions: [...this.#functions.values()],
       aliases: this.#aliases,
+      places: this.#state.places,
     };
   }
 
@@ -139,7 +142,7 @@ class ModuleParser {
         return true;
       }
       case ".file":
-        this.#skipFile();
+        this.#file();
         return true;
       case ".section":
         // A name with a dot, as `.debug_info`, and tokens that no one reads.
@@ -172,11 +175,17 @@ class ModuleParser {
   }
 
   // `.file 1 "name", timestamp, size`, or from LLVM `.file 1 "folder" "name" md5 0x...`.
-  #skipFile(): void {
+  #file(): void {
     const lexer = this.#lexer;
+    const number = Number(lexer.text());
     lexer.expect(TOKEN.number, "a file's number");
+    let name = lexer.text();
     lexer.expect(TOKEN.string, "a file's name");
-    lexer.accept(TOKEN.string);
+    if (lexer.kind === TOKEN.string) {
+      name = lexer.text();
+      lexer.next();
+    }
+    this.#state.places.addFile(number, name.slice(1, -1));
     while (lexer.kind === CHAR.comma || lexer.is("md5")) {
       lexer.next();
       lexer.expect(TOKEN.number, "a number");

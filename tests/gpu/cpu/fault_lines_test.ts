@@ -65,3 +65,39 @@ for (const [what, body, module] of WILD) {
     });
   }
 }
+
+/** A kernel as `nvcc -lineinfo` writes it. */
+function withPlaces(body: string): string {
+  return `${kernelText(`.loc 1 17 3\n${body}`)}.file 1 "/home/somebody/blur.cu"\n`;
+}
+
+for (
+  const [what, body] of [
+    ["the engine finds", "mov.u64 %d1, 8;\nst.global.u32 [%d1], 1; // here"],
+    ["a check of ours finds", "mov.u32 %r1, 4096;\nst.shared.u32 [%r1], 1; // here"],
+    ["is misaligned", "st.global.u32 [%memory+2], 1; // here"],
+    ["traps", "trap; // here"],
+  ] as const
+) {
+  Deno.test(`the error of what ${what} names the place in the source that the line comes from`, async () => {
+    using context = openContext(device);
+    const text = withPlaces(body);
+    const pointer = context.allocate(4096);
+    const outcome = await outcomeOf(() => launchText(context, text, { params: [pointer] }));
+    assert.ok(
+      outcome.text.endsWith(`, in k (line ${markedLine(text)} of the PTX, blur.cu:17)`),
+      outcome.text,
+    );
+  });
+}
+
+Deno.test("what the compiler refuses has its place in the source", async () => {
+  using context = openContext(device);
+  const text = withPlaces("tex.1d.v4.f32.s32 {%f1,%f2,%f3,%f4}, [%d1, {%r1}]; // here");
+  const outcome = await outcomeOf(() => launchText(context, text));
+  assert.equal(outcome.name, "CUDA_ERROR_INVALID_PTX");
+  assert.ok(
+    outcome.text.endsWith(`line ${markedLine(text)}: Opcode tex is not supported (blur.cu:17)`),
+    outcome.text,
+  );
+});

@@ -121,10 +121,21 @@ Deno.test("an entry that the module has not is a failed look-up, and leaves no m
   assert.equal(await guest.load(PTX, "nowhere"), BigInt(GPU_CODES.launchFailed));
   assert.match(
     guest.lastError,
-    /^CUDA_ERROR_NOT_FOUND \(500\) in load_ptx: the module has no entry "nowhere"$/,
+    /^CUDA_ERROR_NOT_FOUND \(500\) in load_ptx: the module has no entry "nowhere"; it has "[a-z_]+", .*, and [0-9]+ more$/,
   );
   assert.ok(await guest.load(PTX, "nothing") > 0n);
   assert.equal(device.loadCount, 2);
+});
+
+Deno.test("an entry that a C++ compiler has named is listed, with what leaves it its name", async () => {
+  using guest = guestOn({}, new FakeGpu({ kernels: { _Z4blurPf: { params: [], run: () => {} } } }));
+  assert.equal(await guest.load(".entry _Z4blurPf", "blur"), BigInt(GPU_CODES.launchFailed));
+  assert.ok(
+    guest.lastError.endsWith(
+      `the module has no entry "blur"; it has "_Z4blurPf" (extern "C" leaves a name as it is)`,
+    ),
+    guest.lastError,
+  );
 });
 
 Deno.test("an entry name is text of 1 to 256 bytes", async () => {
