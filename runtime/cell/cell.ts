@@ -8,6 +8,7 @@
 import { openDevice } from "../../gpu/mod.ts";
 import { COMPILE_SECONDS } from "../model/compile_time.ts";
 import { RuntimeFault, toFaultRecord } from "../model/fault.ts";
+import { IdTable } from "../model/id_table.ts";
 import { invariant, InvariantError } from "../model/invariant.ts";
 import { DEFAULT_LIMITS } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -64,9 +65,9 @@ export class Cell {
   readonly #writer: FrameWriter;
   readonly #host: CellHost;
   readonly #modules = new Map<number, CompiledModule | Promise<CompiledModule>>();
-  readonly #fibers = new Map<number, Fiber>();
+  readonly #fibers = new IdTable<Fiber>();
   /** Of the calls whose output is streamed. */
-  readonly #chunks = new Map<number, ChunkSender>();
+  readonly #chunks = new IdTable<ChunkSender>();
   readonly #socket: ChunkSocket;
   #around: CellSurroundings;
   readonly #compiles = new Buckets(COMPILE_SECONDS);

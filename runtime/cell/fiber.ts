@@ -27,8 +27,13 @@ export interface FuelGlobal {
 /** What a tick answers to a guest that must stop; so is the fuel of one that was stopped. */
 export const STOP = -1;
 
+/** Fibers of this process so far. */
+let fiberCount = 0;
+
 /** One call's account. */
 export class Fiber {
+  /** Its own in this process. */
+  readonly number = fiberCount++ >>> 0;
   readonly limits: FiberLimits;
   /** Fuel used so far, as of the last `settle`. */
   fuel = 0;

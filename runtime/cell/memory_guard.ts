@@ -6,11 +6,13 @@
  * stops nobody (scheduler.ts asks it). Invariant: a call is only blamed when it holds at least its share, so that a small
  * one does not pay for a large one.
  */
+import { IdTable } from "../model/id_table.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { TenantMemory } from "../wire/messages.ts";
 import type { Fiber } from "./fiber.ts";
 
 interface Holding {
+  readonly tenant: string;
   memory: WebAssembly.Memory | undefined;
   /** Memory that the call's device takes from the process. */
   readonly deviceBytes: () => number;
@@ -41,7 +43,7 @@ const HEAP_CHECK_EVERY = 3;
 /** Watches the memory of one cell. */
 export class MemoryGuard {
   readonly #bounds: MemoryBounds;
-  readonly #holdings = new Map<Fiber, Holding>();
+  readonly #holdings = new IdTable<Holding>();
   #totalBytes = 0;
   #deviceBytes = 0;
   #heapUsedLast: number;
@@ -73,7 +75,8 @@ export class MemoryGuard {
     memory: WebAssembly.Memory | undefined,
     deviceBytes: () => number = () => 0,
   ): Outcome | undefined {
-    this.#holdings.set(fiber, {
+    this.#holdings.set(fiber.number, {
+      tenant: fiber.limits.tenant,
       memory,
       deviceBytes,
       deviceBytesLast: 0,
@@ -93,7 +96,7 @@ export class MemoryGuard {
   /** What the calls of each tenant hold, as last seen. */
   byTenant(): TenantMemory[] {
     const tenants = new Map<string, { tenant: string; memoryBytes: number; deviceBytes: number }>();
-    for (const [{ limits: { tenant } }, { memoryBytes, deviceBytesLast }] of this.#holdings) {
+    for (const { tenant, memoryBytes, deviceBytesLast } of this.#holdings.values()) {
       const sum = tenants.get(tenant) ?? { tenant, memoryBytes: 0, deviceBytes: 0 };
       sum.memoryBytes += memoryBytes - deviceBytesLast;
       sum.deviceBytes += deviceBytesLast;
@@ -104,15 +107,15 @@ export class MemoryGuard {
 
   /** A call has the thread again: what the heap has grown by since it had it last is not its doing. */
   comeOn(fiber: Fiber): void {
-    if (this.#holdings.has(fiber)) this.#heapUsedLast = this.#bounds.heapUsedBytes();
+    if (this.#holdings.has(fiber.number)) this.#heapUsedLast = this.#bounds.heapUsedBytes();
   }
 
   /** A call is over, its device still there. @returns the size of its linear memory and of its device's */
   leave(fiber: Fiber): number {
-    const holding = this.#holdings.get(fiber);
+    const holding = this.#holdings.get(fiber.number);
     if (holding === undefined) return 0;
     this.#measure(holding);
-    this.#holdings.delete(fiber);
+    this.#holdings.delete(fiber.number);
     this.#totalBytes -= holding.memoryBytes;
     this.#deviceBytes -= holding.deviceBytesLast;
     return holding.memoryBytes;
@@ -120,7 +123,7 @@ export class MemoryGuard {
 
   /** How to end a call that asks to go on, if it must not. */
   check(fiber: Fiber): Outcome | undefined {
-    const holding = this.#holdings.get(fiber);
+    const holding = this.#holdings.get(fiber.number);
     if (holding === undefined) return undefined;
     this.#measure(holding);
     const { memoryBytesMax } = this.#bounds;

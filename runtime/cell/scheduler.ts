@@ -8,7 +8,9 @@
  * least once in two time slices; a fiber
  * whose time is over is the next to run, so that it ends; tenants with something to run get equal time.
  */
+import { IdTable } from "../model/id_table.ts";
 import { invariant } from "../model/invariant.ts";
+import { type Link, LinkedList } from "../model/linked_list.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { type Fiber, STOP } from "./fiber.ts";
 import { TenantTimes } from "./tenant_times.ts";
@@ -40,6 +42,8 @@ interface Entry {
   /** Order of having become ready. */
   readySince: number;
   state: "ready" | "running" | "waiting";
+  /** Among those that are ready. */
+  link: Link<Entry> | undefined;
   cancelTimer: (() => void) | undefined;
 }
 
@@ -54,8 +58,8 @@ export class Scheduler {
   readonly #host: SchedulerHost;
   readonly #timeSliceMs: number;
   readonly #guard: Guard;
-  readonly #entries = new Map<Fiber, Entry>();
-  readonly #ready = new Set<Entry>();
+  readonly #entries = new IdTable<Entry>();
+  readonly #ready = new LinkedList<Entry>();
   readonly #times = new TenantTimes();
   #current: Entry | undefined;
   /** Who was parked last, until somebody comes on, and whether it wants another to. */
@@ -92,15 +96,16 @@ export class Scheduler {
       resume: () => void run().finally(() => this.#end(entry)),
       readySince: 0,
       state: "waiting",
+      link: undefined,
       cancelTimer: undefined,
     };
     // A call that comes while nothing is to do was brought by the event loop just now.
     if (this.#entries.size === 0) this.#turnAtMs = this.#host.nowMs();
-    this.#entries.set(fiber, entry);
+    this.#entries.set(fiber.number, entry);
     this.#times.enter(fiber.limits.tenant);
     if (needed === undefined) return this.#makeReady(entry);
     const wake = (): void => {
-      if (entry.state === "waiting" && this.#entries.get(fiber) === entry) this.#makeReady(entry);
+      if (entry.state === "waiting" && this.#entries.get(fiber.number) === entry) this.#makeReady(entry);
     };
     needed.then(wake, wake);
     const remainingMs = Math.max(0, fiber.limits.deadlineAtMs - this.#host.nowMs());
@@ -109,7 +114,7 @@ export class Scheduler {
 
   /** Stops a call: at its next check, or at once where it waits. */
   cancel(fiber: Fiber, outcome: Outcome): void {
-    const entry = this.#entries.get(fiber);
+    const entry = this.#entries.get(fiber.number);
     if (entry === undefined) return;
     fiber.stop(outcome);
     if (entry.state === "waiting") this.#makeReady(entry);
@@ -117,7 +122,7 @@ export class Scheduler {
 
   /** Stops every call. */
   cancelAll(outcome: Outcome): void {
-    for (const fiber of [...this.#entries.keys()]) this.cancel(fiber, outcome);
+    for (const { fiber } of this.#entries.values()) this.cancel(fiber, outcome);
   }
 
   /**
@@ -260,8 +265,8 @@ export class Scheduler {
     // A call that was stopped while it waited ends without having come on again.
     if (this.#current === entry) this.#leave(entry, this.#host.nowMs());
     entry.cancelTimer?.();
-    this.#ready.delete(entry);
-    this.#entries.delete(entry.fiber);
+    this.#leaveReady(entry);
+    this.#entries.delete(entry.fiber.number);
     const { tenant } = entry.fiber.limits;
     if (entry.state !== "waiting") this.#times.sleep(tenant);
     this.#times.leave(tenant);
@@ -274,8 +279,13 @@ export class Scheduler {
     if (entry.state === "waiting") this.#times.wake(entry.fiber.limits.tenant);
     entry.state = "ready";
     entry.readySince = this.#readyCount++;
-    this.#ready.add(entry);
+    entry.link ??= this.#ready.push(entry);
     this.#schedule();
+  }
+
+  #leaveReady(entry: Entry): void {
+    if (entry.link !== undefined) this.#ready.remove(entry.link);
+    entry.link = undefined;
   }
 
   /** Runs the next one: in this turn of the event loop while the slice lasts, else in the next. */
@@ -298,7 +308,7 @@ export class Scheduler {
     const nowMs = this.#host.nowMs();
     const entry = this.#choose(nowMs);
     if (entry === undefined) return;
-    this.#ready.delete(entry);
+    this.#leaveReady(entry);
     // It gave way to somebody; a guest that is alone only lets the event loop have its turn.
     if (this.#parked !== undefined && this.#parked !== entry) this.#parked.fiber.yields++;
     this.#parked = undefined;
@@ -323,7 +333,8 @@ export class Scheduler {
   /** Whoever is to end comes first; then the tenant that had the least, and of its calls the youngest. */
   #best(nowMs: number, longest: boolean, except: Entry | undefined): Entry | undefined {
     let best: Entry | undefined;
-    for (const entry of this.#ready) {
+    for (let link = this.#ready.first; link !== undefined; link = link.next) {
+      const entry = link.value;
       if (entry === except) continue;
       const { fiber } = entry;
       if (fiber.stopped !== undefined || nowMs >= fiber.limits.deadlineAtMs) return entry;

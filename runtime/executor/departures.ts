@@ -14,16 +14,16 @@ export const LOOK_AFTER_MS = 4;
 
 interface Watched {
   readonly cancellation: Cancellation;
-  readonly cancel: () => void;
+  /** Undefined once the call has ended: nothing of it is to stay until the look. */
+  cancel: (() => void) | undefined;
 }
 
 /** Watches the clients of running calls. */
 export class Departures {
   readonly #clock: Clock;
   /** Calls whose clients are not watched yet: begun in this interval, and in the one before. */
-  #young = new Set<Watched>();
-  #older = new Set<Watched>();
-  readonly #ended = new WeakSet<Watched>();
+  #young: Watched[] = [];
+  #older: Watched[] = [];
   #cancelTimer: (() => void) | undefined;
 
   constructor(clock: Clock) {
@@ -34,24 +34,21 @@ export class Departures {
   watch(cancellation: Cancellation | undefined, cancel: () => void): () => void {
     if (cancellation === undefined) return () => {};
     const watched: Watched = { cancellation, cancel };
-    this.#young.add(watched);
+    this.#young.push(watched);
     this.#cancelTimer ??= this.#clock.after(LOOK_AFTER_MS, () => this.#look());
-    return () => {
-      this.#ended.add(watched);
-      this.#young.delete(watched) || this.#older.delete(watched);
-    };
+    return () => void (watched.cancel = undefined);
   }
 
   #look(): void {
     this.#cancelTimer = undefined;
     const due = this.#older;
-    this.#older = this.#young;
-    this.#young = new Set();
-    for (const watched of due) {
-      watched.cancellation.onCancel(() => {
-        if (!this.#ended.has(watched)) watched.cancel();
-      });
-    }
-    if (this.#older.size > 0) this.#cancelTimer = this.#clock.after(LOOK_AFTER_MS, () => this.#look());
+    this.#older = this.#young.filter(isRunning);
+    this.#young = [];
+    for (const watched of due.filter(isRunning)) watched.cancellation.onCancel(() => watched.cancel?.());
+    if (this.#older.length > 0) this.#cancelTimer = this.#clock.after(LOOK_AFTER_MS, () => this.#look());
   }
+}
+
+function isRunning(watched: Watched): boolean {
+  return watched.cancel !== undefined;
 }

@@ -14,6 +14,7 @@ import { DEFAULT_LIMITS } from "../model/limits.ts";
 import type { Limits } from "../model/limits.ts";
 import { findFunctionExport } from "../model/module_facts.ts";
 import type { Outcome } from "../model/outcome.ts";
+import { LinkedList } from "../model/linked_list.ts";
 import type { LimitsOf } from "../model/tenant_limits.ts";
 import { NO_USAGE } from "../model/usage.ts";
 import type { CallGpuLimits, ResultMeta, StreamLimits } from "../wire/messages.ts";
@@ -64,7 +65,7 @@ interface Attempt {
 /** Runs invocations. */
 export class Executor {
   readonly #options: ExecutorOptions;
-  readonly #running = new Set<RunningCall>();
+  readonly #running = new LinkedList<RunningCall>();
   readonly #departures: Departures;
   readonly #spawns: Counter;
   readonly #terminations: Counter;
@@ -120,7 +121,7 @@ export class Executor {
 
   /** Ends every call that runs, because the gateway is shutting down. They are answered as ever. */
   cancelAll(): void {
-    for (const call of this.#running) call.cancel("drain");
+    for (let link = this.#running.first; link !== undefined; link = link.next) link.value.cancel("drain");
   }
 
   /** Once; twice if its cell died and the caller said that it may run again. */
@@ -254,13 +255,13 @@ export class Executor {
   }
 
   async #whileRunning(call: RunningCall, { cancellation }: Invocation): Promise<CellAnswer<ResultMeta>> {
-    this.#running.add(call);
+    const link = this.#running.push(call);
     const unwatch = this.#departures.watch(cancellation, () => call.cancel("client"));
     try {
       return await call.answer;
     } finally {
       unwatch();
-      this.#running.delete(call);
+      this.#running.remove(link);
     }
   }
 

@@ -9,8 +9,8 @@
  * Invariants: within a tenant, calls of one kind are served in order of arrival; a tenant that was served goes
  * behind all others; a tenant with nothing in use and nothing waiting leaves no trace.
  */
-import { LinkedList } from "./linked_list.ts";
-import type { Link } from "./linked_list.ts";
+import { LinkedList } from "../model/linked_list.ts";
+import type { Link } from "../model/linked_list.ts";
 
 /** What the line must know of a call. */
 export interface Request {

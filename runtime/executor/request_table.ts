@@ -5,6 +5,7 @@
  * and who is inside when a cell dies. It sends nothing (cell_process.ts does). Invariant: each request is
  * settled exactly once, answered or died, and never before its last log line was handed on.
  */
+import { IdTable } from "../model/id_table.ts";
 import type { Frame } from "../wire/frame.ts";
 import type { CellLogLine, ChunkMeta } from "../wire/messages.ts";
 
@@ -33,7 +34,7 @@ interface Request {
 
 /** The requests of one cell. */
 export class RequestTable {
-  readonly #requests = new Map<number, Request>();
+  readonly #requests = new IdTable<Request>();
 
   /** Adds a request. */
   add(id: number, facts: RequestFacts): Promise<CellAnswer<unknown>> {
@@ -87,7 +88,7 @@ export class RequestTable {
 
   /** The cell is dead: what it had answered is answered, the rest died with it. */
   close(reason: string): void {
-    const requests = [...this.#requests.values()];
+    const requests = this.#requests.values();
     this.#requests.clear();
     for (const { answer, resolve } of requests) {
       resolve(answer === undefined ? { type: "died", reason } : answered(answer.frame));

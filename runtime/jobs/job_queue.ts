@@ -5,8 +5,8 @@
  * in turn, and of one tenant in the order of acceptance. It stores and runs nothing. Invariants: no bound is ever
  * exceeded, jobs found after a restart aside; a tenant with nothing here leaves no trace.
  */
-import { LinkedList } from "../executor/linked_list.ts";
-import type { Link } from "../executor/linked_list.ts";
+import { LinkedList } from "../model/linked_list.ts";
+import type { Link } from "../model/linked_list.ts";
 import { fault } from "../model/fault.ts";
 import { limitMessage } from "../model/limits.ts";
 import type { Limits } from "../model/limits.ts";

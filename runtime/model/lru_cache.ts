@@ -4,6 +4,7 @@
  * Owns order and bounds. It loads nothing and knows no meaning of a weight. Invariant: neither bound is ever
  * exceeded; a value that alone exceeds the weight is not kept.
  */
+import { type Link, LinkedList } from "./linked_list.ts";
 
 /** The bounds of a cache. */
 export interface LruBounds {
@@ -13,7 +14,8 @@ export interface LruBounds {
   readonly weightMax: number;
 }
 
-interface Entry<V> {
+interface Entry<K, V> {
+  readonly key: K;
   readonly value: V;
   readonly weight: number;
 }
@@ -21,8 +23,9 @@ interface Entry<V> {
 /** A map that forgets what was not used for longest. */
 export class LruCache<K, V> {
   readonly #bounds: LruBounds;
-  /** In the order of last use: a Map iterates in the order of insertion. */
-  readonly #entries = new Map<K, Entry<V>>();
+  readonly #links = new Map<K, Link<Entry<K, V>>>();
+  /** Used longest ago first. Putting a key into a Map anew would order that likewise, and make a new table ever so often. */
+  readonly #order = new LinkedList<Entry<K, V>>();
   #weight = 0;
 
   constructor(bounds: LruBounds) {
@@ -31,7 +34,7 @@ export class LruCache<K, V> {
 
   /** How many entries are kept. */
   get count(): number {
-    return this.#entries.size;
+    return this.#links.size;
   }
 
   /** The weight of all entries. */
@@ -41,36 +44,36 @@ export class LruCache<K, V> {
 
   /** The value of a key, which counts as a use. */
   get(key: K): V | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
-    return entry.value;
+    const link = this.#links.get(key);
+    if (link === undefined) return undefined;
+    this.#order.moveToEnd(link);
+    return link.value.value;
   }
 
   /** Keeps a value under a key, in place of an earlier one, and forgets others until the bounds hold. */
   set(key: K, value: V, weight: number): void {
     this.delete(key);
     if (weight > this.#bounds.weightMax) return;
-    this.#entries.set(key, { value, weight });
+    this.#links.set(key, this.#order.push({ key, value, weight }));
     this.#weight += weight;
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= this.#bounds.countMax && this.#weight <= this.#bounds.weightMax) break;
-      this.delete(oldest);
+    while (this.count > this.#bounds.countMax || this.#weight > this.#bounds.weightMax) {
+      const oldest = this.#order.first;
+      if (oldest === undefined) return;
+      this.delete(oldest.value.key);
     }
   }
 
   /** Forgets a key. */
   delete(key: K): void {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return;
-    this.#entries.delete(key);
-    this.#weight -= entry.weight;
+    const link = this.#links.get(key);
+    if (link === undefined) return;
+    this.#links.delete(key);
+    this.#order.remove(link);
+    this.#weight -= link.value.weight;
   }
 
   /** Forgets everything. */
   clear(): void {
-    this.#entries.clear();
-    this.#weight = 0;
+    for (const key of [...this.#links.keys()]) this.delete(key);
   }
 }

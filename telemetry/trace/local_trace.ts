@@ -12,8 +12,8 @@ import type { SpanRecord } from "./span_record.ts";
 
 /** What the trace store holds of a part until it puts it away (trace_store/trace_collector.ts). */
 export interface Collected {
-  spans: SpanRecord[];
-  lines: LoggedEvent[];
+  readonly spans: SpanRecord[];
+  readonly lines: LoggedEvent[];
   /** Of the lines. */
   textLength: number;
   /** Since the part began. */
@@ -21,6 +21,10 @@ export interface Collected {
   lineCount: number;
   /** Since something was put away. */
   droppedCount: number;
+  /** Its place among the parts that run (trace_store/live_parts.ts). */
+  isLive: boolean;
+  before: LocalTrace | undefined;
+  after: LocalTrace | undefined;
 }
 
 /** One local root and all below it. The ids of its spans refer to it, so it lives as long as one of them is known. */
@@ -40,14 +44,8 @@ export class LocalTrace {
   isExported: boolean | undefined;
   /** False for probes: the store would hold little else. What fails is stored all the same. */
   isStored = true;
-  readonly collected: Collected = {
-    spans: [],
-    lines: [],
-    textLength: 0,
-    spanCount: 0,
-    lineCount: 0,
-    droppedCount: 0,
-  };
+  /** Undefined until the trace store holds something of it. */
+  collected: Collected | undefined;
 
   constructor(traceId: string, traceFlags: number) {
     this.traceId = traceId;

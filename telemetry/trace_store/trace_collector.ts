@@ -5,9 +5,10 @@
  * spans and lines are put away when its last span has ended. Invariant: every span and line is put away once or
  * counted as dropped; what is held is bounded, however long a job runs and however much it logs.
  */
-import type { LocalTrace, SpanSink } from "../trace/local_trace.ts";
+import type { Collected, LocalTrace, SpanSink } from "../trace/local_trace.ts";
 import type { LoggedEvent } from "../log/log_tap.ts";
 import type { SpanRecord } from "../trace/span_record.ts";
+import { LiveParts } from "./live_parts.ts";
 import type { PieceContent } from "./piece_writer.ts";
 
 /** How much is held. */
@@ -29,9 +30,10 @@ const HELD_TEXT_MAX = 64 * 1024;
 /** Collects. */
 export class TraceCollector implements SpanSink {
   readonly #bounds: CollectorBounds;
+  /** Uses what it is given at once: it is emptied afterwards. */
   readonly #put: (content: PieceContent) => void;
   /** Parts with open spans or with something that is not put away, oldest first. */
-  readonly #live = new Set<LocalTrace>();
+  readonly #live = new LiveParts();
   #heldCount = 0;
 
   constructor(bounds: CollectorBounds, put: (content: PieceContent) => void) {
@@ -40,7 +42,7 @@ export class TraceCollector implements SpanSink {
   }
 
   /** Parts that run or are not put away yet. */
-  get live(): ReadonlySet<LocalTrace> {
+  get live(): LiveParts {
     return this.#live;
   }
 
@@ -50,25 +52,25 @@ export class TraceCollector implements SpanSink {
   }
 
   started(_span: SpanRecord, local: LocalTrace): void {
-    if (local.open.length === 1) this.#live.add(local);
+    if (local.open.length === 1) this.#live.add(local, collectedOf(local));
   }
 
   ended(span: SpanRecord, local: LocalTrace): void {
-    const { collected } = local;
+    const collected = collectedOf(local);
     collected.spanCount += 1;
     if (collected.spanCount > this.#bounds.spansPerTraceMax && span !== local.root) {
       collected.droppedCount += 1;
       return;
     }
     collected.spans.push(span);
-    this.#held(local);
+    this.#held(local, collected);
   }
 
   /** Takes a line of the log; one that belongs to no trace is not kept. */
   line(event: LoggedEvent): void {
     const local = event.ids?.local;
     if (local === undefined || !local.isStored) return;
-    const { collected } = local;
+    const collected = collectedOf(local);
     collected.lineCount += 1;
     if (collected.lineCount > this.#bounds.linesPerTraceMax) {
       collected.droppedCount += 1;
@@ -80,13 +82,13 @@ export class TraceCollector implements SpanSink {
       const value = fields[name];
       if (typeof value === "string") collected.textLength += value.length;
     }
-    if (local.open.length === 0) this.#live.add(local);
-    this.#held(local);
+    if (local.open.length === 0) this.#live.add(local, collected);
+    this.#held(local, collected);
   }
 
   closed(local: LocalTrace): void {
     this.#putAway(local);
-    this.#live.delete(local);
+    this.#live.remove(local);
   }
 
   /**
@@ -98,7 +100,7 @@ export class TraceCollector implements SpanSink {
     for (const local of this.#live) {
       const [oldest] = local.open;
       if (oldest === undefined) this.closed(local);
-      else if (local.collected.spans.length > 0 && nowMs - oldest.startMs >= LONG_MS) this.#putAway(local);
+      else if (nowMs - oldest.startMs >= LONG_MS && local.collected?.spans.length !== 0) this.#putAway(local);
     }
   }
 
@@ -108,9 +110,8 @@ export class TraceCollector implements SpanSink {
     this.sweep(Infinity);
   }
 
-  #held(local: LocalTrace): void {
+  #held(local: LocalTrace, { spans, lines, textLength }: Collected): void {
     this.#heldCount += 1;
-    const { spans, lines, textLength } = local.collected;
     if (spans.length + lines.length >= HELD_PER_TRACE_MAX || textLength >= HELD_TEXT_MAX) {
       this.#putAway(local);
     }
@@ -123,16 +124,31 @@ export class TraceCollector implements SpanSink {
 
   #putAway(local: LocalTrace): void {
     const { collected } = local;
+    if (collected === undefined) return;
     const { spans, lines, droppedCount } = collected;
     const count = spans.length + lines.length;
     if (count === 0) return;
     this.#heldCount -= count;
-    collected.spans = [];
-    collected.lines = [];
     collected.textLength = 0;
     collected.droppedCount = 0;
     if (local.isStored || spans.some((span) => span.failure !== undefined)) {
       this.#put({ local, spans, lines, droppedCount });
     }
+    // Emptied, not replaced: a list that has grown old keeps what is in it until the next full collection.
+    spans.length = lines.length = 0;
   }
+}
+
+function collectedOf(local: LocalTrace): Collected {
+  return local.collected ??= {
+    spans: [],
+    lines: [],
+    textLength: 0,
+    spanCount: 0,
+    lineCount: 0,
+    droppedCount: 0,
+    isLive: false,
+    before: undefined,
+    after: undefined,
+  };
 }

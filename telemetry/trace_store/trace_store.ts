@@ -215,9 +215,9 @@ function wasSeen(seen: Set<string>, traceId: string, tenant: string | undefined)
 /** What is known of parts that run: written and read back, so that it looks like any other. */
 function toLivePieces(parts: readonly LocalTrace[]): TracePiece[] {
   return parts.flatMap((local) => {
-    const { lines, droppedCount } = local.collected;
+    const { spans: ended = [], lines = [], droppedCount = 0 } = local.collected ?? {};
     // The outermost span comes last, as it does when all have ended.
-    const spans = [...local.collected.spans, ...local.open.toReversed()];
+    const spans = [...ended, ...local.open.toReversed()];
     if (spans.length + lines.length === 0) return [];
     const writer = new PieceWriter();
     writer.write({ local, spans, lines, droppedCount });

@@ -4,7 +4,7 @@
  * Owns order only. A Set would keep order too, but has no last member, and finding its first one passes over
  * those that were deleted before. Invariant: a link belongs to one list, and is removed from it at most once.
  */
-import { invariant } from "../model/invariant.ts";
+import { invariant } from "./invariant.ts";
 
 /** A member's place in its list. */
 export interface Link<T> {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { LinkedList } from "../../../runtime/executor/linked_list.ts";
-import type { Link } from "../../../runtime/executor/linked_list.ts";
+import { LinkedList } from "../../../runtime/model/linked_list.ts";
+import type { Link } from "../../../runtime/model/linked_list.ts";
 
 function valuesOf(list: LinkedList<number>): number[] {
   const values: number[] = [];
