@@ -115,7 +115,8 @@ export type CudaStatusName = keyof typeof CUDA_STATUS;
 
 /**
  * Statuses that poison a context: errors of a running kernel, and those of which cuda.h says that the process
- * must be started anew. Errors of memory and links that cannot be corrected are among them by our choice.
+ * must be started anew. By our choice also errors of memory and links that cannot be corrected, and the unknown one,
+ * which stands for numbers of newer drivers too: of a context in such a state nothing is known.
  */
 const STICKY: ReadonlySet<CudaStatusName> = new Set<CudaStatusName>([
   "CUDA_ERROR_ECC_UNCORRECTABLE",
@@ -134,6 +135,7 @@ const STICKY: ReadonlySet<CudaStatusName> = new Set<CudaStatusName>([
   "CUDA_ERROR_TENSOR_MEMORY_LEAK",
   "CUDA_ERROR_MPS_CLIENT_TERMINATED",
   "CUDA_ERROR_EXTERNAL_DEVICE",
+  "CUDA_ERROR_UNKNOWN",
 ]);
 
 /** A device's refusal or failure. */

@@ -171,6 +171,7 @@ export class CudaDevice implements GpuDevice {
   /** Closes what was disposed while it had work, as far as that is done. */
   reap(): void {
     for (const context of this.#lingering) if (context.isIdle()) this.#release(context);
+    this.#primary?.context.closeWaiting();
   }
 
   [Symbol.dispose](): void {
@@ -196,7 +197,8 @@ export class CudaDevice implements GpuDevice {
     this.#lingering.delete(context);
     if (workspace.context.isAbandoned) this.#abandonedCount++;
     context.release();
-    if (workspace !== this.#primary) workspace[Symbol.dispose]();
+    if (workspace === this.#primary) workspace.context.closeWaiting();
+    else workspace[Symbol.dispose]();
   }
 }
 

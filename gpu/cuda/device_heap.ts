@@ -5,6 +5,7 @@
  * counts no quota (context.ts does). Invariants: memory is zero before any work that `orderAfter` has ordered
  * reads it; memory is given back after all work that was on the given streams.
  */
+import { GpuError } from "../gpu_error.ts";
 import { CudaEvent, CudaStream } from "./handles.ts";
 import type { DriverContext } from "./driver_context.ts";
 import type { DevicePointer } from "./pointers.ts";
@@ -60,7 +61,7 @@ export class DeviceHeap implements Disposable {
       context.check("allocate", symbols.cuMemsetD8Async(pointer, 0, size, this.#takes.pointer), "zeroing");
       this.#ready.record(this.#takes);
     } catch (error) {
-      this.#return(pointer);
+      this.#giveUp(pointer);
       throw error;
     }
     this.#allocations++;
@@ -95,6 +96,16 @@ export class DeviceHeap implements Disposable {
   [Symbol.dispose](): void {
     for (const pointer of this.#unreturned) this.#return(pointer);
     this.#stack[Symbol.dispose]();
+  }
+
+  /** Gives new memory back, after its zeroing if that was begun. */
+  #giveUp(pointer: DevicePointer): void {
+    try {
+      this.free(pointer, []);
+    } catch (error) {
+      // It goes with the heap.
+      if (!(error instanceof GpuError)) throw error;
+    }
   }
 
   #returnAfter(users: Iterable<CudaStream>): void {

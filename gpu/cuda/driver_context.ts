@@ -1,12 +1,12 @@
 /**
  * DriverContext: a CUcontext, current to this thread while one of its calls is made.
  *
- * Owns the context (an own one, or the device's primary context), which of them the thread has current, and the
- * error that made it useless. What lives in it has it for its parent (handles.ts). Invariants: after a sticky
- * error `enter` throws it; of an abandoned context nothing is called any more, as a call could wait for a kernel
- * that does not end.
+ * Owns the context (an own one, or the device's primary context), which of them the thread has current, the error
+ * that made it useless, and what is to be closed when nothing runs in it. What lives in it has it for its parent
+ * (handles.ts). Invariants: after a sticky error `enter` throws it; of an abandoned context nothing is called any
+ * more, as a call could wait for a kernel that does not end.
  */
-import type { GpuError } from "../gpu_error.ts";
+import { GpuError } from "../gpu_error.ts";
 import { check, driverError, SUCCESS } from "./checked.ts";
 import { FLAG } from "./constants.ts";
 import type { HandleLedger } from "./ledger.ts";
@@ -26,6 +26,15 @@ export interface Driver {
 /** `own` is apart from all others; `primary` is the device's one, the same for all who ask for it. */
 export type ContextKind = "own" | "primary";
 
+/** A stream of a context, as far as closing must know it. */
+export interface OpenStream {
+  /** Whether everything on it is done. @throws GpuError what that work did wrong */
+  isDone(): boolean;
+}
+
+/** Most handles that wait for a quiet moment; then they are closed all the same. */
+const CLOSING_MAX = 128;
+
 /** A context of the driver. */
 export class DriverContext implements Disposable {
   /** The thread has one current context, whoever set it: one word for the thread is the truth. */
@@ -35,6 +44,8 @@ export class DriverContext implements Disposable {
   readonly kind: ContextKind;
   readonly #ordinal: DeviceOrdinal;
   readonly #pointer: ContextPointer;
+  readonly #streams = new Set<OpenStream>();
+  readonly #closing: Disposable[] = [];
   #failure: GpuError | undefined;
   #isAbandoned = false;
   #isOpen = true;
@@ -99,6 +110,42 @@ export class DriverContext implements Disposable {
     this.#fail(error);
   }
 
+  streamOpened(stream: OpenStream): void {
+    this.#streams.add(stream);
+  }
+
+  streamClosed(stream: OpenStream): void {
+    this.#streams.delete(stream);
+  }
+
+  /** Whether nothing runs in it, as far as anybody could be told to wait for it. */
+  isQuiet(): boolean {
+    try {
+      return this.#streams.values().every((stream) => stream.isDone());
+    } catch (error) {
+      // Of a context that failed nothing is closed by itself.
+      if (error instanceof GpuError) return true;
+      throw error;
+    }
+  }
+
+  /**
+   * Closes a handle whose closing makes the driver wait for all that runs in the context, of other calls too (pinned
+   * memory, code): now if nothing does, else at the first `closeWaiting` that finds it so.
+   */
+  closeWhenQuiet(handle: Disposable): void {
+    this.#closing.push(handle);
+    this.closeWaiting();
+  }
+
+  /** Closes what waits for a quiet moment, if this is one. */
+  closeWaiting(): void {
+    if (this.#closing.length === 0) return;
+    const mustWait = this.isUsable && this.#closing.length <= CLOSING_MAX && !this.isQuiet();
+    if (mustWait || this.#isAbandoned) return;
+    for (const handle of this.#closing.splice(0)) handle[Symbol.dispose]();
+  }
+
   #fail(error: GpuError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
@@ -108,6 +155,7 @@ export class DriverContext implements Disposable {
   [Symbol.dispose](): void {
     // Destroying waits for what runs: one that is abandoned ends with its process.
     if (!this.#isOpen || this.#isAbandoned) return;
+    this.closeWaiting();
     this.#isOpen = false;
     const { symbols, ledger } = this.driver;
     // A status says nothing that could be acted upon: it is gone, or the process is.

@@ -71,6 +71,12 @@ export class CudaStream extends DriverHandle implements GpuStream {
   private constructor(context: DriverContext, pointer: StreamPointer) {
     super(context, "stream");
     this.pointer = pointer;
+    context.streamOpened(this);
+  }
+
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
+    this.parent.streamClosed(this);
   }
 
   /** Whether it was given work that is not known to be done. Asks nobody. */

@@ -3,8 +3,8 @@
  *
  * Owns the chunks of the memory, which of them are worth it (copied as often as they are long), and their
  * registration. It copies nothing. Invariants: what is registered is of the memory that its owner keeps alive
- * (ContextOptions.hostMemory), and is given up before that is; a copy is direct only within one chunk; never more
- * than BYTES_MAX are registered. Kernels of the same driver context can reach registered memory.
+ * (ContextOptions.hostMemory), and each range keeps its owner until it is given up; a copy is direct only within one
+ * chunk; never more than BYTES_MAX are registered. Kernels of the same driver context can reach registered memory.
  */
 import { SUCCESS } from "./checked.ts";
 import type { DriverContext } from "./driver_context.ts";
@@ -24,12 +24,15 @@ const BYTES_MAX = 1024 * 1024 * 1024;
 class HostRange extends DriverHandle {
   readonly pointer: HostPointer;
   readonly byteLength: number;
+  /** Whoever has the memory. */
+  readonly owner: unknown;
   #isStuck = false;
 
-  constructor(context: DriverContext, pointer: HostPointer, byteLength: number) {
+  constructor(context: DriverContext, pointer: HostPointer, byteLength: number, owner: unknown) {
     super(context, "hostRange");
     this.pointer = pointer;
     this.byteLength = byteLength;
+    this.owner = owner;
   }
 
   /** Whether the driver did not give it up: it cannot be registered again. */
@@ -64,33 +67,56 @@ export class HostRanges implements Disposable {
   }
 
   /**
-   * Whether the driver reaches bytes directly, from now on if they have been copied often enough. Only while no
-   * copy is under way: a chunk of a memory that has grown is given up for a longer one.
+   * Bytes in the parts in which they can be copied, in order: each is in registered memory, or has none of it, as
+   * the driver takes no range that begins in the one and ends in the other. Memory that has been copied often enough
+   * is registered on the way. Only while no copy of this memory is under way.
    *
    * @throws GpuError one that is sticky
    */
-  cover({ buffer, byteOffset, length }: Uint8Array): boolean {
-    if (length < COPY_BYTES_MIN || buffer !== this.#hostMemory()) return false;
-    const index = Math.floor(byteOffset / CHUNK_BYTES);
-    const start = index * CHUNK_BYTES;
-    const end = byteOffset + length - start;
-    if (end > CHUNK_BYTES) return false;
+  cover(bytes: Uint8Array): readonly Uint8Array[] {
+    if (bytes.buffer !== this.#hostMemory()) return [bytes];
+    const parts: Uint8Array[] = [];
+    for (let done = 0; done < bytes.length;) {
+      const offset = bytes.byteOffset + done;
+      const index = Math.floor(offset / CHUNK_BYTES);
+      const length = Math.min(bytes.length - done, (index + 1) * CHUNK_BYTES - offset);
+      const part = bytes.subarray(done, done + length);
+      const registered = this.#registeredBytes(index, part, bytes.length) - (offset - index * CHUNK_BYTES);
+      if (registered > 0 && registered < length) {
+        parts.push(part.subarray(0, registered), part.subarray(registered));
+      } else {
+        parts.push(part);
+      }
+      done += length;
+    }
+    return parts;
+  }
+
+  /** How much of a chunk is registered, from its start, once a part of it was asked for. */
+  #registeredBytes(index: number, part: Uint8Array, copyBytes: number): number {
     let chunk = this.#chunks.get(index);
     if (chunk === undefined) this.#chunks.set(index, chunk = { copiedBytes: 0, range: undefined });
-    if (chunk.range !== undefined && end <= chunk.range.byteLength) return true;
-    const byteLength = Math.min(CHUNK_BYTES, buffer.byteLength - start);
+    const start = index * CHUNK_BYTES;
+    const end = part.byteOffset + part.length - start;
+    const known = chunk.range?.byteLength ?? 0;
+    if (copyBytes < COPY_BYTES_MIN || end <= known) return known;
+    const byteLength = Math.min(CHUNK_BYTES, part.buffer.byteLength - start);
     const isWorthIt = chunk.copiedBytes >= byteLength;
-    chunk.copiedBytes += length;
-    if (!isWorthIt || this.#bytes + byteLength > BYTES_MAX) return false;
+    chunk.copiedBytes += part.length;
+    if (!isWorthIt || this.#isRefused || this.#bytes - known + byteLength > BYTES_MAX) return known;
+    // Giving up the shorter range of a memory that has grown waits for all that runs.
+    if (known > 0 && !this.#context.isQuiet()) return known;
     this.#giveUp(chunk);
-    if (this.#isRefused) return false;
-    chunk.range = this.#register(buffer, start, byteLength);
-    return chunk.range !== undefined;
+    if (!this.#isRefused) chunk.range = this.#register(part.buffer, start, byteLength);
+    return chunk.range?.byteLength ?? 0;
   }
 
   [Symbol.dispose](): void {
-    for (const chunk of this.#chunks.values()) this.#giveUp(chunk);
+    for (const { range } of this.#chunks.values()) {
+      if (range !== undefined) this.#context.closeWhenQuiet(range);
+    }
     this.#chunks.clear();
+    this.#bytes = 0;
   }
 
   #register(buffer: ArrayBufferLike, start: number, byteLength: number): HostRange | undefined {
@@ -100,7 +126,7 @@ export class HostRanges implements Disposable {
     const status = symbols.cuMemHostRegister(pointer, BigInt(byteLength), 0);
     if (status === SUCCESS) {
       this.#bytes += byteLength;
-      return new HostRange(this.#context, pointer, byteLength);
+      return new HostRange(this.#context, pointer, byteLength, this.#hostMemory);
     }
     const error = this.#context.failed("cuMemHostRegister", status);
     if (error.isSticky) throw error;

@@ -2,8 +2,9 @@
  * LaunchBlock: what cuLaunchKernel reads besides its own parameters.
  *
  * Owns one copy of a parameter block and the `extra` array that names it (CUDA Driver API, cuLaunchKernel): the
- * driver has copied both when the call returns, so one is enough for a thread. It launches nothing. Invariant:
- * addresses in the array are of buffers that this object keeps.
+ * driver has copied both when the call returns, so one is enough for a thread. It launches nothing. Invariants:
+ * addresses in the array are of buffers that this object keeps; a kernel without parameters has no array, as what
+ * a driver makes of a block of no bytes is not said.
  */
 import { LAUNCH_PARAM } from "./constants.ts";
 import type { CudaSymbols } from "./symbols.ts";
@@ -37,8 +38,9 @@ export class LaunchBlock {
     this.#extraBytes = new Uint8Array(this.#extra.buffer);
   }
 
-  /** The `extra` array for these parameters, good until it is asked for again. */
-  fill(params: Uint8Array): Uint8Array<ArrayBuffer> {
+  /** The `extra` array for these parameters, good until it is asked for again; null if there are none. */
+  fill(params: Uint8Array): Uint8Array<ArrayBuffer> | null {
+    if (params.length === 0) return null;
     this.#params.set(params);
     this.#size[0] = BigInt(params.length);
     return this.#extraBytes;

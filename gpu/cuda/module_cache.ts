@@ -2,7 +2,7 @@
  * ModuleCache: the modules that a DriverContext has loaded.
  *
  * Owns which loads may share one CUmodule (the same text, and no variable in it: those are each load's own), and
- * when one is unloaded: when nobody has it, some of those that may be asked for again excepted. Texts with variables
+ * when one is unloaded: when nobody has it and nothing runs, some of those that may be asked for again excepted. Texts with variables
  * are compiled by the driver's own cache only once. Invariant: a module is not unloaded while somebody has it.
  */
 import { GpuError } from "../gpu_error.ts";
@@ -79,7 +79,8 @@ export class ModuleCache implements Disposable {
   #unload({ handle, text }: Entry): void {
     this.#entries.delete(handle);
     if (text !== undefined) this.#shared.delete(text);
-    handle[Symbol.dispose]();
+    // What is unloaded may be running for somebody else: the driver would wait for it.
+    this.#context.closeWhenQuiet(handle);
   }
 }
 

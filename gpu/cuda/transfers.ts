@@ -1,25 +1,23 @@
 /**
  * Transfers: bytes between a caller's memory and the device.
  *
- * Owns the choice of the way. `direct`: from and to the caller's buffer, which the driver stages itself, when the
- * stream has nothing to do; by way of pinned memory of ours for what is small while the stream is busy, as the
- * driver may hold the thread up until it is not. `staged`: large ones too go through pinned memory, piece by piece.
- * `registered`: guest memory that is copied often is registered, and the device reads and writes it itself. Which
- * is fastest is not measured on hardware. Invariant: when a copy to the device has answered, its source may change.
+ * Owns the choice of the way. Small copies to the device go through pinned memory of ours, and nobody waits. Large
+ * ones, and all from the device, when the stream has nothing to do, as the driver may hold the thread up until it
+ * has not: `direct`, from and to the caller's buffer, which the driver stages itself; `staged`, through pinned memory
+ * of ours, piece by piece; `registered`, where guest memory that is copied often is registered, and the device reads
+ * and writes it itself. Which is fastest is not measured on hardware. Invariants: when a copy has answered, its
+ * source may change and its target is whole, so the driver's copies are waited for: those of pageable memory "may" be
+ * synchronous, no more (CUDA Driver API, "API synchronization behavior"); a buffer is kept until its copy is done.
  */
 import type { CudaStream } from "./handles.ts";
 import { HostRanges } from "./host_ranges.ts";
-import { PinnedRing } from "./pinned_ring.ts";
-import type { PinnedSlot } from "./pinned_ring.ts";
+import type { PinnedRing, PinnedSlot } from "./pinned_ring.ts";
 import type { CudaSymbols } from "./symbols.ts";
+import { SMALL_SLOT_BYTES } from "./workspace.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** How large copies go. */
 export type CopyWay = "direct" | "staged" | "registered";
-
-/** Largest copy that goes through a context's own pinned memory while its stream is busy, and how many may. */
-const SLOT_BYTES = 64 * 1024;
-const SLOT_COUNT = 16;
 
 /** Waits for something of a stream; undefined where there was nothing to wait for. */
 export type Settle = (isDone: () => boolean) => Promise<void> | undefined;
@@ -28,37 +26,37 @@ export type Settle = (isDone: () => boolean) => Promise<void> | undefined;
 export class Transfers implements Disposable {
   readonly #workspace: Workspace;
   readonly #settle: Settle;
-  readonly #small: PinnedRing;
+  /** Taken when it is first needed. */
+  #small: PinnedRing | undefined;
   readonly #ranges: HostRanges;
 
   constructor(workspace: Workspace, settle: Settle, hostMemory: () => ArrayBufferLike | undefined) {
     this.#workspace = workspace;
     this.#settle = settle;
-    this.#small = new PinnedRing(workspace.context, SLOT_BYTES, SLOT_COUNT);
     this.#ranges = new HostRanges(workspace.context, hostMemory);
   }
 
   /** Bytes of this process's memory. */
   get pinnedBytes(): number {
-    return this.#small.byteLength;
+    return this.#small?.byteLength ?? 0;
   }
 
   toDevice(target: bigint, source: Uint8Array, stream: CudaStream): Promise<void> | undefined {
-    if (source.length > SLOT_BYTES && this.#workspace.copies === "staged") {
+    if (source.length <= SMALL_SLOT_BYTES) {
+      if (this.#upBySlot(target, source, stream)) return undefined;
+    } else if (this.#isStaged) {
       return this.#upInParts(target, source, stream);
     }
-    if (!stream.isDone()) {
-      if (source.length <= SLOT_BYTES && this.#upBySlot(target, source, stream)) return undefined;
-      const waits = this.#settle(() => stream.isDone());
-      if (waits !== undefined) return waits.then(() => this.#up(target, source, stream));
-    }
-    return this.#up(target, source, stream);
+    const waits = this.#settle(() => stream.isDone());
+    return waits === undefined
+      ? this.#up(target, source, stream)
+      : waits.then(() => this.#up(target, source, stream));
   }
 
   fromDevice(target: Uint8Array, source: bigint, stream: CudaStream): Promise<void> | undefined {
     const waits = this.#settle(() => stream.isDone());
     const down = (): Promise<void> | undefined =>
-      target.length > SLOT_BYTES && this.#workspace.copies === "staged"
+      target.length > SMALL_SLOT_BYTES && this.#isStaged
         ? this.#downInParts(target, source, stream)
         : this.#down(target, source, stream);
     return waits === undefined ? down() : waits.then(down);
@@ -66,45 +64,55 @@ export class Transfers implements Disposable {
 
   [Symbol.dispose](): void {
     this.#ranges[Symbol.dispose]();
-    this.#small[Symbol.dispose]();
+    if (this.#small !== undefined) this.#workspace.smallRings.giveBack(this.#small);
+    this.#small = undefined;
+  }
+
+  get #isStaged(): boolean {
+    const { copies, ring } = this.#workspace;
+    return copies === "staged" && ring.isThere;
   }
 
   /** The stream has nothing to do. */
   #up(target: bigint, source: Uint8Array, stream: CudaStream): Promise<void> | undefined {
-    const isDirect = this.#workspace.copies === "registered" && this.#ranges.cover(source);
     const { context } = this.#workspace;
-    // Returns when pageable memory has been read (CUDA Driver API, "API synchronization behavior").
-    const status = context.enter().cuMemcpyHtoDAsync(
-      target,
-      whole(source),
-      BigInt(source.length),
-      stream.pointer,
-    );
-    stream.enqueued++;
-    context.check("copyToDevice", status, `${source.length} bytes`);
-    // What is registered is read while it goes on.
-    return isDirect ? this.#settle(() => stream.isDone()) : undefined;
+    const parts = this.#partsOf(source);
+    for (const part of parts) {
+      const at = target + BigInt(part.byteOffset - source.byteOffset);
+      const size = BigInt(part.length);
+      const status = context.enter().cuMemcpyHtoDAsync(at, whole(part), size, stream.pointer);
+      stream.enqueued++;
+      context.check("copyToDevice", status, `${part.length} bytes`);
+    }
+    return this.#keep(parts, stream);
   }
 
   /** The stream has nothing to do. */
   #down(target: Uint8Array, source: bigint, stream: CudaStream): Promise<void> | undefined {
-    if (this.#workspace.copies === "registered") this.#ranges.cover(target);
     const { context } = this.#workspace;
-    const status = context.enter().cuMemcpyDtoHAsync(
-      whole(target),
-      source,
-      BigInt(target.length),
-      stream.pointer,
-    );
-    stream.enqueued++;
-    context.check("copyFromDevice", status, `${target.length} bytes`);
-    // For pageable memory it is there already (the same page); the question costs nothing then.
-    return this.#settle(() => stream.isDone());
+    const parts = this.#partsOf(target);
+    for (const part of parts) {
+      const at = source + BigInt(part.byteOffset - target.byteOffset);
+      const size = BigInt(part.length);
+      const status = context.enter().cuMemcpyDtoHAsync(whole(part), at, size, stream.pointer);
+      stream.enqueued++;
+      context.check("copyFromDevice", status, `${part.length} bytes`);
+    }
+    return this.#keep(parts, stream);
+  }
+
+  #partsOf(bytes: Uint8Array): readonly Uint8Array[] {
+    return this.#workspace.copies === "registered" ? this.#ranges.cover(bytes) : [bytes];
+  }
+
+  /** Waits for a copy; its buffer is not collected before it is done. */
+  #keep(parts: readonly Uint8Array[], stream: CudaStream): Promise<void> | undefined {
+    return this.#settle(() => parts.length === 0 || stream.isDone());
   }
 
   /** By way of pinned memory, if there is a slot. */
   #upBySlot(target: bigint, source: Uint8Array, stream: CudaStream): boolean {
-    const slot = this.#small.take();
+    const slot = (this.#small ??= this.#workspace.smallRings.take()).take();
     if (slot === undefined) return false;
     this.#upFrom(slot, source, target, stream);
     return true;

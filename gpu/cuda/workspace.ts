@@ -10,13 +10,16 @@ import type { ContextKind, Driver } from "./driver_context.ts";
 import type { Jit } from "./jit.ts";
 import type { LaunchBlock } from "./launch_block.ts";
 import { ModuleCache } from "./module_cache.ts";
-import { PinnedRing } from "./pinned_ring.ts";
+import { PinnedRing, RingPool } from "./pinned_ring.ts";
 import type { DeviceOrdinal } from "./pointers.ts";
 import type { CopyWay } from "./transfers.ts";
 
 /** Pinned memory for large copies that are staged: a session copies in pieces of a slot's size. */
 const SLOT_BYTES = 1024 * 1024;
 const SLOT_COUNT = 4;
+/** The same for small ones: largest copy, and how many of one session may be under way. */
+export const SMALL_SLOT_BYTES = 64 * 1024;
+const SMALL_SLOT_COUNT = 16;
 
 /** What workspaces of one device are made with. */
 export interface WorkspaceParts {
@@ -37,6 +40,8 @@ export class Workspace implements Disposable {
   /** How large copies go, and the memory through which they go where they are staged. */
   readonly copies: CopyWay;
   readonly ring: PinnedRing;
+  /** For small copies; each session has one of its own. */
+  readonly smallRings: RingPool;
   readonly #stack: DisposableStack;
 
   /** @throws GpuError */
@@ -46,6 +51,7 @@ export class Workspace implements Disposable {
     this.heap = stack.use(new DeviceHeap(this.context, hasPools));
     this.modules = stack.use(new ModuleCache(this.context, jit));
     this.ring = stack.use(new PinnedRing(this.context, SLOT_BYTES, SLOT_COUNT));
+    this.smallRings = stack.use(new RingPool(this.context, SMALL_SLOT_BYTES, SMALL_SLOT_COUNT));
     this.block = block;
     this.copies = copies;
     this.#stack = stack.move();

@@ -6,6 +6,11 @@
  * it is told. Time on a stream is a moment at which it will be done. It knows a few kernels of the contract by
  * name; any other runs as nothing. It tests marshalling, ownership and error paths, never numbers.
  *
+ * Where the driver's behaviour is left open it takes the one that shows mistakes: what is copied from the device
+ * arrives when the host has been told that the copy is done, and not before; what is copied to it must not change
+ * until then; memory may be used only by work that comes after its zeroing, and given back only after its uses
+ * (each stream knows what it comes after); what waits for all that runs must not be called while something does.
+ *
  * In another process it is steered by a file beside it, `<library>.control`: lines `<option> <number>`, read as it
  * is loaded. With `report 1` each process that ends of its own accord appends a line to `<library>.report`: what it
  * had open, what was wrong, and where its compiler keeps code. With `needsCompiler 1` the compiler is a library of
@@ -72,14 +77,33 @@ typedef struct Object {
   uintptr_t registered; /* where a range begins */
   char *memory;    /* of a buffer, a module variable or pinned memory */
   size_t size;
+  size_t params_size; /* of a function */
+  int number;      /* of a stream */
+  uint32_t *after; /* of a stream or event: how much of each stream's work it comes after; of a buffer: its uses */
+  int zeroed_on;   /* of a buffer: the stream and the place on it where it was made zero */
+  uint32_t zeroed_at;
   char name[128];
 } Object;
 
 #define NEVER INT64_MAX
+#define STREAMS_MAX 512
+
+/* A copy of which the host does not know that it is done. */
+typedef struct Copy {
+  Object *stream;
+  uint32_t at;
+  char *host, *bytes; /* bytes: what was there, or what will arrive */
+  size_t size;
+  int is_down;
+  struct Copy *next;
+} Copy;
 #define NAME_BYTES 48
 #define CALLS_MAX 65536
 
 static Object *objects;
+static Copy *copies;
+static int stream_count;
+static uint32_t known[STREAMS_MAX]; /* how much of each stream's work the host knows to be done */
 static __thread Object *current;
 static int live[KINDS];
 static Object *primary;
@@ -125,11 +149,46 @@ static CUresult problem(CUresult status, const char *call, const char *what) {
   return status;
 }
 
+static void merge(uint32_t *into, const uint32_t *from) {
+  for (int at = 0; at < stream_count && at < STREAMS_MAX; at++) if (from[at] > into[at]) into[at] = from[at];
+}
+
+/* Sources of copies that may still be read, by both of their ends: every call looks at all of them. */
+static void check_sources(const char *call) {
+  for (Copy *each = copies; each; each = each->next) {
+    size_t size = each->size < 4096 ? each->size : 4096, rest = each->size - size;
+    if (each->is_down) continue;
+    if (!memcmp(each->host, each->bytes, size) && !memcmp(each->host + rest, each->bytes + rest, size)) continue;
+    problem(0, call, "the source of a copy changed before the copy was known to be done");
+    memcpy(each->bytes, each->host, each->size);
+  }
+}
+
+/* The host was told that work is done: what it copied is there. */
+static void learn(const uint32_t *after) {
+  merge(known, after);
+  for (Copy **each = &copies; *each;) {
+    Copy *copy = *each;
+    if (known[copy->stream->number] < copy->at) { each = &copy->next; continue; }
+    if (copy->is_down) memcpy(copy->host, copy->bytes, copy->size);
+    *each = copy->next;
+    free(copy->bytes);
+    free(copy);
+  }
+}
+
+static int is_sticky(int status) {
+  return (status >= 700 && status < 800 && status != 701 && status != 703 && status != 704 && status != 705 &&
+          status != 708 && status != 711 && status != 712 && status != 713 && status != 720) || status == 214 ||
+         status == 220 || status == 226 || status == 911 || status == 999;
+}
+
 static CUresult begin(const char *name, int needs_context) {
+  check_sources(name);
   if (call_count < CALLS_MAX) snprintf(calls[call_count], NAME_BYTES, "%s", name);
   call_count++;
   if (fail_at > 0 && --fail_at == 0) {
-    if (fail_status >= 700 && fail_status < 800 && current) current->sticky = fail_status;
+    if (is_sticky(fail_status) && current) current->sticky = fail_status;
     return fail_status;
   }
   if (needs_context) {
@@ -149,6 +208,12 @@ static Object *make(int kind, Object *context) {
   object->next = objects;
   objects = object;
   live[kind]++;
+  if (kind == STREAM || kind == EVENT || kind == BUFFER) object->after = calloc(STREAMS_MAX, sizeof *object->after);
+  if (kind == STREAM) {
+    if (stream_count == STREAMS_MAX) abort();
+    object->number = stream_count++;
+  }
+  object->zeroed_on = -1;
   return object;
 }
 
@@ -182,10 +247,46 @@ static Object *buffer_at(CUdeviceptr address, size_t size) {
   return NULL;
 }
 
+/* Whether something runs in the current context. */
+static int is_busy(void) {
+  int64_t now = now_ns();
+  for (Object *each = objects; each; each = each->next) {
+    if (each->kind == STREAM && each->context == current && each->done_at > now) return 1;
+  }
+  return 0;
+}
+#define QUIET() if (is_busy()) problem(0, __func__, "would wait for everything that runs in the context")
+
 static void work(Object *stream, int64_t duration_us) {
+  merge(stream->after, known);
+  stream->after[stream->number]++;
   int64_t from = now_ns();
   if (stream->done_at > from) from = stream->done_at;
   stream->done_at = duration_us < 0 || from == NEVER ? NEVER : from + duration_us * 1000;
+}
+
+/* The last work of a stream uses a buffer. */
+static void use(Object *buffer, Object *stream, const char *call) {
+  if (!buffer || buffer->module) return;
+  if (buffer->zeroed_on >= 0 && stream->after[buffer->zeroed_on] < buffer->zeroed_at) {
+    problem(0, call, "memory is used by work that does not come after its zeroing");
+  }
+  if (stream->after[stream->number] > buffer->after[stream->number]) {
+    buffer->after[stream->number] = stream->after[stream->number];
+  }
+}
+
+static void copying(Object *stream, const void *host, const void *bytes, size_t size, int is_down) {
+  Copy *copy = calloc(1, sizeof *copy);
+  copy->stream = stream;
+  copy->at = stream->after[stream->number];
+  copy->host = (char *)host;
+  copy->bytes = malloc(size);
+  copy->size = size;
+  copy->is_down = is_down;
+  memcpy(copy->bytes, bytes, size);
+  copy->next = copies;
+  copies = copy;
 }
 
 /* Control. */
@@ -194,9 +295,18 @@ void fake_reset(void) {
   while (objects) {
     Object *next = objects->next;
     free(objects->memory);
+    free(objects->after);
     free(objects);
     objects = next;
   }
+  while (copies) {
+    Copy *next = copies->next;
+    free(copies->bytes);
+    free(copies);
+    copies = next;
+  }
+  stream_count = 0;
+  memset(known, 0, sizeof known);
   memset(live, 0, sizeof live);
   memcpy(options, DEFAULTS, sizeof options);
   current = primary = NULL;
@@ -205,6 +315,11 @@ void fake_reset(void) {
 }
 void fake_fail(int nth, int status) { fail_at = nth; fail_status = status; }
 void fake_set(int option, int64_t value) { options[option] = value; }
+/* What does not end ends now. */
+void fake_release(void) {
+  int64_t now = now_ns();
+  for (Object *each = objects; each; each = each->next) if (each->done_at == NEVER) each->done_at = now;
+}
 int fake_call_count(void) { return call_count; }
 int fake_problem_count(void) { return problem_count; }
 int fake_live(int kind) { return live[kind]; }
@@ -372,12 +487,32 @@ CUresult cuCtxSetCurrent(CUcontext context) {
   return SUCCESS;
 }
 
+/* Bytes of an entry's parameters, each at the next place that its alignment allows. */
+static size_t params_size(const char *entry) {
+  size_t size = 0;
+  const char *open = entry + strcspn(entry, "({"), *close = open + strcspn(open, ")");
+  if (*open != '(') return 0;
+  for (const char *at = open; (at = strstr(at, ".param ")) && at < close; at += 7) {
+    int alignment = 0, count = 1;
+    char type[16] = "", name[100] = "";
+    if (sscanf(at, ".param .align %d .%15s %99[A-Za-z0-9_$]", &alignment, type, name) != 3 &&
+        sscanf(at, ".param .%15s %99[A-Za-z0-9_$]", type, name) != 2) continue;
+    const char *bracket = at + strcspn(at, "[,)");
+    if (*bracket == '[') count = atoi(bracket + 1);
+    size_t bytes = (size_t)atoi(type + 1) / 8, aligned = alignment ? (size_t)alignment : bytes;
+    if (aligned == 0) continue;
+    size = (size + aligned - 1) / aligned * aligned + bytes * (size_t)count;
+  }
+  return size;
+}
+
 /* Entries and variables of a text, found by their words. */
 static void scan(Object *module, const char *text) {
   for (const char *at = text; (at = strstr(at, ".entry ")); at += 7) {
     Object *function = make(FUNCTION, module->context);
     function->module = module;
     sscanf(at + 7, "%127[A-Za-z0-9_$]", function->name);
+    function->params_size = params_size(at);
   }
   for (const char *at = text; (at = strstr(at, ".global .align ")); at += 15) {
     char type[16] = "", name[100] = "";
@@ -417,6 +552,7 @@ CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned int co
 CUresult cuModuleUnload(CUmodule module) {
   BEGIN(1);
   HANDLE(object, module, MODULE);
+  QUIET();
   for (Object *each = objects; each; each = each->next) if (each->live && each->module == object) end(each);
   end(object);
   return SUCCESS;
@@ -485,18 +621,26 @@ CUresult cuLaunchKernel(CUfunction function, unsigned int gx, unsigned int gy, u
   BEGIN(1);
   HANDLE(object, function, FUNCTION);
   HANDLE(on, stream, STREAM);
-  CHECK(params == NULL && extra != NULL);
-  CHECK((uintptr_t)extra[0] == 1 && extra[1] && (uintptr_t)extra[2] == 2 && extra[3] && extra[4] == NULL);
+  CHECK(params == NULL && (extra != NULL) == (object->params_size > 0));
   CHECK(gx && gy && gz && bx && by && bz && bx * by * bz <= 1024);
+  CHECK(gx <= 2147483647u && gy <= 65535 && gz <= 65535 && bx <= 1024 && by <= 1024 && bz <= 64);
   CHECK(shared <= 48 * 1024 || shared <= (unsigned)object->dynamic_shared);
-  size_t size = *(size_t *)extra[3];
-  CHECK(size <= sizeof last_params);
-  last_params_size = size;
   memset(last_params, 0, sizeof last_params);
-  memcpy(last_params, extra[1], size);
+  last_params_size = object->params_size;
+  CHECK(last_params_size <= sizeof last_params);
+  if (extra) {
+    CHECK((uintptr_t)extra[0] == 1 && extra[1] && (uintptr_t)extra[2] == 2 && extra[3] && extra[4] == NULL);
+    CHECK(*(size_t *)extra[3] == object->params_size);
+    memcpy(last_params, extra[1], last_params_size);
+  }
   unsigned shape[7] = { gx, gy, gz, bx, by, bz, shared };
   memcpy(last_shape, shape, sizeof shape);
   work(on, run(object->name, last_params, (uint64_t)gx * bx));
+  for (size_t at = 0; at + 8 <= last_params_size; at += 8) {
+    uint64_t word;
+    memcpy(&word, last_params + at, 8);
+    use(buffer_at((CUdeviceptr)word, 1), on, __func__);
+  }
   return SUCCESS;
 }
 
@@ -511,31 +655,40 @@ static CUresult allocate(CUdeviceptr *pointer, size_t size, int is_pooled) {
   *pointer = (CUdeviceptr)(uintptr_t)object->memory;
   return SUCCESS;
 }
-static CUresult give_back(CUdeviceptr pointer, int is_pooled, const char *call) {
+static CUresult give_back(CUdeviceptr pointer, Object *stream, const char *call) {
+  int is_pooled = stream != NULL;
   Object *object = buffer_at(pointer, 1);
   if (!object || (CUdeviceptr)(uintptr_t)object->memory != pointer || object->module) {
     return problem(INVALID_VALUE, call, "memory that was not allocated");
   }
   if (object->is_pooled != is_pooled) return problem(INVALID_VALUE, call, "memory of the other allocator");
+  for (int at = 0; stream && at < stream_count; at++) {
+    if (stream->after[at] >= object->after[at]) continue;
+    problem(0, call, "memory is given back before work that uses it");
+    break;
+  }
   end(object);
   return SUCCESS;
 }
 CUresult cuMemAlloc(CUdeviceptr *pointer, size_t size) { BEGIN(1); return allocate(pointer, size, 0); }
-CUresult cuMemFree(CUdeviceptr pointer) { BEGIN(1); return give_back(pointer, 0, __func__); }
+CUresult cuMemFree(CUdeviceptr pointer) { BEGIN(1); return give_back(pointer, NULL, __func__); }
 CUresult cuMemAllocAsync(CUdeviceptr *pointer, size_t size, CUstream stream) {
   BEGIN(1);
   HANDLE(on, stream, STREAM);
   CHECK(options[HAS_POOLS]);
+  work(on, 0);
   return allocate(pointer, size, 1);
 }
 CUresult cuMemFreeAsync(CUdeviceptr pointer, CUstream stream) {
   BEGIN(1);
   HANDLE(on, stream, STREAM);
-  return give_back(pointer, 1, __func__);
+  work(on, 0);
+  return give_back(pointer, on, __func__);
 }
 CUresult cuMemHostAlloc(void **pointer, size_t size, unsigned int flags) {
   BEGIN(1);
   CHECK(size > 0 && flags == 1);
+  if (options[LOCKED_BYTES_MAX] && size > (size_t)options[LOCKED_BYTES_MAX]) return OUT_OF_MEMORY;
   Object *object = make(HOST, current);
   object->size = size;
   object->memory = aligned_alloc(4096, (size + 4095) / 4096 * 4096);
@@ -544,6 +697,7 @@ CUresult cuMemHostAlloc(void **pointer, size_t size, unsigned int flags) {
 }
 CUresult cuMemFreeHost(void *pointer) {
   BEGIN(1);
+  QUIET();
   for (Object *each = objects; each; each = each->next) {
     if (each->live && each->kind == HOST && each->memory == pointer) { end(each); return SUCCESS; }
   }
@@ -578,34 +732,52 @@ CUresult cuMemHostUnregister(void *pointer) {
   BEGIN(1);
   Object *object = range_at((uintptr_t)pointer, 1);
   if (!object || object->registered != (uintptr_t)pointer) return problem(NOT_REGISTERED, __func__, "no range begins there");
+  QUIET();
   end(object);
   return SUCCESS;
 }
 
+/* Whether a part of the host's memory is registered and another part of it is not, or is apart. */
+static int is_mixed(const void *host, size_t size) {
+  uintptr_t address = (uintptr_t)host;
+  Object *range = range_at(address, size);
+  return range && (address < range->registered || address + size > range->registered + range->size);
+}
 CUresult cuMemcpyHtoDAsync(CUdeviceptr target, const void *source, size_t size, CUstream stream) {
   BEGIN(1);
   HANDLE(on, stream, STREAM);
-  CHECK(size > 0 && source && buffer_at(target, size));
+  CHECK(size > 0 && source && buffer_at(target, size) && !is_mixed(source, size));
+  /* It would hold the thread up, but for pinned memory. */
+  CHECK(on->done_at <= now_ns() || host_at(source, size) || range_at((uintptr_t)source, size));
   memcpy((void *)(uintptr_t)target, source, size);
   work(on, options[COPY_DELAY_US]);
+  use(buffer_at(target, size), on, __func__);
+  copying(on, source, source, size, 0);
   return SUCCESS;
 }
 CUresult cuMemcpyDtoHAsync(void *target, CUdeviceptr source, size_t size, CUstream stream) {
   BEGIN(1);
   HANDLE(on, stream, STREAM);
-  CHECK(size > 0 && target && buffer_at(source, size));
-  /* It would hold the thread up, but for pinned memory. */
-  CHECK(on->done_at <= now_ns() || host_at(target, size));
-  memcpy(target, (void *)(uintptr_t)source, size);
+  CHECK(size > 0 && target && buffer_at(source, size) && !is_mixed(target, size));
+  CHECK(on->done_at <= now_ns() || host_at(target, size) || range_at((uintptr_t)target, size));
   work(on, options[COPY_DELAY_US]);
+  use(buffer_at(source, size), on, __func__);
+  copying(on, target, (void *)(uintptr_t)source, size, 1);
+  memset(target, 0xa5, size);
   return SUCCESS;
 }
 CUresult cuMemsetD8Async(CUdeviceptr target, unsigned char value, size_t size, CUstream stream) {
   BEGIN(1);
   HANDLE(on, stream, STREAM);
-  CHECK(value == 0 && size > 0 && buffer_at(target, size));
+  Object *buffer = buffer_at(target, size);
+  CHECK(value == 0 && size > 0 && buffer);
   memset((void *)(uintptr_t)target, value, size);
   work(on, 0);
+  if (buffer->zeroed_on < 0 && !buffer->module) {
+    buffer->zeroed_on = on->number;
+    buffer->zeroed_at = on->after[on->number];
+  }
+  use(buffer, on, __func__);
   return SUCCESS;
 }
 
@@ -624,7 +796,9 @@ CUresult cuStreamDestroy(CUstream stream) {
 CUresult cuStreamQuery(CUstream stream) {
   BEGIN(1);
   HANDLE(object, stream, STREAM);
-  return object->done_at > now_ns() ? NOT_READY : SUCCESS;
+  if (object->done_at > now_ns()) return NOT_READY;
+  learn(object->after);
+  return SUCCESS;
 }
 /* Only the bench's C program waits like this: it would hold up a cell. */
 CUresult cuStreamSynchronize(CUstream stream) {
@@ -632,6 +806,7 @@ CUresult cuStreamSynchronize(CUstream stream) {
   HANDLE(object, stream, STREAM);
   if (object->done_at == NEVER) return problem(INVALID_VALUE, __func__, "would wait for a kernel that does not end");
   while (object->done_at > now_ns()) {}
+  learn(object->after);
   return SUCCESS;
 }
 CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned int flags) {
@@ -640,6 +815,7 @@ CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned int flags) {
   HANDLE(object, event, EVENT);
   CHECK(flags == 0);
   if (object->done_at > on->done_at) on->done_at = object->done_at;
+  merge(on->after, object->after);
   return SUCCESS;
 }
 CUresult cuEventCreate(CUevent *event, unsigned int flags) {
@@ -662,12 +838,15 @@ CUresult cuEventRecord(CUevent event, CUstream stream) {
   HANDLE(on, stream, STREAM);
   object->recorded = 1;
   object->done_at = on->done_at > now_ns() ? on->done_at : now_ns();
+  memcpy(object->after, on->after, STREAMS_MAX * sizeof *on->after);
   return SUCCESS;
 }
 CUresult cuEventQuery(CUevent event) {
   BEGIN(1);
   HANDLE(object, event, EVENT);
-  return object->done_at > now_ns() ? NOT_READY : SUCCESS;
+  if (object->done_at > now_ns()) return NOT_READY;
+  learn(object->after);
+  return SUCCESS;
 }
 CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUevent stop) {
   BEGIN(1);

@@ -12,6 +12,7 @@ const CONTROL = {
   fake_reset: { parameters: [], result: "void" },
   fake_fail: { parameters: ["i32", "i32"], result: "void" },
   fake_set: { parameters: ["i32", "i64"], result: "void" },
+  fake_release: { parameters: [], result: "void" },
   fake_call_count: { parameters: [], result: "i32" },
   fake_problem_count: { parameters: [], result: "i32" },
   fake_call_name: { parameters: ["i32", "buffer", "usize"], result: "void" },
@@ -80,6 +81,11 @@ export class FakeDriver {
 
   set(option: typeof OPTIONS[number], value: number): void {
     this.#control.symbols.fake_set(OPTIONS.indexOf(option), BigInt(value));
+  }
+
+  /** Work that does not end (a delay of -1) is done now. */
+  release(): void {
+    this.#control.symbols.fake_release();
   }
 
   /** The nth call from now on answers with a status. */
