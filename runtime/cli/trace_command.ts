@@ -8,6 +8,7 @@ import { type Command, type CommandCall, EXIT, SHARED_HELP, textOf } from "./com
 import { CommandError, UsageError } from "./gateway_client.ts";
 import { toTraceDetail, toTraceList, type TraceDetail, type TraceRow } from "./trace_body.ts";
 import { viewTraces } from "./trace_table.ts";
+import { ALIKE_MAX } from "./trace_tree.ts";
 import { viewLogLine, viewTrace } from "./trace_view.ts";
 import type { ViewOptions } from "./view_text.ts";
 
@@ -22,7 +23,11 @@ const PAGES_MAX = 50;
 /** `trace <id>`. */
 export const traceCommand: Command = {
   name: "trace",
-  options: { follow: { type: "boolean", short: "f" }, timeout: { type: "string" } },
+  options: {
+    follow: { type: "boolean", short: "f" },
+    timeout: { type: "string" },
+    all: { type: "boolean" },
+  },
   words: ["trace id"],
   help: `usage: tensor-wasm trace <trace id> [options]
 
@@ -31,6 +36,7 @@ x-trace-id of an answer, or the trace_id of an error or a log line.
 
   -f, --follow         wait until it is complete; its log lines are printed as they come, then the tree
   --timeout <seconds>  how long to follow, default ${FOLLOW_SECONDS_DEFAULT}
+  --all                every span, also where more than ${ALIKE_MAX} are alike
 ${SHARED_HELP}`,
   run: runTrace,
 };
@@ -65,7 +71,11 @@ async function runTrace(call: CommandCall): Promise<number> {
   const id = traceIdOf(given);
   const seconds = numberOf("timeout", values["timeout"]) ?? FOLLOW_SECONDS_DEFAULT;
   const trace = values["follow"] === true ? await follow(call, id, seconds) : await readTrace(call, id);
-  place.out(values["json"] === true ? `${JSON.stringify(trace)}\n` : viewTrace(trace, viewOptions(call)));
+  place.out(
+    values["json"] === true
+      ? `${JSON.stringify(trace)}\n`
+      : viewTrace(trace, { ...viewOptions(call), isWhole: values["all"] === true }),
+  );
   if (values["follow"] === true && !trace.complete) {
     throw new CommandError(`Trace ${id} still runs; gave up waiting`);
   }

@@ -7,6 +7,7 @@
  */
 import type { LogRow, SpanRow, TraceDetail } from "./trace_body.ts";
 import { isRecord } from "./gateway_client.ts";
+import { type LeftOut, TraceTree, type TreeItem } from "./trace_tree.ts";
 import {
   clean,
   type Colour,
@@ -42,8 +43,14 @@ const HIDDEN = new Set([
 ]);
 const LEVELS_IN_COLOUR: Readonly<Record<string, Colour>> = { error: "red", warn: "yellow" };
 
+/** How a trace is to look. */
+export interface TreeViewOptions extends ViewOptions {
+  /** Every span is shown, however many are alike. */
+  readonly isWhole?: boolean;
+}
+
 /** The whole trace, ending with a newline. */
-export function viewTrace(trace: TraceDetail, options: ViewOptions): string {
+export function viewTrace(trace: TraceDetail, options: TreeViewOptions): string {
   return new TraceView(trace, options).text();
 }
 
@@ -53,48 +60,33 @@ export function viewLogLine(line: LogRow, { hasColour }: Pick<ViewOptions, "hasC
   return `${[paint("dim", timeOf(line.unix_ms)), ...logWords(line, paint)].join(" ").trimEnd()}\n`;
 }
 
-/** Something under a span, by time. */
-type Item = { readonly atMs: number } & ({ readonly span: SpanRow } | { readonly log: LogRow });
-
 class TraceView {
   readonly #trace: TraceDetail;
   readonly #paint: Paint;
   readonly #columns: number | undefined;
-  readonly #spans: ReadonlyMap<string, SpanRow>;
-  readonly #items = new Map<string, Item[]>();
+  readonly #tree: TraceTree;
   readonly #lines: string[] = [];
   /** Names without the path before them, where there is no room for it. */
   #isShort = false;
   #nameWidth = 0;
   #barWidth = BAR_WIDTH;
 
-  constructor(trace: TraceDetail, { hasColour, columns }: ViewOptions) {
+  constructor(trace: TraceDetail, { hasColour, columns, isWhole = false }: TreeViewOptions) {
     this.#trace = trace;
     this.#paint = painter(hasColour);
     this.#columns = columns;
-    this.#spans = new Map(trace.spans.map((span) => [span.span_id, span]));
-    for (const span of trace.spans) this.#place(span.parent_span_id, { atMs: span.start_unix_ms, span });
-    for (const log of trace.logs) this.#place(log.span_id, { atMs: log.unix_ms, log });
-    for (const items of this.#items.values()) items.sort((a, b) => a.atMs - b.atMs);
+    this.#tree = new TraceTree(trace, isWhole);
   }
 
   text(): string {
     this.#heading();
-    const roots = this.#items.get("") ?? [];
+    const { roots } = this.#tree;
     this.#fit(roots);
     this.#under(roots, "", true);
     if (this.#trace.truncated) {
       this.#lines.push(this.#paint("yellow", "Some spans or lines are missing: over a bound."));
     }
     return this.#lines.map((line) => `${line.trimEnd()}\n`).join("");
-  }
-
-  /** Under its parent if that is here, else at the top. */
-  #place(parentId: string | undefined, item: Item): void {
-    const key = parentId !== undefined && this.#spans.has(parentId) ? parentId : "";
-    const items = this.#items.get(key);
-    if (items === undefined) this.#items.set(key, [item]);
-    else items.push(item);
   }
 
   #heading(): void {
@@ -121,7 +113,7 @@ class TraceView {
   }
 
   /** Gives names and bars the room that there is: bars give way first, then what names begin with. */
-  #fit(roots: readonly Item[]): void {
+  #fit(roots: readonly TreeItem[]): void {
     this.#nameWidth = Math.min(NAME_WIDTH_MAX, this.#widest(roots, 0));
     if (this.#columns === undefined) return;
     const room = this.#columns - TIMES_WIDTH;
@@ -133,11 +125,11 @@ class TraceView {
     this.#barWidth = barWidth < BAR_WIDTH_MIN ? 0 : barWidth;
   }
 
-  #widest(items: readonly Item[], depth: number): number {
+  #widest(items: readonly TreeItem[], depth: number): number {
     let width = 0;
     for (const item of items) {
       if (!("span" in item)) continue;
-      const below = this.#widest(this.#items.get(item.span.span_id) ?? [], depth + 1);
+      const below = this.#widest(this.#tree.under(item.span), depth + 1);
       width = Math.max(width, below, this.#nameOf(item.span).length + 3 * depth);
     }
     return width;
@@ -148,31 +140,30 @@ class TraceView {
     return clean(path < 0 ? name : `…${name.slice(path + 2)}`);
   }
 
-  #under(items: readonly Item[], indent: string, isTop = false): void {
-    const last = items.findLastIndex((item) => "span" in item);
+  #under(items: readonly TreeItem[], indent: string, isTop = false): void {
+    const last = items.findLastIndex((item) => !("log" in item));
     for (const [index, item] of items.entries()) {
       // A log line hangs on the line that goes down to the spans after it.
       const rest = index <= last ? "│  " : "   ";
       if ("log" in item) this.#log(item.log, indent + (isTop ? "" : rest));
-      else if (isTop) this.#span(item.span, "", "");
-      else {this.#span(
-          item.span,
-          indent + (index === last ? "└─ " : "├─ "),
-          indent + (index < last ? "│  " : "   "),
-        );}
+      else {
+        const first = isTop ? "" : indent + (index === last ? "└─ " : "├─ ");
+        if ("leftOut" in item) this.#row(first, leftOutWords(item.leftOut));
+        else this.#span(item.span, first, isTop ? "" : indent + (index < last ? "│  " : "   "));
+      }
     }
   }
 
   #span(span: SpanRow, first: string, indent: string): void {
     const paint = this.#paint;
-    const items = this.#items.get(span.span_id) ?? [];
+    const items = this.#tree.under(span);
     const left = (first + this.#nameOf(span)).padEnd(this.#nameWidth);
     const took = span.duration_ms === undefined ? "running" : milliseconds(span.duration_ms);
     const failed = span.error !== undefined;
     const name = failed ? first + paint("red", left.slice(first.length)) : left;
     const bar = this.#barWidth === 0 ? "" : `  ${this.#bar(span)}`;
     this.#lines.push(`${name}${bar}  ${took.padStart(10)}  ${paint("dim", `+${this.#offset(span)}`)}`);
-    const under = indent + (items.some((item) => "span" in item) ? "│  " : "   ");
+    const under = indent + (items.some((item) => !("log" in item)) ? "│  " : "   ");
     if (failed) this.#row(under, `! ${clean(span.error)}`.split(" ").map((word) => paint("red", word)));
     this.#row(under, attributeWords(span.attributes).map((word) => paint("dim", word)));
     for (const event of span.events ?? []) {
@@ -236,6 +227,10 @@ function reasonOf({ error, logs, spans }: TraceDetail): string | undefined {
 function lastWordsOf({ logs }: TraceDetail): string | undefined {
   const line = logs.findLast(({ message }) => message === "guest.stderr")?.fields["line"];
   return typeof line === "string" ? line : undefined;
+}
+
+function leftOutWords({ name, count, meanMs }: LeftOut): string[] {
+  return `… ${count} more ${clean(name)}, of ${milliseconds(meanMs)} on average; --all shows them`.split(" ");
 }
 
 function logWords(log: LogRow, paint: Paint): string[] {

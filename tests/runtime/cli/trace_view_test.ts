@@ -1,3 +1,4 @@
+/** A trace as text: the tree, what is left out of it, why it failed, terminals of any width. */
 import assert from "node:assert/strict";
 import type { TraceDetail } from "../../../runtime/cli/trace_body.ts";
 import { viewTrace } from "../../../runtime/cli/trace_view.ts";
@@ -172,4 +173,43 @@ Deno.test("viewTrace() says why a trace failed: by the line that tells of it, el
   );
   assert.equal(why(TRACE), "why: Guest trapped: an unreachable instruction was executed");
   assert.equal(why({ ...TRACE, error: false }), undefined);
+});
+
+const [ROOT, CALL] = TRACE.spans;
+
+/** A call of many launches: the fifth the longest, the last but one failed, the eleventh with a line. */
+function withLaunches(count: number): TraceDetail {
+  assert.ok(ROOT !== undefined && CALL !== undefined);
+  const launches = Array.from({ length: count }, (_, index) => ({
+    span_id: `l${index}`,
+    parent_span_id: "a2",
+    name: "wasi_cuda.launch",
+    start_unix_ms: START + 10 + index,
+    duration_ms: index === 4 ? 9 : 1 + index / 1000,
+    ...(index === count - 2 ? { error: "CUDA_ERROR_ASSERT" } : {}),
+    attributes: { kernel: `k${index}` },
+  }));
+  const [line] = TRACE.logs;
+  assert.ok(line !== undefined);
+  const logs = [{
+    ...line,
+    span_id: "l10",
+    unix_ms: START + 20.5,
+    message: "guest.device",
+    fields: { line: "hello" },
+  }];
+  return { ...TRACE, spans: [ROOT, CALL, ...launches], logs };
+}
+
+Deno.test("viewTrace() leaves out of many spans that are alike all but the first, the longest and what tells something", async () => {
+  const text = viewTrace(withLaunches(64), { hasColour: false });
+  await assertGolden("cli/trace_alike.txt", text);
+  const whole = viewTrace(withLaunches(64), { hasColour: false, isWhole: true });
+  assert.equal(whole.match(/kernel=/g)?.length, 64);
+});
+
+Deno.test("viewTrace() shows twelve spans that are alike, and leaves some of thirteen out", () => {
+  // One of them failed and one has a line: those are not counted.
+  assert.equal(viewTrace(withLaunches(14), { hasColour: false }).match(/kernel=/g)?.length, 14);
+  assert.equal(viewTrace(withLaunches(15), { hasColour: false }).match(/kernel=/g)?.length, 8);
 });
