@@ -10,9 +10,10 @@ import { configureSync, type LogLevel as TapeLevel, type LogRecord, resetSync } 
 import type { SpanIds } from "../trace/ids.ts";
 import type { LineBuffer } from "./line_buffer.ts";
 import { type LogFilter, rankOf, type SpanChains, type TargetFilter } from "./log_filter.ts";
-import type { LineWriter, LogEvent, LogFields, LogLevel } from "./log_line.ts";
+import { type LineWriter, LOG_LEVELS, type LogFields, type LogLevel } from "./log_line.ts";
 import { type LoggedEvent, type LogTap, LogTaps } from "./log_tap.ts";
-import { type PlainFields, Redactor, safeText } from "./plain_value.ts";
+import { safeText } from "./plain_value.ts";
+import { NO_FIELDS, Redactor } from "./redactor.ts";
 
 /** Writes events of one target. `ids` default to those of the active span. */
 export interface Logger {
@@ -42,11 +43,10 @@ export interface LogParts {
 const SINK = "line";
 /** LogTape copies each record for sinks that keep it; this tells it that ours does not. It saves 2 µs a line. */
 const IMMEDIATE = Symbol.for("LogTape.sinkSnapshotPolicy.immediate");
-const NO_FIELDS: PlainFields = Object.freeze({});
 /** Longest message and target; ours are short, those of others may be anything. */
 const NAME_LENGTH_MAX = 1024;
-/** Most names of events that are remembered; names come from our code, but others may log anything. */
-const NAMES_MAX = 2048;
+/** Most events of one target and level that are remembered; their names are in our code, so there are few. */
+const EVENTS_MAX = 256;
 /** The target of the log's own lines. */
 const OWN_TARGET = "tensor-wasm-telemetry";
 
@@ -59,14 +59,33 @@ const FROM_TAPE: Readonly<Record<TapeLevel, LogLevel>> = {
   fatal: "error",
 };
 
+/** What is the same in all lines of an event. */
+interface EventHead {
+  readonly level: LogLevel;
+  readonly target: string;
+  /** The event's name, without credentials. */
+  readonly message: string;
+  /** As LineWriter.head makes it. */
+  readonly json: string;
+}
+
+type WriteEvent = (
+  atMs: number,
+  head: EventHead,
+  ids: SpanIds | undefined,
+  fields: LogFields | undefined,
+) => void;
+
 class TargetLogger implements Logger {
   readonly #target: string;
   readonly #filter: TargetFilter;
   readonly #rankMin: number;
   readonly #parts: LogParts;
-  readonly #write: (event: LogEvent) => void;
+  readonly #write: WriteEvent;
+  /** By rank and name: looking through a name for secrets costs more than looking it up. */
+  readonly #heads = LOG_LEVELS.map(() => new Map<string, EventHead>());
 
-  constructor(target: string, parts: LogParts, write: (event: LogEvent) => void) {
+  constructor(target: string, parts: LogParts, write: WriteEvent) {
     this.#target = safeText(target, NAME_LENGTH_MAX);
     this.#write = write;
     this.#filter = parts.filter.forTarget(target, parts.spans);
@@ -80,28 +99,27 @@ class TargetLogger implements Logger {
   }
 
   trace(message: string, fields?: LogFields, ids?: SpanIds): void {
-    if (this.#rankMin <= 0) this.#emit(0, "trace", message, fields, ids);
+    if (this.#rankMin <= 0) this.#emit(0, message, fields, ids);
   }
 
   debug(message: string, fields?: LogFields, ids?: SpanIds): void {
-    if (this.#rankMin <= 1) this.#emit(1, "debug", message, fields, ids);
+    if (this.#rankMin <= 1) this.#emit(1, message, fields, ids);
   }
 
   info(message: string, fields?: LogFields, ids?: SpanIds): void {
-    if (this.#rankMin <= 2) this.#emit(2, "info", message, fields, ids);
+    if (this.#rankMin <= 2) this.#emit(2, message, fields, ids);
   }
 
   warn(message: string, fields?: LogFields, ids?: SpanIds): void {
-    if (this.#rankMin <= 3) this.#emit(3, "warn", message, fields, ids);
+    if (this.#rankMin <= 3) this.#emit(3, message, fields, ids);
   }
 
   error(message: string, fields?: LogFields, ids?: SpanIds): void {
-    if (this.#rankMin <= 4) this.#emit(4, "error", message, fields, ids);
+    if (this.#rankMin <= 4) this.#emit(4, message, fields, ids);
   }
 
   #emit(
     rank: number,
-    level: LogLevel,
     message: string,
     fields: LogFields | undefined,
     givenIds: SpanIds | undefined,
@@ -109,8 +127,20 @@ class TargetLogger implements Logger {
     const { nowMs, activeIds } = this.#parts;
     const ids = givenIds ?? activeIds();
     if (rank < this.#filter.rankAlways && !this.#filter.admits(rank, fields, ids)) return;
-    this.#write({ atMs: nowMs(), level, target: this.#target, message, ids, fields });
+    this.#write(nowMs(), this.#heads[rank]?.get(message) ?? this.#makeHead(rank, message), ids, fields);
   }
+
+  #makeHead(rank: number, message: string): EventHead {
+    const head = makeHead(this.#parts.writer, LOG_LEVELS[rank] ?? "error", this.#target, message);
+    const heads = this.#heads[rank];
+    if (heads !== undefined && message.length <= 64 && heads.size < EVENTS_MAX) heads.set(message, head);
+    return head;
+  }
+}
+
+function makeHead(writer: LineWriter, level: LogLevel, target: string, name: string): EventHead {
+  const message = safeText(name, NAME_LENGTH_MAX);
+  return { level, target, message, json: writer.head(level, target, message) };
 }
 
 /** The log of the process. LogTape's configuration is global, so there is one at a time. */
@@ -119,7 +149,6 @@ export class Log {
   readonly #loggers = new Map<string, Logger>();
   readonly #processLoggers = new Map<string, Logger>();
   readonly #redactor = new Redactor();
-  readonly #names = new Map<string, string>();
   #closed = false;
   readonly #taps = new LogTaps((error) => this.processLogger(OWN_TARGET).error("log.tap_failed", { error }));
 
@@ -165,66 +194,37 @@ export class Log {
   #find(loggers: Map<string, Logger>, target: string, parts: LogParts): Logger {
     const known = loggers.get(target);
     if (known !== undefined) return known;
-    const made = new TargetLogger(target, parts, (event) => this.#write(event));
+    const made = new TargetLogger(target, parts, this.#write);
     loggers.set(target, made);
     return made;
   }
 
   #sink(record: LogRecord): void {
-    const event = this.#fromForeign(record);
-    const filter = this.#parts.filter.forTarget(event.target, this.#parts.spans);
-    if (filter.admits(rankOf(event.level), event.fields, event.ids)) this.#write(event);
+    const { writer, filter, spans, activeIds } = this.#parts;
+    const level = FROM_TAPE[record.level];
+    const target = safeText(record.category.join("."), NAME_LENGTH_MAX);
+    const ids = activeIds();
+    if (!filter.forTarget(target, spans).admits(rankOf(level), record.properties, ids)) return;
+    const { rawMessage } = record;
+    // The template stays unfilled: a value in it would escape redaction, and it is among the fields anyway.
+    const message = typeof rawMessage === "string" ? rawMessage : rawMessage.join("{}");
+    this.#write(record.timestamp, makeHead(writer, level, target, message), ids, record.properties);
   }
 
-  #write(event: LogEvent): void {
+  readonly #write: WriteEvent = (atMs, head, ids, given) => {
     if (this.#closed) return;
     const { buffer, writer, format, onLine } = this.#parts;
-    if (buffer.droppedCount > 0 && buffer.hasRoom) this.#writeDropped(event.atMs);
-    const { atMs, level, target, message, ids, fields } = event;
-    const logged: LoggedEvent = {
-      atMs,
-      level,
-      target,
-      message: this.#safeName(message),
-      ids,
-      fields: fields === undefined ? NO_FIELDS : this.#redactor.fields(fields),
-    };
-    buffer.push(format === "json" ? writer.toJson(logged) : writer.toPretty(logged));
+    if (buffer.droppedCount > 0 && buffer.hasRoom) this.#writeDropped(atMs);
+    const { plain, json } = given === undefined ? NO_FIELDS : this.#redactor.redact(given);
+    const { level, target, message } = head;
+    const event: LoggedEvent = { atMs, level, target, message, ids, fields: plain };
+    buffer.push(format === "json" ? writer.toJson(atMs, head.json, ids, json) : writer.toPretty(event));
     onLine(ids !== undefined);
-    this.#taps.emit(logged);
-  }
-
-  /** Names of events recur, and looking through one for secrets costs more than looking it up. */
-  #safeName(message: string): string {
-    const known = this.#names.get(message);
-    if (known !== undefined) return known;
-    const made = safeText(message, NAME_LENGTH_MAX);
-    if (message.length <= 64 && this.#names.size < NAMES_MAX) this.#names.set(message, made);
-    return made;
-  }
+    this.#taps.emit(event);
+  };
 
   #writeDropped(atMs: number): void {
-    const fields = { count: this.#parts.buffer.takeDroppedCount() };
-    this.#write({
-      atMs,
-      level: "warn",
-      target: OWN_TARGET,
-      message: "log.lines_dropped",
-      ids: undefined,
-      fields,
-    });
-  }
-
-  /** The template stays unfilled: a value in it would escape redaction, and it is among the fields anyway. */
-  #fromForeign(record: LogRecord): LogEvent {
-    const { rawMessage } = record;
-    return {
-      atMs: record.timestamp,
-      level: FROM_TAPE[record.level],
-      target: safeText(record.category.join("."), NAME_LENGTH_MAX),
-      message: typeof rawMessage === "string" ? rawMessage : rawMessage.join("{}"),
-      ids: this.#parts.activeIds(),
-      fields: record.properties,
-    };
+    const head = makeHead(this.#parts.writer, "warn", OWN_TARGET, "log.lines_dropped");
+    this.#write(atMs, head, undefined, { count: this.#parts.buffer.takeDroppedCount() });
   }
 }

@@ -2,11 +2,11 @@
  * Plain values: any value of an event as plain JSON data, redacted and bounded.
  *
  * Owns how values of every kind look in a log and what each may cost: depth, elements, text, and the sum over
- * one event. What is denied by name redact.ts says, what is taken out of texts scrub.ts. Invariant: the result
- * holds no denied field at any depth and no reference to what it was made of; making it never throws, whatever
- * getters and proxies do.
+ * one event. What is denied by name redact.ts says, what is taken out of texts scrub.ts; redactor.ts goes through
+ * the fields of an event. Invariant: the result holds no denied field at any depth and no reference to what it was
+ * made of; making it never throws, whatever getters and proxies do.
  */
-import { judgeField, mayLog, type Verdict } from "./redact.ts";
+import { mayLog, type Verdict } from "./redact.ts";
 import { scrubText } from "./scrub.ts";
 
 /** JSON data. */
@@ -18,66 +18,30 @@ export interface PlainFields {
 }
 
 /** Longest text of a value, in UTF-16 units. */
-const TEXT_LENGTH_MAX = 16 * 1024;
+export const TEXT_LENGTH_MAX = 16 * 1024;
 /** Longest message or stack of an error; both are often made by code that is not ours. */
 const ERROR_TEXT_LENGTH_MAX = 4 * 1024;
 const DEPTH_MAX = 8;
 /** Most elements of a list or fields of an object. */
-const ELEMENTS_MAX = 100;
+export const ELEMENTS_MAX = 100;
 /** Most values in one event, so that bounds on depth and elements do not multiply. */
 const VALUES_MAX = 1000;
 /** Most text in the nested values of one event. */
 const NESTED_TEXT_LENGTH_MAX = 64 * 1024;
 /** Longest name of a field; what has a longer one is left out. */
-const NAME_LENGTH_MAX = 256;
-/** Most names that are remembered; names come from our code, but an object in a field may bring any. */
-const NAMES_MAX = 2048;
+export const NAME_LENGTH_MAX = 256;
 
-/** Redacts events. One per process; it remembers what names were judged to be. */
-export class Redactor {
-  readonly #verdicts = new Map<string, Verdict>();
-
-  /** The fields of an event as plain data. */
-  fields(fields: Readonly<Record<string, unknown>>): PlainFields {
-    const plain: Record<string, PlainValue> = {};
-    let walk: Walk | undefined;
-    let count = 0;
-    for (const name of Object.keys(fields)) {
-      const value = readMember(fields, name);
-      if (value === undefined || (count += 1) > ELEMENTS_MAX) continue;
-      const verdict = this.#judge(name);
-      if (verdict !== "keep" && !mayLog(verdict, value)) continue;
-      const made = toScalar(value) ?? (walk ??= new Walk((member) => this.#judge(member))).toPlain(value);
-      if (made !== undefined) setMember(plain, name, made);
-    }
-    return plain;
-  }
-
-  #judge(name: string): Verdict {
-    if (name.length > NAME_LENGTH_MAX) return "drop";
-    const known = this.#verdicts.get(name);
-    if (known !== undefined) return known;
-    const verdict = judgeField(name);
-    if (this.#verdicts.size < NAMES_MAX) this.#verdicts.set(name, verdict);
-    return verdict;
-  }
-}
-
-/** What most fields are; undefined for everything else. */
-function toScalar(value: unknown): PlainValue | undefined {
-  if (typeof value === "string") return safeText(value, TEXT_LENGTH_MAX);
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  return typeof value === "boolean" || value === null ? value : undefined;
-}
-
-/** A text within its bound and without credentials; what is cut off is counted. */
+/**
+ * A text within its bound and without credentials; what is cut off is counted. Halves of surrogate pairs become
+ * U+FFFD: there are readers that throw a line away for one, and callers could hide theirs so.
+ */
 export function safeText(text: string, lengthMax: number): string {
-  if (text.length <= lengthMax) return scrubText(text);
-  return `${scrubText(text.slice(0, lengthMax))}… (${text.length - lengthMax} more)`;
+  if (text.length <= lengthMax) return scrubText(text).toWellFormed();
+  return `${scrubText(text.slice(0, lengthMax)).toWellFormed()}… (${text.length - lengthMax} more)`;
 }
 
 /** The way through the nested values of one event. */
-class Walk {
+export class Walk {
   readonly #judge: (name: string) => Verdict;
   readonly #outer: object[] = [];
   #valuesLeft = VALUES_MAX;
@@ -184,7 +148,8 @@ function cutMember(value: unknown): unknown {
   return typeof value === "string" ? safeText(value, ERROR_TEXT_LENGTH_MAX) : value;
 }
 
-function readMember(value: object, name: string): unknown {
+/** A member; a getter or proxy that throws is not the log's to feel. */
+export function readMember(value: object, name: string): unknown {
   try {
     return (value as Record<string, unknown>)[name];
   } catch {
@@ -193,7 +158,7 @@ function readMember(value: object, name: string): unknown {
 }
 
 /** `__proto__` is a name like any other here. */
-function setMember(record: Record<string, PlainValue>, name: string, value: PlainValue): void {
+export function setMember(record: Record<string, PlainValue>, name: string, value: PlainValue): void {
   if (name !== "__proto__") record[name] = value;
   else Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true });
 }

@@ -9,7 +9,7 @@ const ROOT = new URL("../../../", import.meta.url);
 const CALL =
   /(?:\b\w*[lL]og|#log|\w*[lL]og(?:ger)?\([^()]*\))\s*(?:\.(?:trace|debug|info|warn|error)|\[(?:[^\][]|\[[^\]]*\])*\])\s*\(\s*(["`])([^"`]+)\1/g;
 /** Events whose name is handed to somebody who logs them, and those of the log itself. */
-const HANDED = /\bnew DropReport\(\s*\w+,\s*(["`])([^"`]+)\1|\bmessage: (")([a-z_.]+)"/g;
+const HANDED = /\bnew DropReport\(\s*\w+,\s*(["`])([^"`]+)\1|\bmakeHead\([^()]*(")([a-z_.]+)"\)/g;
 
 async function* sources(folder: URL): AsyncGenerator<URL> {
   for await (const entry of Deno.readDir(folder)) {

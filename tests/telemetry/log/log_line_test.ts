@@ -1,26 +1,33 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { LineWriter, type LogEvent } from "../../../telemetry/log/log_line.ts";
-import type { LoggedEvent } from "../../../telemetry/log/log_tap.ts";
-import { Redactor } from "../../../telemetry/log/plain_value.ts";
+import { LineWriter, type LogFields, type LogLevel } from "../../../telemetry/log/log_line.ts";
+import { Redactor } from "../../../telemetry/log/redactor.ts";
+import type { SpanIds } from "../../../telemetry/trace/ids.ts";
 
 const IDS = { traceId: "a".repeat(32), spanId: "b".repeat(16), traceFlags: 1 };
 const AT_MS = Date.UTC(2026, 10, 21, 4, 5, 6, 7);
 
-function anEvent({ fields = {}, ...event }: Partial<LogEvent> = {}): LoggedEvent {
-  return {
-    atMs: AT_MS,
-    level: "info",
-    target: "t",
-    message: "request.received",
-    ids: IDS,
-    ...event,
-    fields: new Redactor().fields(fields),
-  };
+interface Event {
+  readonly atMs: number;
+  readonly level: LogLevel;
+  readonly target: string;
+  readonly message: string;
+  readonly ids: SpanIds | undefined;
+  readonly fields: LogFields;
 }
 
-function jsonOf(event: Partial<LogEvent>): string {
-  return new LineWriter("svc").toJson(anEvent(event));
+const EVENT: Event = {
+  atMs: AT_MS,
+  level: "info",
+  target: "t",
+  message: "request.received",
+  ids: IDS,
+  fields: {},
+};
+
+function jsonOf(event: Partial<Event>, writer = new LineWriter("svc")): string {
+  const { atMs, level, target, message, ids, fields } = { ...EVENT, ...event };
+  return writer.toJson(atMs, writer.head(level, target, message), ids, new Redactor().redact(fields).json);
 }
 
 Deno.test("LineWriter.toJson() writes the fields of the contract in their order", () => {
@@ -40,7 +47,7 @@ Deno.test("LineWriter.toJson() leaves ids out where there are none, and says whe
 Deno.test("LineWriter.toJson() writes milliseconds right over the change of a second", () => {
   const writer = new LineWriter("svc");
   const times = [0, 0.999, 7, 99, 100, 992.9, 993, 993.5, 1992.999].map((plus) =>
-    JSON.parse(writer.toJson(anEvent({ atMs: AT_MS + plus }))).timestamp.slice(17)
+    JSON.parse(jsonOf({ atMs: AT_MS + plus }, writer)).timestamp.slice(17)
   );
   assert.deepEqual(times, [
     "06.007Z",
@@ -65,6 +72,7 @@ Deno.test("LineWriter.toJson() makes one parseable line of any fields", () => {
       ),
       (message, fields) => {
         const line = jsonOf({ message, fields });
+
         // deno-lint-ignore no-control-regex
         assert.equal(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(line), false);
         const parsed = JSON.parse(line);
@@ -92,9 +100,39 @@ Deno.test("LineWriter.toJson() cannot be made to tear a line", () => {
 
 Deno.test("LineWriter.toPretty() is for people", () => {
   const writer = new LineWriter("svc");
-  const event = anEvent({ level: "warn", message: "a\nb", fields: { method: "GET", n: 1, token: "hush" } });
+  const fields = new Redactor().redact({ method: "GET", n: 1, token: "hush" }).plain;
+  const event = { ...EVENT, level: "warn", message: "a\nb", fields } as const;
   assert.equal(
     writer.toPretty(event),
     `04:05:06.007 WARN  t a\\nb method="GET" n=1 trace_id=${IDS.traceId}`,
+  );
+});
+
+const times = fc.oneof(
+  fc.integer({ min: 0, max: 8_000_000_000_000 }),
+  fc.double({ min: 0, max: 8_000_000_000_000, noNaN: true }),
+  fc.constantFrom(AT_MS, AT_MS + 0.5, AT_MS + 1, AT_MS + 992, AT_MS + 993),
+);
+const ids = fc.constantFrom<SpanIds | undefined>(
+  undefined,
+  IDS,
+  { ...IDS },
+  { ...IDS, traceFlags: 0 },
+  { ...IDS, spanId: "c".repeat(16) },
+  { ...IDS, traceId: "d".repeat(32) },
+);
+
+Deno.test("LineWriter.toJson() of one event does not depend on those before it", () => {
+  const writer = new LineWriter("svc");
+  fc.assert(
+    fc.property(fc.array(fc.tuple(times, ids), { minLength: 1, maxLength: 20 }), (events) => {
+      for (const [atMs, ids] of events) {
+        const own = { timestamp: new Date(Math.floor(atMs)).toISOString(), level: "info", target: "t" };
+        const rest = { message: EVENT.message, service: "svc" };
+        const flags = ids?.traceFlags === 1 ? "01" : "00";
+        const known = ids && { trace_id: ids.traceId, span_id: ids.spanId, trace_flags: flags };
+        assert.equal(jsonOf({ atMs, ids }, writer), JSON.stringify({ ...own, ...rest, ...known }));
+      }
+    }),
   );
 });

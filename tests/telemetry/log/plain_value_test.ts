@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { LineWriter } from "../../../telemetry/log/log_line.ts";
-import { type PlainFields, Redactor } from "../../../telemetry/log/plain_value.ts";
+import type { PlainFields } from "../../../telemetry/log/plain_value.ts";
+import { Redactor } from "../../../telemetry/log/redactor.ts";
 
 function plainOf(fields: Readonly<Record<string, unknown>>): PlainFields {
-  return new Redactor().fields(fields);
+  return new Redactor().redact(fields).plain;
 }
 
 /** An object that `value` is `depth` levels inside of. */
@@ -13,7 +14,7 @@ function nest(value: unknown, depth: number): Record<string, unknown> {
 }
 
 for (const depth of [0, 1, 5]) {
-  Deno.test(`Redactor.fields() drops secrets ${depth} levels deep`, () => {
+  Deno.test(`Redactor.redact() drops secrets ${depth} levels deep`, () => {
     const line = JSON.stringify(
       plainOf(nest({ token: "hush", ok: 1, list: [{ api_key: "hush", n: 2 }] }, depth)),
     );
@@ -23,7 +24,7 @@ for (const depth of [0, 1, 5]) {
   });
 }
 
-Deno.test("Redactor.fields() drops secrets in errors and their causes", () => {
+Deno.test("Redactor.redact() drops secrets in errors and their causes", () => {
   const cause = Object.assign(new Error("inner"), { password: "hush" });
   const error = Object.assign(new TypeError("outer", { cause }), { token: "hush", code: "E1" });
   const fields = plainOf({ error });
@@ -33,7 +34,7 @@ Deno.test("Redactor.fields() drops secrets in errors and their causes", () => {
   assert.equal((inner as PlainFields)["message"], "inner");
 });
 
-Deno.test("Redactor.fields() writes values that JSON has no word for", () => {
+Deno.test("Redactor.redact() writes values that JSON has no word for", () => {
   const fields = plainOf({
     big: 2n ** 70n,
     huge: 10n ** 100n,
@@ -65,7 +66,7 @@ Deno.test("Redactor.fields() writes values that JSON has no word for", () => {
   });
 });
 
-Deno.test("Redactor.fields() survives cycles, and shows a value twice that is no cycle", () => {
+Deno.test("Redactor.redact() survives cycles, and shows a value twice that is no cycle", () => {
   const cycle: Record<string, unknown> = { n: 1 };
   cycle["self"] = cycle;
   const shared = { n: 2 };
@@ -75,7 +76,7 @@ Deno.test("Redactor.fields() survives cycles, and shows a value twice that is no
   });
 });
 
-Deno.test("Redactor.fields() survives getters and proxies that throw", () => {
+Deno.test("Redactor.redact() survives getters and proxies that throw", () => {
   const hostile = {
     get bad(): string {
       throw new Error("no");
@@ -93,7 +94,7 @@ Deno.test("Redactor.fields() survives getters and proxies that throw", () => {
   });
 });
 
-Deno.test("Redactor.fields() bounds depth, lists and texts", () => {
+Deno.test("Redactor.redact() bounds depth, lists and texts", () => {
   const fields = plainOf({
     deep: nest(1, 20),
     list: Array.from({ length: 101 }, () => 1),
@@ -105,7 +106,7 @@ Deno.test("Redactor.fields() bounds depth, lists and texts", () => {
   assert.equal(fields["long"], `${"x".repeat(16_384)}… (1 more)`);
 });
 
-Deno.test("Redactor.fields() bounds what one event costs, however its values nest", () => {
+Deno.test("Redactor.redact() bounds what one event costs, however its values nest", () => {
   let wide: unknown = "x";
   for (let level = 0; level < 6; level++) wide = Array.from({ length: 50 }, () => wide);
   const text = JSON.stringify(plainOf({ wide, other: Array.from({ length: 50 }, () => "y".repeat(16_000)) }));
@@ -113,16 +114,16 @@ Deno.test("Redactor.fields() bounds what one event costs, however its values nes
   assert.ok(text.length < 200_000, `${text.length}`);
 });
 
-Deno.test("Redactor.fields() keeps a field called __proto__ a field", () => {
+Deno.test("Redactor.redact() keeps a field called __proto__ a field", () => {
   const fields = JSON.parse('{"__proto__":{"a":1},"b":{"__proto__":2}}');
   assert.equal(JSON.stringify(plainOf(fields)), '{"__proto__":{"a":1},"b":{"__proto__":2}}');
 });
 
-Deno.test("Redactor.fields() drops what has an endless name", () => {
+Deno.test("Redactor.redact() drops what has an endless name", () => {
   assert.deepEqual(plainOf({ [`${"x".repeat(300)}`]: 1, a: { [`${"x".repeat(300)}`]: 1 } }), { a: {} });
 });
 
-Deno.test("Redactor.fields() scrubs texts at any depth, error messages and URLs too", () => {
+Deno.test("Redactor.redact() scrubs texts at any depth, error messages and URLs too", () => {
   const error = new AggregateError([new Error("GET https://a/?x=hush")], "password=hush");
   const text = JSON.stringify(
     plainOf({ a: "Bearer hushhush", b: [{ c: "/p?hush" }], error, url: new URL("http://u:hush@h/?q=hush") }),
@@ -209,7 +210,7 @@ Deno.test("no marked secret ever appears in a line, whatever it is wrapped in", 
       deniedName,
       hidingText,
       (fields, cause, name, message) => {
-        const plain = redactor.fields({
+        const { plain, json } = redactor.redact({
           ...fields,
           cause,
           [name]: SECRET,
@@ -223,7 +224,8 @@ Deno.test("no marked secret ever appears in a line, whatever it is wrapped in", 
           ids: undefined,
           fields: plain,
         } as const;
-        assert.equal(writer.toJson(event).includes(SECRET), false);
+        assert.equal(json.includes(SECRET), false);
+        assert.equal(JSON.stringify(plain).includes(SECRET), false);
         assert.equal(writer.toPretty(event).includes(SECRET), false);
       },
     ),

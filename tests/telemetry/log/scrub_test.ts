@@ -30,6 +30,11 @@ const TABLE: readonly (readonly [text: string, scrubbed: string])[] = [
   ["unexpected token: ;", "unexpected token: ;"],
   ["monkey: see", "monkey: see"],
   ["client_secret='hush' x", "client_secret=[redacted] x"],
+  ["{'token': 'hush'}", "{'token': [redacted]}"],
+  ['{"tokens":"hush"}', '{"tokens":[redacted]}'],
+  ["Basic\taHVzaGh1c2g=", "Basic [redacted]"],
+  ["Digest\u00a0hushhush", "Digest [redacted]"],
+  ["github_pat_11HUSH0123456789abcdefghij", "[redacted]"],
 ];
 
 for (const [text, scrubbed] of TABLE) {
