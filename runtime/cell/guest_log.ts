@@ -11,8 +11,10 @@ import type { CellLogLine } from "../wire/messages.ts";
 import type { GuestLogLevel, GuestLogSource } from "./guest_context.ts";
 
 interface Stream {
-  /** Bytes of the line that has no newline yet. */
+  /** The line that has no newline yet, as much of it as can be logged. */
   partial: Uint8Array;
+  /** All of its bytes. */
+  partialBytes: number;
   /** Set once the stream was seen to carry something that is not text. */
   binary: boolean;
   binaryBytes: number;
@@ -22,6 +24,9 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lossyDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const NEWLINE = 0x0a;
+/** Longest character of UTF-8. */
+const CHARACTER_BYTES_MAX = 4;
+const NOTHING = new Uint8Array(0);
 
 /** The log of one call. */
 export class GuestLog {
@@ -48,7 +53,7 @@ export class GuestLog {
     }
     let stream = this.#streams.get(source);
     if (stream === undefined) {
-      stream = { partial: new Uint8Array(0), binary: false, binaryBytes: 0 };
+      stream = { partial: NOTHING, partialBytes: 0, binary: false, binaryBytes: 0 };
       this.#streams.set(source, stream);
     }
     this.#split(stream, source, level, bytes);
@@ -60,7 +65,7 @@ export class GuestLog {
     for (const [source, stream] of this.#streams) {
       const level = source === "stderr" ? "warn" : "info";
       if (stream.partial.length > 0 && !stream.binary) {
-        lines.push(this.#text(stream, source, level, stream.partial));
+        lines.push(this.#text(stream, source, level, stream.partial, stream.partialBytes));
       }
       if (stream.binary) {
         lines.push(this.#notice(`${source} is not text: ${stream.binaryBytes} bytes not logged`));
@@ -82,34 +87,52 @@ export class GuestLog {
     while (!stream.binary) {
       const end = bytes.indexOf(NEWLINE, start);
       if (end < 0) break;
-      const piece = bytes.subarray(start, end);
-      lines.push(
-        this.#text(stream, source, level, stream.partial.length > 0 ? join(stream.partial, piece) : piece),
-      );
-      stream.partial = new Uint8Array(0);
+      const line = this.#extend(stream, bytes.subarray(start, end));
+      const lineBytes = stream.partialBytes + end - start;
+      stream.partial = NOTHING;
+      stream.partialBytes = 0;
+      lines.push(this.#text(stream, source, level, line, lineBytes));
       start = end + 1;
     }
-    const rest = bytes.length - start;
+    const rest = bytes.subarray(start);
     if (stream.binary) {
-      stream.binaryBytes += rest;
-    } else if (rest > 0) {
-      // No more of a line than can be logged is kept: a guest that never ends its line costs no memory.
-      const room = this.#limits.guestLogLineBytesMax + 4 - stream.partial.length;
-      if (room > 0) {
-        stream.partial = join(stream.partial, bytes.subarray(start, start + Math.min(rest, room)));
-      }
+      stream.binaryBytes += rest.length;
+    } else if (rest.length > 0) {
+      const partial = this.#extend(stream, rest);
+      // Kept beyond this call, so copied: the guest's memory changes.
+      stream.partial = stream.partial === NOTHING ? partial.slice() : partial;
+      stream.partialBytes += rest.length;
     }
     this.#emit(lines);
   }
 
-  /** The line for `bytes` of a stream, or undefined where a bound or the bytes themselves forbid it. */
-  #text(stream: Stream, source: GuestLogSource, level: GuestLogLevel, bytes: Uint8Array): string | undefined {
-    if (bytes.length === 0 || !this.#admit()) return undefined;
+  /**
+   * The unfinished line and what comes after it, as much as can be logged: neither a guest that never ends its line
+   * nor one that writes all of its memory as one costs the cell any.
+   */
+  #extend({ partial }: Stream, piece: Uint8Array): Uint8Array {
+    const room = Math.max(0, this.#limits.guestLogLineBytesMax + CHARACTER_BYTES_MAX - partial.length);
+    const kept = piece.subarray(0, room);
+    return partial.length === 0 ? kept : kept.length === 0 ? partial : join(partial, kept);
+  }
+
+  /**
+   * The line for `bytes` of a stream, of `byteCount` that it had, or undefined where a bound or the bytes themselves
+   * forbid it.
+   */
+  #text(
+    stream: Stream,
+    source: GuestLogSource,
+    level: GuestLogLevel,
+    bytes: Uint8Array,
+    byteCount: number,
+  ): string | undefined {
+    if (byteCount === 0 || !this.#admit()) return undefined;
     const cut = this.#cut(bytes);
     if (isText(cut)) return this.#line(source, level, lossyDecoder.decode(cut));
     this.#linesAccepted--;
     stream.binary = true;
-    stream.binaryBytes += bytes.length + 1;
+    stream.binaryBytes += byteCount + 1;
     return undefined;
   }
 
@@ -125,9 +148,11 @@ export class GuestLog {
 
   /** At most `guestLogLineBytesMax` bytes, cut before a character rather than inside one. */
   #cut(bytes: Uint8Array): Uint8Array {
-    let end = this.#limits.guestLogLineBytesMax;
-    if (bytes.length <= end) return bytes;
-    while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
+    const max = this.#limits.guestLogLineBytesMax;
+    if (bytes.length <= max) return bytes;
+    let end = max;
+    // Not further than a character is long: bytes that look like parts of one need not be.
+    while (end > max - CHARACTER_BYTES_MAX && isContinuation(bytes[end])) end--;
     return bytes.subarray(0, end);
   }
 
@@ -146,6 +171,10 @@ export class GuestLog {
     this.#linesWritten += present.length;
     this.#writeLines(encoder.encode(present.join("")));
   }
+}
+
+function isContinuation(byte = 0): boolean {
+  return (byte & 0xc0) === 0x80;
 }
 
 function join(a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -2,7 +2,8 @@
  * LogFile: a file that log lines are appended to, and that can be rotated.
  *
  * Owns the open file and its reopening under the same path. Invariant: no line is torn between two files: what
- * belongs to a line that was begun in the old file never reaches the new one.
+ * belongs to a line that was begun in the old file never reaches the new one. Where a new one cannot be opened, the
+ * old one is written on, and each write tries again: the folder may come back.
  */
 import type { LogOutput } from "../runtime.ts";
 
@@ -17,6 +18,8 @@ export class LogFile implements LogOutput, Disposable {
   /** True when the disk filled up in the middle of a line. */
   #isWithinLine = false;
   #skipsLine = false;
+  /** True after a reopening that failed. */
+  #isLate = false;
 
   /** @throws Error naming the path and the reason when it cannot be opened for appending */
   constructor(path: string) {
@@ -25,6 +28,7 @@ export class LogFile implements LogOutput, Disposable {
   }
 
   readonly write = (bytes: Uint8Array): number => {
+    if (this.#isLate) this.#reopenLate();
     if (this.#skipsLine) {
       const end = bytes.indexOf(NEWLINE);
       this.#skipsLine = end < 0;
@@ -36,12 +40,22 @@ export class LogFile implements LogOutput, Disposable {
   };
 
   readonly reopen = (): void => {
+    this.#isLate = true;
     const file = openForAppending(this.#path);
+    this.#isLate = false;
     this.#file.close();
     this.#file = file;
     this.#skipsLine ||= this.#isWithinLine;
     this.#isWithinLine = false;
   };
+
+  #reopenLate(): void {
+    try {
+      this.reopen();
+    } catch {
+      // Not yet; the log has told of it.
+    }
+  }
 
   [Symbol.dispose](): void {
     this.#file.close();

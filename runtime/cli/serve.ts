@@ -51,11 +51,15 @@ class EarlyLines implements LogOutput {
   #held: Uint8Array[] | undefined = [];
   readonly settle?: (timeoutMs: number) => void;
   readonly reopen?: () => void;
+  readonly isGone?: () => boolean;
+  readonly takeLostCount?: () => number;
 
   constructor(output: LogOutput) {
     this.#output = output;
     if (output.settle !== undefined) this.settle = output.settle;
     if (output.reopen !== undefined) this.reopen = output.reopen;
+    if (output.isGone !== undefined) this.isGone = output.isGone;
+    if (output.takeLostCount !== undefined) this.takeLostCount = output.takeLostCount;
   }
 
   readonly write = (bytes: Uint8Array): number | void => {

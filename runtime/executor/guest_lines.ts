@@ -14,13 +14,11 @@ import { LruCache } from "../model/lru_cache.ts";
 import type { LimitsOf } from "../model/tenant_limits.ts";
 import type { CellLogLine } from "../wire/messages.ts";
 
-const LEVELS: Readonly<Record<string, LogLevel>> = {
-  trace: "trace",
-  debug: "debug",
-  info: "info",
-  warn: "warn",
-  error: "error",
-};
+/** What cells say, and no more: a cell that a guest has taken over says anything. */
+const LEVELS: ReadonlyMap<string, LogLevel> = new Map(
+  (["trace", "debug", "info", "warn", "error"] as const).map((level) => [level, level]),
+);
+const SOURCES: ReadonlySet<string> = new Set(["stdout", "stderr", "log", "device", "notice"]);
 
 /** How long drops are gathered before a line tells of them. */
 const NOTICE_MS = 1_000;
@@ -58,13 +56,15 @@ export class GuestLines implements Disposable {
 
   /** Logs one line under the span of its instance. */
   log(invocation: Invocation, ids: SpanIds | undefined, line: CellLogLine): void {
-    const level = LEVELS[line.level] ?? "info";
+    const level = LEVELS.get(line.level) ?? "info";
+    const source = SOURCES.has(line.source) ? line.source : "stdout";
     const log = this.#options.telemetry.log("guest");
     if (!log.enabled(level, ids)) return;
     const limits = this.#options.limitsOf(invocation.tenant);
     const bucket = this.#bucketOf(invocation, limits);
     if (!this.#take(bucket, limits)) return this.#drop(bucket, invocation, ids);
-    log[level](`guest.${line.source}`, { ...fieldsOf(invocation), line: line.text }, ids);
+    const { tenant, function: { id } } = invocation;
+    log[level](`guest.${source}`, { tenant, function_id: id, line: line.text }, ids);
   }
 
   /** Writes the notices that are due. */

@@ -8,7 +8,7 @@
  */
 import process from "node:process";
 import { LogFile } from "../../runtime/cli/log_file.ts";
-import { StdoutPipe } from "../../runtime/cli/stdout_pipe.ts";
+import { PipeOutput } from "../../runtime/cli/pipe_output.ts";
 import {
   DEFAULT_TELEMETRY_CONFIG,
   type LogOutput,
@@ -192,7 +192,7 @@ async function main(): Promise<void> {
 }
 
 if (Deno.args.includes(CHILD_FLAG)) {
-  using pipe = new StdoutPipe();
+  using pipe = new PipeOutput();
   const [row] = ROWS;
   let took: Took | undefined;
   for (let round = 0; round < ROUNDS && row !== undefined; round++) took = await measure(row, pipe);

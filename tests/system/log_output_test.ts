@@ -23,8 +23,14 @@ class RawGateway implements AsyncDisposable {
   /** What came with the first line, if the gateway was that quick. */
   #read: Uint8Array[] = [];
 
-  static async start(flags: readonly string[] = [], entry = "main.ts"): Promise<RawGateway> {
+  /** `subfolder` is made in the gateway's own beforehand. */
+  static async start(
+    flags: readonly string[] = [],
+    entry = "main.ts",
+    subfolder = "",
+  ): Promise<RawGateway> {
     const folder = await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
+    await Deno.mkdir(`${folder}/${subfolder}`, { recursive: true });
     const gateway = new RawGateway(folder, flags.map((flag) => flag.replace("FOLDER", folder)), entry);
     const { value = new Uint8Array(0) } = await gateway.#stdout.read();
     const end = value.indexOf(10) + 1;
@@ -76,6 +82,11 @@ class RawGateway implements AsyncDisposable {
       if (done) return await new Blob(this.#read as BlobPart[]).text();
       this.#read.push(value);
     }
+  }
+
+  /** Closes the reading end of stdout for good. */
+  async close(): Promise<void> {
+    await this.#stdout.cancel();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -165,6 +176,90 @@ Deno.test("a log file that cannot be opened stops the start, by name", async () 
 Deno.test("a gateway whose log's disk is full serves on, and ends well", async () => {
   await using gateway = await RawGateway.start(["--log-file", "/dev/full"]);
   for (let index = 0; index < 20; index++) await gateway.ask();
+  assert.equal(await gateway.end(), 0);
+});
+
+Deno.test("a stdout that does not wait loses no line", async () => {
+  await using gateway = await RawGateway.start([], "tests/support/nonblocking_gateway.ts");
+  const asked: string[] = [];
+  for (let index = 0; index < 300; index++) asked.push(await gateway.ask("x".repeat(64)));
+  const stdout = gateway.stdout();
+  assert.equal(await gateway.end(), 0);
+  assert.deepEqual(tracesOf(linesOf(await stdout), "request.completed").toSorted(), asked.toSorted());
+});
+
+Deno.test("lines that nobody will ever read are counted as lost", async () => {
+  await using gateway = await RawGateway.start();
+  await gateway.close();
+  for (let index = 0; index < 20; index++) await gateway.ask();
+  await until("lost lines", async () => {
+    const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+    const lost = /^tensor_wasm_log_lines_dropped_total\{reason="output"\} (\d+)$/m.exec(metrics)?.[1];
+    const written = /^tensor_wasm_log_lines_total\{has_trace="true"\} (\d+)$/m.exec(metrics)?.[1];
+    return Number(lost) >= Number(written) && Number(written) >= 40;
+  });
+  assert.equal(await gateway.end(), 0);
+});
+
+/** Runs `use` with a gateway that logs to a named pipe. */
+async function withNamedPipe(use: (gateway: RawGateway, path: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
+  try {
+    const path = `${folder}/pipe`;
+    assert.equal((await new Deno.Command("mkfifo", { args: [path] }).output()).code, 0);
+    await using gateway = await RawGateway.start(["--log-file", path]);
+    await use(gateway, path);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("a named pipe that nobody reads does not stop the gateway, nor its end", async () => {
+  await withNamedPipe(async (gateway) => {
+    for (let index = 0; index < 20; index++) await gateway.ask();
+    assert.equal(await gateway.end(), 0);
+  });
+});
+
+Deno.test("a named pipe gets the lines, and after SIGHUP whoever reads it next", async () => {
+  await withNamedPipe(async (gateway, path) => {
+    for (let round = 0; round < 2; round++) {
+      if (round > 0) gateway.child.kill("SIGHUP");
+      // Opening waits for the other side, each for the other.
+      using file = await Deno.open(path);
+      const asked = await gateway.ask();
+      let text = "";
+      for await (const piece of file.readable.pipeThrough(new TextDecoderStream())) {
+        text += piece;
+        if (text.includes(asked) && text.includes("request.completed")) break;
+      }
+      assert.match(text, /"request\.completed"/);
+      // Nobody reads any more; the next lines find that out.
+      if (round === 0) { for (let index = 0; index < 3; index++) await gateway.ask(); }
+    }
+    assert.equal(await gateway.end(), 0);
+  });
+});
+
+Deno.test("a log file that was deleted is made anew by SIGHUP, and once its folder is back if that was gone", async () => {
+  await using gateway = await RawGateway.start(["--log-file", "FOLDER/logs/log"], "main.ts", "logs");
+  const logs = `${gateway.folder}/logs`;
+  const isLogged = (trace: string) => async (): Promise<boolean> => {
+    const text = await Deno.readTextFile(`${logs}/log`).catch(() => "");
+    return linesOf(text).some((line) => line.message === "request.completed" && line.trace_id === trace);
+  };
+  await Deno.remove(`${logs}/log`);
+  gateway.child.kill("SIGHUP");
+  await until("a new log file", () => Deno.stat(`${logs}/log`).then(() => true, () => false));
+  await until("a line in it", isLogged(await gateway.ask()));
+
+  await Deno.remove(logs, { recursive: true });
+  gateway.child.kill("SIGHUP");
+  await gateway.ask();
+  await Deno.mkdir(logs);
+  const [first, last] = [await gateway.ask(), await gateway.ask()];
+  assert.notEqual(first, last);
+  await until("a line in a folder that came back", isLogged(last));
   assert.equal(await gateway.end(), 0);
 });
 

@@ -82,6 +82,45 @@ for (
   });
 }
 
+Deno.test("GuestLog cuts a line of 1 MiB, in one write or in many, and takes nothing else from it", () => {
+  for (const writeBytes of [1 << 20, 1000]) {
+    const { log, lines } = logOf();
+    const line = bytes(`${"x".repeat((1 << 20) - 1)}\n`);
+    for (let at = 0; at < line.length; at += writeBytes) {
+      log.write("stdout", "info", line.subarray(at, at + writeBytes));
+    }
+    log.write("stdout", "info", bytes("after\n"));
+    assert.deepEqual(texts(lines), ["x".repeat(DEFAULT_LIMITS.guestLogLineBytesMax), "after"]);
+  }
+});
+
+Deno.test("GuestLog takes a line of nothing but parts of characters for what it is, however long", () => {
+  for (const length of [15, 16, 17, 20, 5000]) {
+    const { log, lines } = logOf({ guestLogLineBytesMax: 16 });
+    log.write("stdout", "info", new Uint8Array(length).fill(0x80));
+    log.write("stdout", "info", bytes("\n"));
+    log.finish();
+    assert.deepEqual(texts(lines), [`stdout is not text: ${length + 1} bytes not logged`]);
+  }
+});
+
+Deno.test("GuestLog keeps no view of the guest's memory", () => {
+  const { log, lines } = logOf();
+  const memory = bytes("half");
+  log.write("stdout", "info", memory);
+  memory.fill(0x21);
+  log.write("stdout", "info", bytes(" and half\n"));
+  assert.deepEqual(texts(lines), ["half and half"]);
+});
+
+Deno.test("GuestLog makes one line of every character that some reader takes for the end of one", () => {
+  const { log, lines } = logOf();
+  const text = "a\rb\u0085c\u2028d\u2029e\u000bf\u000cg";
+  log.write("stdout", "info", bytes(`${text}\n`));
+  log.write("log", "info", bytes(`${text}\n\u0000`));
+  assert.deepEqual(texts(lines), [text, `${text}\n\u0000`]);
+});
+
 Deno.test("GuestLog.finish() of a call that printed nothing is 0", () => {
   assert.equal(logOf().log.finish(), 0);
 });

@@ -129,3 +129,12 @@ Deno.test("GuestLines neither counts nor limits lines that the filter does not w
   assert.deepEqual(test.counts(), { "guest.stdout": 1 });
   assert.equal(await test.dropped(), 0);
 });
+
+Deno.test("GuestLines takes no name of an event and no level from a cell but those there are", async () => {
+  await using test = new TestLines();
+  for (const word of ["constructor", "__proto__", 'x"\ny']) {
+    test.lines.log(callOf("1", "f"), undefined, { ...LINE, source: word, level: word });
+  }
+  const lines = test.test.lines.map((line) => [line["message"], line["level"]]);
+  assert.deepEqual(lines, Array.from({ length: 3 }, () => ["guest.stdout", "info"]));
+});
