@@ -22,6 +22,7 @@ import { findLoaderPaths } from "./executor/loader_paths.ts";
 import { Metering } from "./executor/metering.ts";
 import { removeLeftSockets, socketPrefixOf } from "./executor/socket_folders.ts";
 import { TenantTable } from "./executor/tenant_series.ts";
+import { Answers } from "./gateway/answers.ts";
 import { createApp } from "./gateway/app.ts";
 import { BodyBudget } from "./gateway/body_budget.ts";
 import { Lifecycle } from "./gateway/lifecycle.ts";
@@ -190,6 +191,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     jobs,
     artifacts,
     lifecycle,
+    answers: stack.use(new Answers({ telemetry, clock, limits: config.limits })),
     bodies: new BodyBudget(config.limits),
     streams,
     device: {

@@ -172,6 +172,13 @@ export const SETTINGS: readonly Setting[] = [
     "most bytes of request bodies held at a time, over all requests",
   ),
   limit(
+    "answersBytesMax",
+    "bytes",
+    1,
+    64 * GIB,
+    "most bytes of large answers that are being read, over all requests; over it those read slowest are broken off",
+  ),
+  limit(
     "jsonBodyBytesMax",
     "bytes",
     2,
@@ -221,7 +228,7 @@ export const SETTINGS: readonly Setting[] = [
     "ms",
     1,
     HOUR_MS,
-    "how long a client may take to read the rest of a stream whose guest has ended",
+    "how long a client may take to read the rest of a stream whose guest has ended, or to read on in a large answer",
   ),
   limit("queueDepthMax", "count", 0, 1_000_000, "most calls that wait for a cell, of all tenants together"),
   limit(

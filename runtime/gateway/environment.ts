@@ -17,6 +17,7 @@ import type { Limits } from "../model/limits.ts";
 import type { LimitsOf } from "../model/tenant_limits.ts";
 import type { Usage } from "../model/usage.ts";
 import type { FunctionRegistry } from "../registry/functions.ts";
+import type { Answers } from "./answers.ts";
 import type { BodyBudget } from "./body_budget.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Streams } from "./stream/streams.ts";
@@ -43,6 +44,7 @@ export interface Dependencies {
   readonly jobs: Jobs;
   readonly artifacts: Artifacts;
   readonly lifecycle: Lifecycle;
+  readonly answers: Answers;
   readonly bodies: BodyBudget;
   readonly streams: Streams;
   /** Which parts can serve right now. */

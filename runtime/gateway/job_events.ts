@@ -3,28 +3,36 @@
  *
  * Owns the frames and the life of one stream. Who is told what and when is the room of jobs's. Invariants: the
  * stream ends after the result, when the client leaves, or when the gateway drains, and leaves no watcher then; a
- * client that does not read holds a few hundred bytes: heartbeats are not queued for it.
+ * client that does not read holds a few hundred bytes: heartbeats are not queued for it, and of a long result one
+ * piece.
  */
 import type { Tracer } from "../../telemetry/mod.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Clock } from "../model/clock.ts";
 import { isFinal } from "../model/job.ts";
 import type { JobRecord } from "../model/job.ts";
+import { PIECE_BYTES_MAX } from "./answers.ts";
+import type { Answers, Departure } from "./answers.ts";
 
 /** How often a comment is sent, so that proxies keep the connection. */
 const HEARTBEAT_MS = 15_000;
 /** Most frames that wait for a client. A job makes few; what is over is a client that does not read. */
 const FRAMES_MAX = 64;
+/** A piece of a long result counts as so many frames as it has room for. */
+const FRAME_BYTES = PIECE_BYTES_MAX / FRAMES_MAX;
 
+const RESULT_BEGIN = "event: result\ndata: ";
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** What a stream works with. */
 export interface JobEventsParts {
   readonly jobs: Jobs;
   readonly clock: Clock;
   readonly tracer: Tracer;
+  readonly answers: Answers;
   /** The JSON of a job that has ended, with its result. */
-  readonly result: (job: JobRecord) => Promise<string>;
+  readonly result: (job: JobRecord) => Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /**
@@ -32,14 +40,25 @@ export interface JobEventsParts {
  *
  * @throws RuntimeFault `tenant_capacity_exhausted`, `capacity_exhausted` when too many wait
  */
-export function jobEvents(job: JobRecord, { jobs, clock, tracer, result }: JobEventsParts): ReadableStream {
+export function jobEvents(
+  job: JobRecord,
+  { answers, jobs, clock, tracer, result }: JobEventsParts,
+): ReadableStream {
   // Callbacks of streams and timers come in the context of whoever causes them, not of this request.
   const bind = <Args extends unknown[]>(fn: (...args: Args) => void): (...args: Args) => void =>
     tracer.bind(fn);
   let stop = (): void => {};
+  let departure: Departure | undefined;
   return new ReadableStream<Uint8Array>({
     start: (controller) => {
       const send = (frame: string): void => controller.enqueue(encoder.encode(frame));
+      /** A long result leaves by pieces, which are pulled. */
+      const depart = (json: Uint8Array<ArrayBuffer>): void => {
+        if (!isOpen) return;
+        stop();
+        departure = answers.depart(json, (error) => controller.error(error));
+        send(RESULT_BEGIN);
+      };
       const hasRoom = (): boolean => (controller.desiredSize ?? 0) > 0;
       let isOpen = true;
       let told = stateJson(job);
@@ -51,7 +70,9 @@ export function jobEvents(job: JobRecord, { jobs, clock, tracer, result }: JobEv
       };
       const finish = (ended: JobRecord): void => {
         result(ended).then(
-          (json) => close(event("result", json)),
+          bind((json) =>
+            json.length > PIECE_BYTES_MAX ? depart(json) : close(`${RESULT_BEGIN}${decoder.decode(json)}\n\n`)
+          ),
           () => close(event("state", stateJson(ended))),
         );
       };
@@ -78,8 +99,19 @@ export function jobEvents(job: JobRecord, { jobs, clock, tracer, result }: JobEv
       send(event("state", told));
       if (isFinal(job.state)) finish(job);
     },
-    cancel: bind((): void => stop()),
-  }, new CountQueuingStrategy({ highWaterMark: FRAMES_MAX }));
+    pull: (controller) => {
+      if (departure === undefined) return;
+      const piece = departure.next();
+      if (piece !== undefined) return controller.enqueue(piece);
+      departure[Symbol.dispose]();
+      controller.enqueue(encoder.encode("\n\n"));
+      controller.close();
+    },
+    cancel: bind((): void => {
+      stop();
+      departure?.[Symbol.dispose]();
+    }),
+  }, { highWaterMark: FRAMES_MAX, size: (bytes) => Math.max(1, bytes.length / FRAME_BYTES) });
 }
 
 function event(name: string, json: string): string {

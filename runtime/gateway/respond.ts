@@ -34,16 +34,23 @@ export function callEnvelope(
   return { function_id: functionId, result: resultToJson(values), ...outputMember(output) };
 }
 
+/** The body of an answer, and its media type. */
+export interface AnswerBody {
+  readonly body: string | Uint8Array<ArrayBuffer>;
+  readonly contentType: string;
+}
+
 /** The answer to an execution that succeeded; throws the fault of one that did not. */
-export function respond(execution: Execution, form: AnswerForm): Response {
+export function respond(execution: Execution, form: AnswerForm): AnswerBody {
   const values = valuesOf(execution.outcome);
   if (wantsRawOutput(execution, values, form)) {
-    return new Response(execution.output as Uint8Array<ArrayBuffer>, {
-      headers: { "content-type": execution.contentType ?? "application/octet-stream" },
-    });
+    return {
+      body: execution.output as Uint8Array<ArrayBuffer>,
+      contentType: execution.contentType ?? "application/octet-stream",
+    };
   }
   const answer = callEnvelope(form.functionId, values, execution.output);
-  return new Response(JSON.stringify(answer), { headers: { "content-type": "application/json" } });
+  return { body: JSON.stringify(answer), contentType: "application/json" };
 }
 
 /** Raw output answers raw input, unless the caller asks for JSON or there is only a result to tell. */

@@ -11,6 +11,8 @@ export interface Limits {
   readonly bodyBytesMax: number;
   /** Most bytes of request bodies that the gateway holds at a time. */
   readonly bodiesBytesMax: number;
+  /** Most bytes of large answers that clients have not read yet; over it the slowest are broken off. */
+  readonly answersBytesMax: number;
   /** Largest JSON body of an invocation: the gateway parses it on its event loop, so it must stay small. */
   readonly jsonBodyBytesMax: number;
   /** Largest module in its binary form. */
@@ -50,7 +52,7 @@ export interface Limits {
   readonly streamWindowBytes: number;
   /** Most streams at a time, of all tenants together. */
   readonly streamsMax: number;
-  /** How long a client may take to read the rest of a stream whose guest has ended. */
+  /** How long a client may take to read the rest of a stream whose guest has ended, or to read on in an answer. */
   readonly streamDrainMs: number;
   /** Most bytes that a guest's in-memory files may hold together. */
   readonly fileBytesMax: number;
@@ -127,6 +129,7 @@ const MIB = 1024 * 1024;
 export const DEFAULT_LIMITS: Limits = Object.freeze({
   bodyBytesMax: 64 * MIB,
   bodiesBytesMax: 512 * MIB,
+  answersBytesMax: 1024 * MIB,
   jsonBodyBytesMax: MIB,
   moduleBytesMax: 64 * MIB,
   factsBytesMax: MIB,

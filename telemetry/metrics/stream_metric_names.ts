@@ -1,11 +1,11 @@
 /**
- * Names of the metrics of streams: their part of the vocabulary of metric_names.ts.
+ * Names of the metrics of streams and of large answers: their part of the vocabulary of metric_names.ts.
  *
  * Owns the rows; counting is the gateway's. Invariant: as there, a name is a promise.
  */
 import type { MetricRow } from "./metric_names.ts";
 
-/** Every metric of streams. */
+/** Every metric of streams and of large answers. */
 export const STREAM_METRICS = {
   tensor_wasm_streams_active: {
     type: "gauge",
@@ -31,5 +31,16 @@ export const STREAM_METRICS = {
     type: "counter",
     help: "Bytes of streams that guests have written",
     labels: [],
+  },
+  tensor_wasm_answers_held_bytes: {
+    type: "gauge",
+    help: "Bytes of answers larger than 64 KiB that have not been read to their end",
+    labels: [],
+  },
+  tensor_wasm_answers_broken_off_total: {
+    type: "counter",
+    help:
+      "Large answers that were broken off: their clients read nothing, or too slowly when too much was held",
+    labels: ["reason"],
   },
 } as const satisfies Record<string, MetricRow>;

@@ -74,10 +74,12 @@ export class RawConnection implements Disposable {
     return count === null ? undefined : buffer.subarray(0, count);
   }
 
-  /** Everything until the connection ends, a character for each byte. */
-  async readAll(): Promise<string> {
+  /** Everything until the connection ends, or so many bytes have come at least, a character for each byte. */
+  async readAll(bytesEnough = Infinity): Promise<string> {
     let text = "";
-    for (let bytes = await this.readSome(); bytes !== undefined; bytes = await this.readSome()) {
+    while (text.length < bytesEnough) {
+      const bytes = await this.readSome();
+      if (bytes === undefined) break;
       text += decoder.decode(bytes);
     }
     return text;

@@ -76,10 +76,11 @@ async function invokeUnder(
   });
   c.set("stage", "run");
   c.set("usage", execution.usage);
-  return respond(execution, {
+  const { body, contentType } = respond(execution, {
     functionId: record.id,
     hasInput,
     accept: c.req.header("accept"),
     jsonBytesMax: dependencies.limits.jsonBodyBytesMax,
   });
+  return dependencies.answers.respond(body, contentType);
 }

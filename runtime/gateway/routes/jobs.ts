@@ -12,8 +12,9 @@ import { limitMessage } from "../../model/limits.ts";
 import { parseCursor, toCursor } from "../../registry/function_page.ts";
 import { cancellationOf } from "../environment.ts";
 import type { Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
-import { endFault, JobBody, jobJson, toJobBody } from "../job_body.ts";
+import { endFault, JobBody, toJobBody } from "../job_body.ts";
 import { jobEvents } from "../job_events.ts";
+import { JobTexts } from "../job_texts.ts";
 import { errorResponses, TenantHeaders } from "../schemas.ts";
 
 const LIST_LIMIT_DEFAULT = 100;
@@ -110,7 +111,10 @@ const cancelJob = createRoute({
 
 /** Adds the routes. */
 export function addJobRoutes(app: GatewayApp, dependencies: Dependencies): void {
-  const { jobs } = dependencies;
+  const { answers, jobs, limits } = dependencies;
+  const texts = new JobTexts(jobs, limits.jsonBodyBytesMax);
+  const answer = async (record: JobRecord, status = 200): Promise<Response> =>
+    answers.respond(await texts.of(record), "application/json", status);
   app.openapi(listJobs, (c) => {
     const { limit, cursor, state, function: ref } = c.req.valid("query");
     const tenant = c.get("tenant");
@@ -127,19 +131,14 @@ export function addJobRoutes(app: GatewayApp, dependencies: Dependencies): void 
   });
   for (const route of [readJob, readOutput, followJob, cancelJob]) app.openAPIRegistry.registerPath(route);
   app.get("/jobs/:id", async (c) => {
-    const { limits } = dependencies;
     const waitMs = parseWait(c.req.query("wait"), limits.jobWaitMsMax);
-    return await answer(
-      await jobs.wait(idOf(c), c.get("tenant"), waitMs, cancellationOf(c)),
-      200,
-      dependencies,
-    );
+    return await answer(await jobs.wait(idOf(c), c.get("tenant"), waitMs, cancellationOf(c)));
   });
   app.get("/jobs/:id/output", async (c) => await output(jobs.find(idOf(c), c.get("tenant")), dependencies));
-  app.get("/jobs/:id/events", (c) => events(jobs.find(idOf(c), c.get("tenant")), dependencies));
+  app.get("/jobs/:id/events", (c) => events(jobs.find(idOf(c), c.get("tenant")), texts, dependencies));
   app.delete("/jobs/:id", async (c) => {
     const record = await jobs.cancel(idOf(c), c.get("tenant"), CANCEL_WAIT_MS);
-    return await answer(record, isFinal(record.state) ? 200 : 202, dependencies);
+    return await answer(record, isFinal(record.state) ? 200 : 202);
   });
 }
 
@@ -168,36 +167,20 @@ function parseWait(text: string | undefined, waitMsMax: number): number {
   return waitMs;
 }
 
-async function answer(record: JobRecord, status: number, dependencies: Dependencies): Promise<Response> {
-  return json(await textOf(record, dependencies), status);
-}
-
-/** Large output is not put into JSON: that happens on the event loop. */
-async function textOf(record: JobRecord, { jobs, limits }: Dependencies): Promise<string> {
-  const isShown = record.state === "completed" && record.outputBytes <= limits.jsonBodyBytesMax;
-  return jobJson(record, isShown ? await jobs.output(record.id) : undefined);
-}
-
-async function output(record: JobRecord, { jobs }: Dependencies): Promise<Response> {
+async function output(record: JobRecord, { answers, jobs }: Dependencies): Promise<Response> {
   if (record.end === undefined) {
     throw fault("job_unfinished", `Job ${record.id} has not ended yet`, { retryAfterSeconds: 1 });
   }
   const error = endFault(record.end);
   if (error !== undefined) throw error;
   const contentType = record.end.type === "ran" ? record.end.contentType : undefined;
-  return new Response(await jobs.output(record.id), {
-    headers: { "content-type": contentType ?? "application/octet-stream" },
-  });
+  return answers.respond(await jobs.output(record.id), contentType ?? "application/octet-stream");
 }
 
-function events(record: JobRecord, dependencies: Dependencies): Response {
-  const { jobs, clock, telemetry: { tracer } } = dependencies;
-  const result = (ended: JobRecord): Promise<string> => textOf(ended, dependencies);
-  return new Response(jobEvents(record, { jobs, clock, tracer, result }), {
+function events(record: JobRecord, texts: JobTexts, dependencies: Dependencies): Response {
+  const { answers, jobs, clock, telemetry: { tracer } } = dependencies;
+  const result = (ended: JobRecord): Promise<Uint8Array<ArrayBuffer>> => texts.of(ended);
+  return new Response(jobEvents(record, { answers, jobs, clock, tracer, result }), {
     headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
   });
-}
-
-function json(text: string, status = 200): Response {
-  return new Response(text, { status, headers: { "content-type": "application/json" } });
 }

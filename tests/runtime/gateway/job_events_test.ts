@@ -1,5 +1,6 @@
 /** jobEvents(): heartbeats, the end of the watcher on every way out, and clients that do not read. */
 import assert from "node:assert/strict";
+import { Answers, PIECE_BYTES_MAX } from "../../../runtime/gateway/answers.ts";
 import { jobEvents } from "../../../runtime/gateway/job_events.ts";
 import { JobPlace } from "../jobs/job_place.ts";
 
@@ -9,22 +10,32 @@ interface Followed {
   readonly place: JobPlace;
   readonly id: string;
   readonly reader: ReadableStreamDefaultReader<string>;
+  readonly answers: Answers;
   /** Timers that there were before the stream. */
   readonly timersBefore: number;
 }
 
-/** A stream of a job that runs. */
-async function follow(place: JobPlace): Promise<Followed> {
+/** A stream of a job that runs, and whose result is a text. */
+async function follow(place: JobPlace, text = "result"): Promise<Followed> {
   const id = await place.submit();
   await place.settled();
   const { clock, jobs } = place;
   const timersBefore = clock.timerCount;
-  const { tracer } = place.telemetry.telemetry;
-  const result = (): Promise<string> => Promise.resolve('"result"');
-  const stream = jobEvents(jobs.find(id, "7"), { jobs, clock, tracer, result }) as ReadableStream<
+  const { telemetry } = place.telemetry;
+  const { tracer } = telemetry;
+  const answers = new Answers({ telemetry, clock, limits: place.limits });
+  const result = (): Promise<Uint8Array<ArrayBuffer>> =>
+    Promise.resolve(new TextEncoder().encode(JSON.stringify(text)));
+  const stream = jobEvents(jobs.find(id, "7"), { answers, jobs, clock, tracer, result }) as ReadableStream<
     Uint8Array<ArrayBuffer>
   >;
-  return { place, id, timersBefore, reader: stream.pipeThrough(new TextDecoderStream()).getReader() };
+  return {
+    place,
+    id,
+    timersBefore,
+    answers,
+    reader: stream.pipeThrough(new TextDecoderStream()).getReader(),
+  };
 }
 
 async function read({ reader }: Followed): Promise<string | undefined> {
@@ -90,4 +101,22 @@ Deno.test("heartbeats are not queued for a client that does not read", async () 
   assert.ok(frames < 100, `${frames} frames`);
   // Whatever it missed, it has the result.
   assert.equal(last, 'event: result\ndata: "result"\n\n');
+});
+
+Deno.test("a long result comes in pieces, as the client reads, and holds nothing when it is read or left", async () => {
+  for (const isLeft of [false, true]) {
+    await using place = await JobPlace.make();
+    const text = "r".repeat(3 * PIECE_BYTES_MAX);
+    const followed = await follow(place, text);
+    await read(followed);
+    place.runs[0]?.end();
+    await place.settled();
+    assert.equal(await read(followed), stateFrame(followed.id, "completed"));
+    assert.equal(followed.answers.heldBytes, text.length + 2);
+    let frame = await read(followed);
+    if (isLeft) await followed.reader.cancel();
+    for (let piece = await read(followed); piece !== undefined; piece = await read(followed)) frame += piece;
+    if (!isLeft) assert.equal(frame, `event: result\ndata: "${text}"\n\n`);
+    assert.equal(followed.answers.heldBytes, 0);
+  }
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ClientGone } from "../../../runtime/executor/admission.ts";
 import { statusOf } from "../../../runtime/gateway/problem.ts";
-import { respond } from "../../../runtime/gateway/respond.ts";
+import { type AnswerBody, respond } from "../../../runtime/gateway/respond.ts";
 import { outcomeFault } from "../../../runtime/model/outcome_fault.ts";
 import type { Execution } from "../../../runtime/model/invocation.ts";
 import { RuntimeFault } from "../../../runtime/model/fault.ts";
@@ -14,38 +14,44 @@ function execution(outcome: Outcome, output: readonly number[], contentType?: st
   return { outcome, output: new Uint8Array(output), contentType, queueMs: 0, cold: false, usage: NO_USAGE };
 }
 
+function jsonOf({ body, contentType }: AnswerBody): unknown {
+  assert.equal(contentType, "application/json");
+  assert.equal(typeof body, "string");
+  return JSON.parse(String(body));
+}
+
 const RETURNED: Outcome = { type: "returned", values: [] };
 
-Deno.test("respond() answers JSON with result ok and the output as text", async () => {
-  const response = respond(execution(RETURNED, [104, 105]), FORM);
-  assert.deepEqual(await response.json(), { function_id: "f", result: "ok", output: "hi" });
+Deno.test("respond() answers JSON with result ok and the output as text", () => {
+  const answer = respond(execution(RETURNED, [104, 105]), FORM);
+  assert.deepEqual(jsonOf(answer), { function_id: "f", result: "ok", output: "hi" });
 });
 
-Deno.test("respond() carries output that is not UTF-8 as base64", async () => {
-  const response = respond(execution(RETURNED, [0xff]), FORM);
-  assert.deepEqual(await response.json(), { function_id: "f", result: "ok", output_b64: "/w==" });
+Deno.test("respond() carries output that is not UTF-8 as base64", () => {
+  const answer = respond(execution(RETURNED, [0xff]), FORM);
+  assert.deepEqual(jsonOf(answer), { function_id: "f", result: "ok", output_b64: "/w==" });
 });
 
-Deno.test("respond() answers raw input with raw output and the media type that the guest set", async () => {
-  const response = respond(execution(RETURNED, [1, 2], "image/png"), { ...FORM, hasInput: true });
-  assert.equal(response.headers.get("content-type"), "image/png");
-  assert.deepEqual([...new Uint8Array(await response.arrayBuffer())], [1, 2]);
+Deno.test("respond() answers raw input with raw output and the media type that the guest set", () => {
+  const answer = respond(execution(RETURNED, [1, 2], "image/png"), { ...FORM, hasInput: true });
+  assert.equal(answer.contentType, "image/png");
+  assert.deepEqual([...answer.body], [1, 2]);
 });
 
-Deno.test("respond() answers JSON to raw input when the caller asks for it", async () => {
-  const response = respond(execution(RETURNED, [104]), {
+Deno.test("respond() answers JSON to raw input when the caller asks for it", () => {
+  const answer = respond(execution(RETURNED, [104]), {
     ...FORM,
     hasInput: true,
     accept: "application/json",
   });
-  assert.deepEqual(await response.json(), { function_id: "f", result: "ok", output: "h" });
+  assert.deepEqual(jsonOf(answer), { function_id: "f", result: "ok", output: "h" });
 });
 
-Deno.test("respond() puts output of exactly the limit into JSON, and one byte more goes raw", async () => {
+Deno.test("respond() puts output of exactly the limit into JSON, and one byte more goes raw", () => {
   const json = respond(execution(RETURNED, [97, 98, 99, 100]), FORM);
-  assert.equal(json.headers.get("content-type"), "application/json");
+  assert.equal(json.contentType, "application/json");
   const raw = respond(execution(RETURNED, [97, 98, 99, 100, 101]), FORM);
-  assert.equal(await raw.text(), "abcde");
+  assert.deepEqual(raw.body, new Uint8Array([97, 98, 99, 100, 101]));
   assert.throws(
     () => respond(execution(RETURNED, [97, 98, 99, 100, 101]), { ...FORM, accept: "application/json" }),
     {
@@ -55,17 +61,15 @@ Deno.test("respond() puts output of exactly the limit into JSON, and one byte mo
   );
 });
 
-Deno.test("respond() does not lose a result for want of output", async () => {
+Deno.test("respond() does not lose a result for want of output", () => {
   const outcome: Outcome = { type: "returned", values: [{ type: "i32", value: 3 }] };
-  const response = respond(execution(outcome, []), { ...FORM, hasInput: true });
-  assert.deepEqual(await response.json(), { function_id: "f", result: [3] });
+  const answer = respond(execution(outcome, []), { ...FORM, hasInput: true });
+  assert.deepEqual(jsonOf(answer), { function_id: "f", result: [3] });
 });
 
-Deno.test("respond() takes exit code 0 as success", async () => {
-  assert.deepEqual(await respond(execution({ type: "exited", exitCode: 0 }, []), FORM).json(), {
-    function_id: "f",
-    result: "ok",
-  });
+Deno.test("respond() takes exit code 0 as success", () => {
+  const answer = respond(execution({ type: "exited", exitCode: 0 }, []), FORM);
+  assert.deepEqual(jsonOf(answer), { function_id: "f", result: "ok" });
 });
 
 const FAILED: readonly (readonly [Exclude<Outcome, { type: "returned" }>, string, number, string])[] = [
