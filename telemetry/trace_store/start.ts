@@ -37,11 +37,13 @@ export function startTraceStore(config: TraceStoreConfig, place: TraceStorePlace
     ),
   );
   let writing: ReturnType<typeof setTimeout> | undefined;
+  let isOver = false;
   const store: TraceStore = new TraceStore(config, nowMs, {
     evicted: (count, reason) => evicted.get(reason)?.inc(count),
     dropped: (count, reason) => dropped.get(reason)?.inc(count),
     stored: () => {
-      if (writing !== undefined) return;
+      // A span may end when all this has ended.
+      if (isOver || writing !== undefined) return;
       writing = setTimeout(() => {
         writing = undefined;
         store.write();
@@ -49,7 +51,10 @@ export function startTraceStore(config: TraceStoreConfig, place: TraceStorePlace
       Deno.unrefTimer(writing);
     },
   });
-  owner.defer(() => clearTimeout(writing));
+  owner.defer(() => {
+    isOver = true;
+    clearTimeout(writing);
+  });
   owner.use(log.tap(store.line));
   const sweeping = setInterval(() => store.sweep(), SWEEP_MS);
   // Traces that nobody waits for keep no process alive.
