@@ -32,6 +32,7 @@ import { Jobs } from "./jobs/jobs.ts";
 import type { Clock } from "./model/clock.ts";
 import { systemClock } from "./model/clock.ts";
 import { FunctionRegistry } from "./registry/functions.ts";
+import { findRevision } from "./revision.ts";
 import { ArtifactFiles } from "./store/embedded/artifact_files.ts";
 import { openEmbeddedStore } from "./store/embedded/embedded_store.ts";
 import { TraceFiles } from "./store/embedded/trace_files.ts";
@@ -74,13 +75,9 @@ export interface Runtime extends AsyncDisposable {
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { config, clock = systemClock } = options;
   await using stack = new AsyncDisposableStack();
-  const telemetry = stack.use(startTelemetry(config.telemetry, options.output));
-  telemetry.metrics.gauge("tensor_wasm_build_info", {
-    version: VERSION,
-    deno_version: Deno.version.deno,
-    v8_version: Deno.version.v8,
-    target: Deno.build.target,
-  }).set(1);
+  const telemetry = stack.use(
+    startTelemetry({ ...config.telemetry, serviceRevision: findRevision() }, options.output),
+  );
   const { metrics } = telemetry;
   stack.use(watchProcess(metrics));
   const store = stack.use(await openEmbeddedStore(config.dataFolder));

@@ -277,6 +277,7 @@ function makeResource(config: TelemetryConfig): Resource {
 function buildLabels(config: TelemetryConfig): MetricLabels<"tensor_wasm_build_info"> {
   return {
     version: config.serviceVersion,
+    git_sha: config.serviceRevision,
     deno_version: Deno.version.deno,
     v8_version: Deno.version.v8,
     target: Deno.build.target,

@@ -58,6 +58,8 @@ export interface LogConfig {
 export interface TelemetryConfig {
   readonly serviceName: string;
   readonly serviceVersion: string;
+  /** The commit that it was built from, or `"unknown"`. */
+  readonly serviceRevision: string;
   /** Attributes of the process on every span, beside the service's. */
   readonly resource: Readonly<Record<string, string>>;
   readonly propagators: Propagators;
@@ -92,6 +94,7 @@ const OTLP: OtlpConfig = {
 export const DEFAULT_TELEMETRY_CONFIG: TelemetryConfig = Object.freeze<TelemetryConfig>({
   serviceName: "tensor-wasm",
   serviceVersion: "unknown",
+  serviceRevision: "unknown",
   resource: {},
   propagators: ALL_PROPAGATORS,
   tracing: {

@@ -59,6 +59,7 @@ export function telemetryConfigFromEnv(env: Environment, service: ServiceDefault
     serviceName: reader.text("OTEL_SERVICE_NAME") ?? named ?? service.serviceName ??
       DEFAULT_TELEMETRY_CONFIG.serviceName,
     serviceVersion: service.serviceVersion ?? DEFAULT_TELEMETRY_CONFIG.serviceVersion,
+    serviceRevision: DEFAULT_TELEMETRY_CONFIG.serviceRevision,
     resource: attributes,
     propagators,
     tracing,

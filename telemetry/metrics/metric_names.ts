@@ -59,7 +59,7 @@ export const METRICS = {
   tensor_wasm_build_info: {
     type: "gauge",
     help: "Always 1; the labels identify the build",
-    labels: ["version", "deno_version", "v8_version", "target"],
+    labels: ["version", "git_sha", "deno_version", "v8_version", "target"],
   },
   tensor_wasm_log_lines_total: {
     type: "counter",

@@ -287,5 +287,6 @@ Deno.test("the build is named", async () => {
   const [sample, ...others] = (await scrape()).get("tensor_wasm_build_info")?.samples ?? [];
   assert.deepEqual([sample?.value, others.length], [1, 0]);
   assert.match(sample?.labels["version"] ?? "", /^\d+\.\d+\.\d+$/);
+  assert.match(sample?.labels["git_sha"] ?? "", /^(?:[0-9a-f]{40,64}|unknown)$/);
   assert.equal(sample?.labels["deno_version"], Deno.version.deno);
 });

@@ -46,9 +46,12 @@ Deno.test("startTelemetry() logs what the configuration could not follow", async
 });
 
 Deno.test("startTelemetry() tells its build", async () => {
-  await using test = new TestTelemetry({ config: { serviceVersion: "1.2.3" } });
+  await using test = new TestTelemetry({
+    config: { serviceVersion: "1.2.3", serviceRevision: "a".repeat(40) },
+  });
   const { version: { deno, v8 }, build: { target } } = Deno;
-  const labels = `{version="1.2.3",deno_version="${deno}",v8_version="${v8}",target="${target}"}`;
+  const build = `version="1.2.3",git_sha="${"a".repeat(40)}"`;
+  const labels = `{${build},deno_version="${deno}",v8_version="${v8}",target="${target}"}`;
   assert.equal(await test.metric("tensor_wasm_build_info", labels), 1);
 });
 
