@@ -13,6 +13,7 @@ import type { TypedValue } from "../model/module_facts.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { outcomeFault } from "../model/outcome_fault.ts";
 import { resultToJson } from "./arguments.ts";
+import { findMediaRange } from "./media_ranges.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -57,7 +58,7 @@ export function respond(execution: Execution, form: AnswerForm): AnswerBody {
 function wantsRawOutput(execution: Execution, values: readonly TypedValue[], form: AnswerForm): boolean {
   const { length } = execution.output;
   const isTooLong = length > form.jsonBytesMax;
-  if (form.accept !== undefined && form.accept.includes("application/json")) {
+  if (form.accept !== undefined && findMediaRange(form.accept, "application/json") !== undefined) {
     if (!isTooLong) return false;
     const what = "Output is too large for a JSON answer, ask for it raw";
     throw fault("guest_limit_exceeded", limitMessage(what, "jsonBodyBytesMax", form.jsonBytesMax, length));

@@ -47,7 +47,11 @@ export interface JobRequest {
   readonly functionId: string;
   readonly call: JobCall;
   readonly input: Uint8Array;
-  readonly idempotencyKey?: string;
+  readonly idempotency?: {
+    readonly key: string;
+    /** The function as the caller named it. */
+    readonly functionRef: string;
+  };
 }
 
 /** The job that a request leads to. */
@@ -228,11 +232,14 @@ function replayed(result: Exclude<SubmitResult, { type: "inserted" }>): Accepted
   throw fault("idempotency_conflict", "Idempotency-Key was used before with another request");
 }
 
-/** The function, the call and the input make the request what it is. */
-async function toIdempotency(
-  { idempotencyKey, functionId, call, input }: JobRequest,
-): Promise<Idempotency | undefined> {
-  if (idempotencyKey === undefined) return undefined;
-  const text = JSON.stringify([functionId, call, await digestOf(input)]);
-  return { key: idempotencyKey, requestDigest: await digestOf(new TextEncoder().encode(text)) };
+/**
+ * The function, the call and the input make the request what it is. The function is that of the caller, who names the
+ * same one after a new version of it was deployed; and what it returns is no part of a request.
+ */
+async function toIdempotency({ idempotency, call, input }: JobRequest): Promise<Idempotency | undefined> {
+  if (idempotency === undefined) return undefined;
+  const { key, functionRef } = idempotency;
+  const { resultTypes: _, ...asked } = call;
+  const text = JSON.stringify([functionRef, asked, await digestOf(input)]);
+  return { key, requestDigest: await digestOf(new TextEncoder().encode(text)) };
 }

@@ -242,6 +242,17 @@ Deno.test("one key and one request is one job; another request under the key is 
   await assertProblem(bad, { status: 400, kind: "bad_request" });
 });
 
+Deno.test("the same request is the same job after a new version of its function was deployed, too", async () => {
+  const headers = { "idempotency-key": "order-8" };
+  const bytes = await readGuest("add");
+  await gateway.deploy("twice", bytes);
+  const id = await submitJob(gateway, "twice", ADD, headers);
+  await gateway.deploy("twice", bytes);
+  assert.equal(await submitJob(gateway, "twice", ADD, headers), id);
+  const other = await postJob(gateway, "twice@1", ADD, headers);
+  await assertProblem(other, { status: 409, kind: "idempotency_conflict" });
+});
+
 Deno.test("the list has the newest first, by pages, and filters", async () => {
   const headers = { "x-tensorwasm-tenant": "5" };
   const add = await gateway.deploy("add", readGuest("add"), headers);

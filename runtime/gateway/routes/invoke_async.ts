@@ -80,7 +80,9 @@ async function submit(
       idempotent: parts.idempotent === true,
     },
     input: parts.input,
-    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(idempotencyKey === undefined ? {} : {
+      idempotency: { key: idempotencyKey, functionRef: c.req.param("id") ?? "" },
+    }),
   });
   if (replayed) span.setAttribute("replayed", true);
   return id;

@@ -6,6 +6,7 @@
  * wrote, and can tell a call that finished from one that failed.
  */
 import type { Usage } from "../../model/usage.ts";
+import { findMediaRange } from "../media_ranges.ts";
 import type { Problem } from "../problem.ts";
 
 /** How a streamed call ended, for its client. */
@@ -38,15 +39,14 @@ const NOTHING: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 const CARRIAGE_RETURN = 13;
 
 /**
- * The framing that a client asks for: events if any part of `Accept` is `text/event-stream`, and then all of them in
+ * The framing that a client asks for: events if any part of `Accept` is `text/event-stream` and is wanted, and then all of them in
  * base64 if that part has the parameter `data=base64`; else octets.
  */
 export function negotiateFraming(accept: string | undefined): Framing {
-  for (const part of accept?.split(",") ?? []) {
-    const [type, ...parameters] = part.split(";").map((text) => text.trim().toLowerCase());
-    if (type === "text/event-stream") return new EventFraming(parameters.includes("data=base64"));
-  }
-  return new OctetFraming();
+  const range = findMediaRange(accept, "text/event-stream");
+  return range === undefined
+    ? new OctetFraming()
+    : new EventFraming(range.parameters.includes("data=base64"));
 }
 
 /** The guest's bytes as they are. A failure breaks the transfer off: there is no place in it for anything else. */

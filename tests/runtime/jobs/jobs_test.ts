@@ -126,10 +126,11 @@ Deno.test("a replay is answered however full the queue is", async () => {
   await using place = await JobPlace.make({ limits: { jobsRunningMax: 1, jobsQueuedPerTenantMax: 1 } });
   await place.submit();
   await place.settled();
-  const id = await place.submit("7", { idempotencyKey: "k" });
+  const idempotency = { key: "k", functionRef: "f" };
+  const id = await place.submit("7", { idempotency });
   await assert.rejects(place.submit(), { code: "tenant_capacity_exhausted" });
-  assert.equal(await place.submit("7", { idempotencyKey: "k" }), id);
-  await assert.rejects(place.submit("7", { idempotencyKey: "k", functionId: "g" }), {
+  assert.equal(await place.submit("7", { idempotency }), id);
+  await assert.rejects(place.submit("7", { idempotency: { ...idempotency, functionRef: "g" } }), {
     code: "idempotency_conflict",
   });
 });
