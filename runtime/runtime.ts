@@ -81,6 +81,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { metrics } = telemetry;
   stack.use(watchProcess(metrics));
   const store = stack.use(await openEmbeddedStore(config.dataFolder));
+  watchStore(store, telemetry);
   await keepTraces(telemetry, config, stack);
   const deployed = metrics.counter("tensor_wasm_functions_total", {});
   const registry = stack.use(
@@ -116,7 +117,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   stack.defer(() => cells.kill("closed"));
   await cells.pool.open();
   const lifecycle = new Lifecycle();
-  const readiness = { cells: (): boolean => cells.pool.isReady, store: (): boolean => answers(store) };
+  const readiness = {
+    cells: (): boolean => cells.pool.isReady,
+    storeFailure: (): string | undefined => store.health.failure?.phrase,
+  };
   stack.defer(keepGauges(metrics, {
     pool: cells.gpu === undefined ? cells.pool : together(cells.pool, cells.gpu),
     tenants,
@@ -124,7 +128,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     readiness: () => ({
       lifecycle: lifecycle.phase === "serving",
       cells: readiness.cells(),
-      store: readiness.store(),
+      store: readiness.storeFailure() === undefined,
     }),
   }));
   const instrumentSeconds = metrics.histogram("tensor_wasm_module_instrument_seconds", {});
@@ -251,14 +255,15 @@ async function driverPathsOf(
   return driverPaths(undefined, await findLoaderPaths(loaderFolders));
 }
 
-/** True if the store can be read; the question itself is as cheap as one gets. */
-function answers(store: Store): boolean {
-  try {
-    store.records.isReferenced("");
-    return true;
-  } catch {
-    return false;
-  }
+/** Tells the operator when the store does not take what it is given, and when it does again. */
+function watchStore({ health }: Store, telemetry: Telemetry): void {
+  const log = telemetry.processLog("tensor_wasm");
+  health.listen({
+    failed: ({ part, phrase, error, isFinal }) => {
+      log.error("store.failed", { part, reason: phrase, restart_needed: isFinal, error });
+    },
+    recovered: (part) => log.info("store.recovered", { part }),
+  });
 }
 
 type Fetch = (request: Request) => Response | Promise<Response>;

@@ -48,7 +48,11 @@ export interface Dependencies {
   readonly bodies: BodyBudget;
   readonly streams: Streams;
   /** Which parts can serve right now. */
-  readonly readiness: { cells(): boolean; store(): boolean };
+  readonly readiness: {
+    cells(): boolean;
+    /** Why the store takes neither deploys nor jobs; undefined if it does. */
+    storeFailure(): string | undefined;
+  };
   /** The devices that calls have. */
   readonly device: DeviceSource;
   /** Version of the runtime, for the API's description. */

@@ -38,9 +38,27 @@ const SYSTEM_PHRASES: Readonly<Record<string, string>> = {
   ENOENT: "a file or folder is missing",
 };
 
+const RESTORE = "Keep the folder as it is and restore a copy of it, or start on another one (--data)";
+const ADVICE: readonly (readonly [phrases: readonly string[], advice: string])[] = [
+  [["no space is left"], "Free some space and start again"],
+  [
+    ["access is denied", "the storage is read-only"],
+    "Let this user write there, or start on another folder (--data)",
+  ],
+  [["too many files are open"], "Raise the limit of open files (ulimit -n)"],
+  [["the database is damaged", "the file is not a database"], RESTORE],
+  [["the database is locked by another program"], "End the program that has it open"],
+  [
+    ["a part of the path is not a folder", "a file is where a folder should be"],
+    "Start on another folder (--data)",
+  ],
+];
+
 const SQLITE_PRIMARY_MASK = 0xff;
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
 
 /** A storage that we do not trust or use any more, for a reason of our own. The message is the phrase. */
 export class StorageRefusal extends Error {
@@ -60,6 +78,12 @@ export function storageFailurePhrase(error: unknown): string {
   return unknown;
 }
 
+/** What an operator can do about a storage that does not open, as a sentence; empty where we know nothing. */
+export function storageAdvice(error: unknown): string {
+  const phrase = storageFailurePhrase(error);
+  return ADVICE.find(([phrases]) => phrases.includes(phrase))?.[1] ?? "";
+}
+
 /** Whether the storage is at fault, and not what was to be stored: then other writes fail as well. */
 export function isStorageFailure(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof InvariantError) return false;
@@ -68,6 +92,13 @@ export function isStorageFailure(error: unknown): boolean {
   if (sqliteCode !== undefined) return SQLITE_PHRASES[sqliteCode] !== undefined;
   return error instanceof StorageRefusal || error instanceof Deno.errors.NotCapable ||
     ("code" in error && typeof error.code === "string" && SYSTEM_PHRASES[error.code] !== undefined);
+}
+
+/** Whether the database is damaged, or none. */
+export function isDamage(error: unknown): boolean {
+  if (error instanceof RuntimeFault) return isDamage(error.cause);
+  const code = primaryCode(error);
+  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
 }
 
 /** Whether another connection has the database locked. */

@@ -17,6 +17,8 @@ export interface GatewayOptions {
   readonly flags?: readonly string[];
   /** Kept after disposal when given; made anew and removed otherwise. */
   readonly dataFolder?: string;
+  /** Put before the command; has to become it. */
+  readonly launcher?: readonly string[];
 }
 
 /** A deployed function. */
@@ -40,8 +42,10 @@ export class TestGateway implements AsyncDisposable {
 
   static async start(options: GatewayOptions = {}): Promise<TestGateway> {
     const dataFolder = options.dataFolder ?? await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
-    const child = new Deno.Command(Deno.execPath(), {
+    const [program = "", ...before] = [...options.launcher ?? [], Deno.execPath()];
+    const child = new Deno.Command(program, {
       args: [
+        ...before,
         ...[
           "run",
           "--quiet",

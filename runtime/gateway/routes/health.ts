@@ -71,7 +71,7 @@ export function addHealthRoutes(app: GatewayApp, dependencies: Dependencies): vo
     const parts = {
       lifecycle: lifecycle.phase,
       cells: readiness.cells() ? "ready" : "none is running",
-      store: readiness.store() ? "ready" : "not answering",
+      store: readiness.storeFailure() ?? "ready",
     };
     const isReady = parts.lifecycle === "serving" && parts.cells === "ready" && parts.store === "ready";
     return isReady

@@ -29,7 +29,7 @@ export interface CheckpointerParts {
   /** The connection that commits. */
   readonly database: DatabaseSync;
   readonly group: Pick<GroupCommit, "hold" | "release">;
-  readonly log: Pick<WriteAheadLog, "bytes" | "syncEmptied">;
+  readonly log: Pick<WriteAheadLog, "bytes" | "empty">;
   readonly thread: Pick<CheckpointThread, "run">;
   readonly nowMs: () => number;
   /** Told of the outcome of each. */
@@ -41,6 +41,7 @@ export class Checkpointer {
   readonly #parts: CheckpointerParts;
   #running: Promise<void> | undefined;
   #failure: { readonly error: unknown; readonly retryAtMs: number } | undefined;
+  #count = 0;
 
   constructor(parts: CheckpointerParts) {
     this.#parts = parts;
@@ -54,6 +55,11 @@ export class Checkpointer {
     this.#running ??= this.#run().finally(() => this.#running = undefined);
     // Whoever is faster than the disk waits for it.
     if (log.bytes >= LOG_BYTES_MAX) void group.hold();
+  }
+
+  /** How many have begun, and how many have ended, together. */
+  get count(): number {
+    return this.#count;
   }
 
   /** Why nothing may be committed: the log is as large as it may get, and cannot be copied. */
@@ -74,12 +80,14 @@ export class Checkpointer {
 
   async #run(): Promise<void> {
     const { database, group, thread, log, nowMs, observer } = this.#parts;
+    this.#count++;
     try {
       runStatement(database, "PRAGMA synchronous = NORMAL");
       await thread.run("copy_log");
       await group.hold();
-      if (!await thread.run("empty_log")) throw new StorageRefusal("somebody else reads the database");
-      await log.syncEmptied();
+      await log.empty(async () => {
+        if (!await thread.run("empty_log")) throw new StorageRefusal("somebody else reads the database");
+      });
       runStatement(database, "PRAGMA synchronous = OFF");
       this.#failure = undefined;
       observer?.checkpointed();
@@ -87,6 +95,7 @@ export class Checkpointer {
       this.#failure = { error, retryAtMs: nowMs() + RETRY_MS };
       observer?.failed(error);
     } finally {
+      this.#count++;
       group.release();
     }
   }

@@ -7,10 +7,13 @@
  */
 import { createHash } from "node:crypto";
 import { StoreOpenError } from "../store.ts";
+import { NamedFile } from "./named_file.ts";
 
 /** A held lock. Disposing it lets the next process in. */
 export class DataLock implements Disposable {
   readonly #file: Deno.FsFile;
+  /** By its name, which somebody may take away: the next gateway would lock another file. */
+  readonly file: NamedFile;
   /**
    * The time of the lock in the clock of the file system, in ms since the epoch: files that are not younger
    * were there before this process wrote any.
@@ -22,8 +25,9 @@ export class DataLock implements Disposable {
    */
   readonly folderId: string;
 
-  constructor(file: Deno.FsFile, { mtime, dev, ino, birthtime }: Deno.FileInfo) {
+  constructor(file: Deno.FsFile, name: NamedFile, { mtime, dev, ino, birthtime }: Deno.FileInfo) {
     this.#file = file;
+    this.file = name;
     this.takenUnixMs = mtime?.getTime() ?? 0;
     this.folderId = createHash("sha256").update(`${dev} ${ino} ${birthtime?.getTime()}`).digest("hex").slice(
       0,
@@ -46,11 +50,18 @@ export async function takeDataLock(folder: string): Promise<DataLock> {
   const file = await Deno.open(`${folder}/lock`, { read: true, write: true, create: true, mode: 0o600 });
   try {
     if (!file.tryLockSync(true)) {
-      throw new StoreOpenError(`Data folder ${folder} is in use by another gateway${holderOf(file)}`);
+      throw new StoreOpenError(
+        `Data folder ${folder} is in use by another gateway${holderOf(file)}`,
+        "Stop that one, or start on another folder (--data)",
+      );
     }
     await file.truncate(0);
     await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
-    return new DataLock(file, await file.stat());
+    const info = await file.stat();
+    const name = NamedFile.of(`${folder}/lock`, "the data folder's lock", info);
+    // Somebody may have taken it away between its opening and its locking.
+    await name.check();
+    return new DataLock(file, name, info);
   } catch (error) {
     file.close();
     throw error;

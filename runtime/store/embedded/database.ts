@@ -7,12 +7,14 @@
  * no log into the database (checkpointer.ts does) and waits for nobody's lock.
  */
 import { DatabaseSync } from "node:sqlite";
-import { storageFailurePhrase } from "../storage_failure.ts";
+import { storageAdvice, storageFailurePhrase } from "../storage_failure.ts";
 import { StoreOpenError } from "../store.ts";
 import { makePrivateFile } from "./durable_file.ts";
 import { migrate, readSchemaVersion, SCHEMA_VERSION } from "./migrations.ts";
 import { inTransaction, runStatement } from "./transaction.ts";
 
+/** As SQLite says it (SQLITE_CORRUPT). */
+const DAMAGE = Object.assign(new Error("damaged"), { errcode: 11 });
 /** How long a statement waits at the start for a foreign connection, such as an operator's shell. */
 const BUSY_MS = 1000;
 
@@ -34,9 +36,11 @@ export async function openDatabase(path: string): Promise<DatabaseSync> {
     return database;
   } catch (error) {
     if (error instanceof StoreOpenError) throw error;
-    throw new StoreOpenError(`Database ${path} cannot be opened: ${storageFailurePhrase(error)}`, {
-      cause: error,
-    });
+    throw new StoreOpenError(
+      `Database ${path} cannot be opened: ${storageFailurePhrase(error)}`,
+      storageAdvice(error),
+      { cause: error },
+    );
   }
 }
 
@@ -50,6 +54,7 @@ function prepare(database: DatabaseSync, path: string): void {
     throw new StoreOpenError(
       `Database ${path} was written by a newer program: schema version is ${version}, ` +
         `this program knows ${SCHEMA_VERSION}`,
+      "Start the newer program, or this one on another folder (--data)",
     );
   }
   migrate(database);
@@ -64,6 +69,12 @@ function settle(database: DatabaseSync): void {
   inTransaction(database, () => {});
 }
 
+/** Writes a page in which nothing changes for anyone; in a transaction. */
+export function touchDatabase(database: DatabaseSync): void {
+  const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
+  runStatement(database, `PRAGMA user_version = ${(version + 1) % 0x7fff_ffff}`);
+}
+
 /** Closes it; what is in the log is then in the database, and on the disk. */
 export function closeDatabase(database: DatabaseSync): void {
   runStatement(database, "PRAGMA synchronous = FULL");
@@ -72,5 +83,8 @@ export function closeDatabase(database: DatabaseSync): void {
 
 function checkSound(database: DatabaseSync, path: string): void {
   const finding = database.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
-  if (finding !== "ok") throw new StoreOpenError(`Database ${path} is damaged: ${String(finding)}`);
+  if (finding === "ok") return;
+  // The finding may have lines.
+  const [first] = String(finding).split("\n");
+  throw new StoreOpenError(`Database ${path} is damaged: ${first}`, storageAdvice(DAMAGE));
 }

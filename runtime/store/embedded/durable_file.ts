@@ -22,6 +22,15 @@ export async function makeFolder(folder: string): Promise<void> {
   await Deno.mkdir(folder, { recursive: true, mode: FOLDER_MODE });
 }
 
+/** Makes a folder where it is missing, in a parent that is there. */
+export async function makeFolderIn(folder: string): Promise<void> {
+  try {
+    await Deno.mkdir(folder, { mode: FOLDER_MODE });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+}
+
 /** Makes an empty file that only the owner may open, unless a file of that name is there. */
 export async function makePrivateFile(path: string): Promise<void> {
   const file = await Deno.open(path, { read: true, write: true, create: true, mode: FILE_MODE });

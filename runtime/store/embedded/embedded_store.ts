@@ -9,18 +9,20 @@ import type { DatabaseSync } from "node:sqlite";
 import type { BlobStore } from "../blob_store.ts";
 import type { JobStore } from "../job_store.ts";
 import type { RecordStore } from "../record_store.ts";
-import { storageFailurePhrase } from "../storage_failure.ts";
+import { isDamage, storageAdvice, storageFailurePhrase } from "../storage_failure.ts";
 import { type Store, StoreOpenError } from "../store.ts";
 import { takeDataLock } from "./data_lock.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { CheckpointThread } from "./checkpoint_thread.ts";
-import { closeDatabase, openDatabase } from "./database.ts";
+import { closeDatabase, openDatabase, touchDatabase } from "./database.ts";
 import { makeFolder, syncFolder } from "./durable_file.ts";
 import { FileBlobStore } from "./file_blob_store.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { JobFiles } from "./job_files.ts";
 import { SqliteJobStore } from "./sqlite_job_store.ts";
 import { SqliteRecordStore } from "./sqlite_record_store.ts";
+import { StoreHealth } from "../store_health.ts";
+import { StoreProbe } from "./store_probe.ts";
 import { WriteAheadLog } from "./write_ahead_log.ts";
 
 /** What opening a store found left over by a process that was killed, and removed. */
@@ -36,23 +38,33 @@ export class EmbeddedStore implements Store {
   readonly blobs: BlobStore;
   readonly records: RecordStore;
   readonly jobs: JobStore;
+  readonly health: StoreHealth;
   readonly recovery: Recovery;
   /** See DataLock.folderId. */
   readonly folderId: string;
+  readonly #probe: StoreProbe;
   readonly #resources: AsyncDisposableStack;
 
   constructor(
-    { blobs, records, jobs }: Pick<Store, "blobs" | "records" | "jobs">,
+    { blobs, records, jobs, health }: Pick<Store, "blobs" | "records" | "jobs" | "health">,
     recovery: Recovery,
     folderId: string,
+    probe: StoreProbe,
     resources: AsyncDisposableStack,
   ) {
     this.blobs = blobs;
     this.records = records;
     this.jobs = jobs;
+    this.health = health;
     this.recovery = recovery;
     this.folderId = folderId;
+    this.#probe = probe;
     this.#resources = resources;
+  }
+
+  /** Looks now whether the folder is as it was and, if it has failed, whether it takes something again. */
+  async look(): Promise<void> {
+    await this.#probe.look();
   }
 
   /** Waits for writes under way, closes the database, then lets the next process have the folder. */
@@ -72,23 +84,30 @@ export async function openEmbeddedStore(dataFolder: string): Promise<EmbeddedSto
     return await open(dataFolder);
   } catch (error) {
     if (error instanceof StoreOpenError) throw error;
-    throw new StoreOpenError(`Data folder ${dataFolder} cannot be opened: ${storageFailurePhrase(error)}`, {
-      cause: error,
-    });
+    throw new StoreOpenError(
+      `Data folder ${dataFolder} cannot be opened: ${storageFailurePhrase(error)}`,
+      storageAdvice(error),
+      { cause: error },
+    );
   }
 }
 
 async function open(dataFolder: string): Promise<EmbeddedStore> {
   await using resources = new AsyncDisposableStack();
+  const health = new StoreHealth();
   await makeFolder(dataFolder);
   const lock = resources.use(await takeDataLock(dataFolder));
-  const blobs = await FileBlobStore.open(dataFolder);
+  const blobs = await FileBlobStore.open(dataFolder, health);
   const path = `${dataFolder}/records.sqlite`;
   const database = await openDatabase(path);
   resources.defer(() => closeDatabase(database));
-  const group = await openGroup(path, database, resources);
-  const records = new SqliteRecordStore(database, group);
-  const jobs = new SqliteJobStore(database, group, await JobFiles.open(dataFolder));
+  const thread = resources.use(new CheckpointThread(path));
+  const log = resources.use(await WriteAheadLog.open(path));
+  const { group, checkpointer } = makeGroup(database, { log, thread, health });
+  resources.defer(() => checkpointer.idle());
+  resources.defer(() => group.idle());
+  const records = new SqliteRecordStore(database, group, health);
+  const jobs = new SqliteJobStore(database, group, await JobFiles.open(dataFolder), health);
   await syncFolder(dataFolder);
   // The folder's own name is its parent's to keep, which may be closed to this process.
   await syncFolder(`${dataFolder}/..`).catch(() => {});
@@ -96,28 +115,51 @@ async function open(dataFolder: string): Promise<EmbeddedStore> {
     temporaryFilesCount: await blobs.clearIncoming() + await jobs.sweepFiles(),
     blobsCount: await removeUnreferenced(blobs, records, lock.takenUnixMs),
   };
-  return new EmbeddedStore({ blobs, records, jobs }, recovery, lock.folderId, resources.move());
+  const probe = resources.use(
+    new StoreProbe({
+      ...{ health, group, thread, log, lock: lock.file, database: log.database },
+      checkpoints: () => checkpointer.count,
+      writeDatabase: () => touchDatabase(database),
+      writeFile: () => blobs.tryWriting(),
+    }),
+  );
+  return new EmbeddedStore(
+    { blobs, records, jobs, health },
+    recovery,
+    lock.folderId,
+    probe,
+    resources.move(),
+  );
 }
 
 /** What makes commits durable, and keeps their log small, on other threads. */
-async function openGroup(
-  path: string,
+function makeGroup(
   database: DatabaseSync,
-  resources: AsyncDisposableStack,
-): Promise<GroupCommit> {
-  const thread = resources.use(new CheckpointThread(path));
-  const log = resources.use(await WriteAheadLog.open(path));
-  const group: GroupCommit = new GroupCommit(database, {
-    sync: async () => {
-      await log.sync();
-      checkpointer.consider();
+  { log, thread, health }: { log: WriteAheadLog; thread: CheckpointThread; health: StoreHealth },
+): { readonly group: GroupCommit; readonly checkpointer: Checkpointer } {
+  const group: GroupCommit = new GroupCommit(
+    database,
+    {
+      sync: async () => {
+        await log.sync();
+        checkpointer.consider();
+      },
+      refusal: () => checkpointer.refusal(),
     },
-    refusal: () => checkpointer.refusal(),
+    {
+      failed: (error, isFinal) => health.failed("database", error, isFinal || isDamage(error)),
+      succeeded: () => health.succeeded("database"),
+    },
+  );
+  const checkpointer = new Checkpointer({
+    ...{ database, group, log, thread },
+    nowMs: () => performance.now(),
+    observer: {
+      checkpointed: () => health.succeeded("checkpoint"),
+      failed: (error) => health.failed("checkpoint", error),
+    },
   });
-  const checkpointer = new Checkpointer({ database, group, log, thread, nowMs: () => performance.now() });
-  resources.defer(() => checkpointer.idle());
-  resources.defer(() => group.idle());
-  return group;
+  return { group, checkpointer };
 }
 
 /**

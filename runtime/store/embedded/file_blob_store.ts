@@ -7,7 +7,19 @@
 import { fault } from "../../model/fault.ts";
 import { type BlobStore, checkDigest, digestOf, isDigest } from "../blob_store.ts";
 import { toStorageFault } from "../storage_failure.ts";
-import { findStat, makeFolder, readWhole, removeFile, syncFolder, writeDurably } from "./durable_file.ts";
+import type { StoreHealth } from "../store_health.ts";
+import {
+  findStat,
+  makeFolder,
+  makeFolderIn,
+  readWhole,
+  removeFile,
+  syncFolder,
+  writeDurably,
+} from "./durable_file.ts";
+
+/** A disk that has room for so much takes most modules. */
+const TRIED_BYTES = 256 * 1024;
 
 /** Blobs under a data folder. */
 export class FileBlobStore implements BlobStore {
@@ -15,16 +27,18 @@ export class FileBlobStore implements BlobStore {
   readonly #incomingFolder: string;
   /** Shard folders whose own names are known to be durable. */
   readonly #durableShards = new Set<string>();
+  readonly #health: StoreHealth | undefined;
   #incomingCount = 0;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, health: StoreHealth | undefined) {
+    this.#health = health;
     this.#blobsFolder = `${folder}/blobs`;
     this.#incomingFolder = `${folder}/incoming`;
   }
 
   /** Opens the blobs of a data folder, making what is missing. Throws what the file system throws. */
-  static async open(folder: string): Promise<FileBlobStore> {
-    const store = new FileBlobStore(folder);
+  static async open(folder: string, health?: StoreHealth): Promise<FileBlobStore> {
+    const store = new FileBlobStore(folder, health);
     await makeFolder(store.#blobsFolder);
     await makeFolder(store.#incomingFolder);
     return store;
@@ -40,7 +54,9 @@ export class FileBlobStore implements BlobStore {
           { temporaryPath: this.#nextIncoming(), path: this.#path(digest), folder },
           bytes,
         );}
+      this.#health?.succeeded("files");
     } catch (error) {
+      this.#health?.failed("files", error);
       throw toStorageFault(error, "Module could not be stored");
     }
     return digest;
@@ -106,6 +122,20 @@ export class FileBlobStore implements BlobStore {
     return count;
   }
 
+  /** Writes a file as `put` does and takes it away again, to see whether that succeeds. */
+  async tryWriting(): Promise<void> {
+    const temporaryPath = this.#nextIncoming();
+    const path = `${temporaryPath}.try`;
+    try {
+      await writeDurably({ temporaryPath, path, folder: this.#incomingFolder }, new Uint8Array(TRIED_BYTES));
+      await removeFile(path);
+      this.#health?.succeeded("files");
+    } catch (error) {
+      this.#health?.failed("files", error);
+      throw toStorageFault(error, "Module could not be stored");
+    }
+  }
+
   async #isWhole(digest: string): Promise<boolean> {
     const bytes = await readWhole(this.#path(digest));
     return bytes !== undefined && await digestOf(bytes) === digest;
@@ -115,7 +145,8 @@ export class FileBlobStore implements BlobStore {
     const shard = digest.slice(0, 2);
     const folder = `${this.#blobsFolder}/${shard}`;
     if (!this.#durableShards.has(shard)) {
-      await makeFolder(folder);
+      // Its parent is not made again: a folder that was taken away is not to come back in parts.
+      await makeFolderIn(folder);
       await syncFolder(this.#blobsFolder);
       this.#durableShards.add(shard);
     }

@@ -29,6 +29,13 @@ export interface CommitLog {
   refusal(): Error | undefined;
 }
 
+/** Who is told what became of the storage's part in it. */
+export interface CommitObserver {
+  /** `isFinal`: nothing is acknowledged any more. */
+  failed(error: unknown, isFinal: boolean): void;
+  succeeded(): void;
+}
+
 interface Write {
   run(): void;
   succeed(): void;
@@ -39,6 +46,7 @@ interface Write {
 export class GroupCommit {
   readonly #database: DatabaseSync;
   readonly #log: CommitLog;
+  readonly #observer: CommitObserver | undefined;
   /** Not yet committed. */
   #waiting: Write[] = [];
   /** Committed, and not yet known to be on the disk. */
@@ -51,9 +59,10 @@ export class GroupCommit {
   #idle: PromiseWithResolvers<void> | undefined;
   #synced: PromiseWithResolvers<void> | undefined;
 
-  constructor(database: DatabaseSync, log: CommitLog) {
+  constructor(database: DatabaseSync, log: CommitLog, observer?: CommitObserver) {
     this.#database = database;
     this.#log = log;
+    this.#observer = observer;
   }
 
   /** Runs `work` in the next transaction, perhaps twice; resolves with what it returned when that is durable. */
@@ -85,6 +94,12 @@ export class GroupCommit {
     if (this.#waiting.length > 0) this.#commitIn(0);
   }
 
+  /** Acknowledges nothing any more, because of `error`. */
+  stop(error: unknown): void {
+    this.#failure ??= { error };
+    this.#failAll(error);
+  }
+
   /** Resolves when nothing is under way. */
   idle(): Promise<void> {
     if (this.#isIdle) return Promise.resolve();
@@ -109,7 +124,10 @@ export class GroupCommit {
 
   #commit(): void {
     const refusal = this.#failure?.error ?? this.#log.refusal();
-    if (refusal !== undefined) return this.#failAll(refusal);
+    if (refusal !== undefined) {
+      if (this.#failure === undefined) this.#observer?.failed(refusal, false);
+      return this.#failAll(refusal);
+    }
     const group: Write[] = [];
     try {
       inTransaction(this.#database, () => this.#runSome(group));
@@ -148,6 +166,7 @@ export class GroupCommit {
   /** A storage that fails fails them all; of others one has failed, which is none of the others' business. */
   #commitAfter(error: unknown, group: readonly Write[]): void {
     this.#lockedSinceMs = undefined;
+    this.#observer?.failed(error, false);
     if (group.length === 0) return this.#failAll(error);
     if (group.length === 1 || isStorageFailure(error)) {
       for (const write of group) write.fail(error);
@@ -177,9 +196,11 @@ export class GroupCommit {
       try {
         if (this.#failure !== undefined) throw this.#failure.error;
         await this.#log.sync();
+        this.#observer?.succeeded();
         for (const write of group) write.succeed();
       } catch (error) {
         this.#failure ??= { error };
+        this.#observer?.failed(error, true);
         for (const write of group) write.fail(error);
       }
     }

@@ -12,7 +12,10 @@ export class NamedFile {
   readonly #dev: number;
   readonly #ino: number | null;
   readonly #what: string;
+  /** What it has grown to, as far as known. */
   #bytesMin: number;
+  /** Beginnings and ends of work that cuts it. */
+  #cuts = 0;
 
   private constructor(path: string, what: string, { dev, ino, size }: Deno.FileInfo) {
     this.path = path;
@@ -27,9 +30,20 @@ export class NamedFile {
     return new NamedFile(path, what, await Deno.stat(path));
   }
 
-  /** Expects a file that may be shorter from now on, because its owner has emptied it. */
-  expectEmptied(): void {
-    this.#bytesMin = 0;
+  /** The same for a file that is open, by its facts. */
+  static of(path: string, what: string, info: Deno.FileInfo): NamedFile {
+    return new NamedFile(path, what, info);
+  }
+
+  /** Runs `work`, which may cut the file short: it is its owner's. */
+  async whileCut<T>(work: () => Promise<T>): Promise<T> {
+    this.#cuts++;
+    try {
+      return await work();
+    } finally {
+      this.#cuts++;
+      this.#bytesMin = 0;
+    }
   }
 
   /**
@@ -38,6 +52,9 @@ export class NamedFile {
    * @throws StorageRefusal when it is gone, another one, or shorter than it has been
    */
   async check(): Promise<Deno.FileInfo> {
+    // The look takes time, in which another one may have seen more, or the owner cut it.
+    const bytesMin = this.#bytesMin;
+    const cuts = this.#cuts;
     const info = await Deno.stat(this.path).catch((error) => {
       if (error instanceof Deno.errors.NotFound) throw new StorageRefusal(`${this.#what} was removed`);
       throw error;
@@ -45,8 +62,9 @@ export class NamedFile {
     if (info.dev !== this.#dev || info.ino !== this.#ino) {
       throw new StorageRefusal(`${this.#what} was replaced`);
     }
-    if (info.size < this.#bytesMin) throw new StorageRefusal(`${this.#what} was cut short`);
-    this.#bytesMin = info.size;
+    if (cuts !== this.#cuts || cuts % 2 === 1) return info;
+    if (info.size < bytesMin) throw new StorageRefusal(`${this.#what} was cut short`);
+    this.#bytesMin = Math.max(this.#bytesMin, info.size);
     return info;
   }
 }

@@ -19,6 +19,7 @@ import type {
 } from "../job_store.ts";
 import type { ListPosition } from "../record_store.ts";
 import { toStorageFault } from "../storage_failure.ts";
+import type { StoreHealth } from "../store_health.ts";
 import { numberOf, type Row, textOf } from "./function_row.ts";
 import type { GroupCommit } from "./group_commit.ts";
 import type { JobFiles, JobPart } from "./job_files.ts";
@@ -38,8 +39,10 @@ export class SqliteJobStore implements JobStore {
   readonly #statements: JobStatements;
   readonly #group: GroupCommit;
   readonly #files: JobFiles;
+  readonly #health: StoreHealth | undefined;
 
-  constructor(database: DatabaseSync, group: GroupCommit, files: JobFiles) {
+  constructor(database: DatabaseSync, group: GroupCommit, files: JobFiles, health?: StoreHealth) {
+    this.#health = health;
     this.#statements = prepareJobStatements(database);
     this.#group = group;
     this.#files = files;
@@ -223,7 +226,9 @@ export class SqliteJobStore implements JobStore {
   async #writeFile(id: string, part: JobPart, bytes: Uint8Array): Promise<void> {
     try {
       await this.#files.write(id, part, bytes);
+      this.#health?.succeeded("files");
     } catch (error) {
+      this.#health?.failed("files", error);
       throw toStorageFault(error, `Job's ${part} could not be stored`);
     }
   }
@@ -240,6 +245,7 @@ export class SqliteJobStore implements JobStore {
     try {
       return body();
     } catch (error) {
+      this.#health?.failed("database", error);
       throw toStorageFault(error, "Jobs could not be read");
     }
   }

@@ -17,6 +17,7 @@ import type {
   RecordStore,
 } from "../record_store.ts";
 import { toStorageFault } from "../storage_failure.ts";
+import type { StoreHealth } from "../store_health.ts";
 import {
   fromFunctionRow,
   fromSummaryRow,
@@ -33,8 +34,10 @@ import type { GroupCommit } from "./group_commit.ts";
 export class SqliteRecordStore implements RecordStore {
   readonly #statements: Statements;
   readonly #group: GroupCommit;
+  readonly #health: StoreHealth | undefined;
 
-  constructor(database: DatabaseSync, group: GroupCommit) {
+  constructor(database: DatabaseSync, group: GroupCommit, health?: StoreHealth) {
+    this.#health = health;
     this.#statements = prepareStatements(database);
     this.#group = group;
   }
@@ -132,6 +135,7 @@ export class SqliteRecordStore implements RecordStore {
     try {
       return body();
     } catch (error) {
+      this.#health?.failed("database", error);
       throw toStorageFault(error, "Functions could not be read");
     }
   }

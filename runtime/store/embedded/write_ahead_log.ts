@@ -51,15 +51,27 @@ export class WriteAheadLog implements Disposable {
    */
   async sync(): Promise<void> {
     await this.#handle.syncData();
-    const [log] = await Promise.all([this.#log.check(), this.#database.check()]);
-    this.#bytes = log.size;
+    const [bytes] = await Promise.all([this.check(), this.#database.check()]);
+    this.#bytes = bytes;
   }
 
-  /** Makes it durable that a checkpoint has emptied the log, before anything is committed again. */
-  async syncEmptied(): Promise<void> {
-    await this.#handle.sync();
-    this.#log.expectEmptied();
-    this.#bytes = 0;
+  /**
+   * How large the log is, if it is the one that was opened, and whole. Once SQLite has written to a log that was cut
+   * short, it looks whole again: so this is to be asked in between, too.
+   *
+   * @throws StorageRefusal as `sync`
+   */
+  async check(): Promise<number> {
+    return (await this.#log.check()).size;
+  }
+
+  /** Has `work` empty the log, and makes that durable. Nothing is committed meanwhile. */
+  async empty(work: () => Promise<void>): Promise<void> {
+    await this.#log.whileCut(async () => {
+      await work();
+      await this.#handle.sync();
+      this.#bytes = 0;
+    });
   }
 
   [Symbol.dispose](): void {

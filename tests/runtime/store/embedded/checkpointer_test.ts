@@ -16,10 +16,10 @@ class Place implements Disposable {
   readonly events: string[] = [];
   readonly log = {
     bytes: 0,
-    syncEmptied: (): Promise<void> => {
-      this.events.push(`syncEmptied, synchronous ${this.synchronous}`);
+    empty: async (work: () => Promise<void>): Promise<void> => {
+      await work();
+      this.events.push(`emptied and synced, synchronous ${this.synchronous}`);
       this.log.bytes = 0;
-      return Promise.resolve();
     },
   };
   readonly checkpointer: Checkpointer;
@@ -74,7 +74,7 @@ const WHOLE = [
   "copy_log, synchronous 1",
   "hold",
   "empty_log, synchronous 1",
-  "syncEmptied, synchronous 1",
+  "emptied and synced, synchronous 1",
   "checkpointed",
   "release",
 ];

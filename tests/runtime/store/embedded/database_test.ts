@@ -52,7 +52,7 @@ Deno.test("openDatabase() refuses a newer version, with both numbers, and leaves
         (error: unknown) =>
           error instanceof StoreOpenError && error.message ===
             `Database ${path} was written by a newer program: schema version is ${newer}, ` +
-              `this program knows ${SCHEMA_VERSION}`,
+              `this program knows ${SCHEMA_VERSION}. Start the newer program, or this one on another folder (--data)`,
       );
     }
     // The refused openings left no connection behind that would hold the file.

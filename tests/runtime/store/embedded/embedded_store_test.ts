@@ -42,7 +42,9 @@ Deno.test("openEmbeddedStore() refuses a folder that a store has, by its name an
     () => folder.open(),
     isOpenError(
       folder.path,
-      new RegExp(`^Data folder .* is in use by another gateway, process ${Deno.pid}$`),
+      new RegExp(
+        `^Data folder .* is in use by another gateway, process ${Deno.pid}. Stop that one, or start on another folder \\(--data\\)$`,
+      ),
     ),
   );
 });
@@ -137,7 +139,10 @@ Deno.test("openEmbeddedStore() refuses a database file that is none", async () =
   await Deno.writeTextFile(`${folder.path}/records.sqlite`, "This is no database. ".repeat(500));
   await assert.rejects(
     () => folder.open(),
-    isOpenError(folder.path, /records\.sqlite cannot be opened: the file is not a database$/),
+    isOpenError(
+      folder.path,
+      /records\.sqlite cannot be opened: the file is not a database\. Keep the folder as it is and restore/,
+    ),
   );
 });
 
@@ -154,5 +159,8 @@ Deno.test("openEmbeddedStore() refuses a database with a damaged page", async ()
   // Pages of 4096 bytes; the first has the schema, the last ones rows and indexes.
   bytes.fill(0xff, 4096 * 2, bytes.length);
   await Deno.writeFile(path, bytes);
-  await assert.rejects(() => folder.open(), isOpenError(folder.path, /damaged/));
+  await assert.rejects(
+    () => folder.open(),
+    isOpenError(folder.path, /records\.sqlite is damaged: .*\. Keep the folder as it is/),
+  );
 });
