@@ -26,6 +26,7 @@ import { Answers } from "./gateway/answers.ts";
 import { createApp } from "./gateway/app.ts";
 import { BodyBudget } from "./gateway/body_budget.ts";
 import { Lifecycle } from "./gateway/lifecycle.ts";
+import { Listener } from "./gateway/listener.ts";
 import { StreamBroken } from "./gateway/stream/stream_body.ts";
 import { Streams } from "./gateway/stream/streams.ts";
 import { Jobs } from "./jobs/jobs.ts";
@@ -278,7 +279,7 @@ class RunningRuntime implements Runtime {
   readonly #fetch: Fetch;
   readonly #clock: Clock;
   readonly #stack: AsyncDisposableStack;
-  #server: Deno.HttpServer<Deno.NetAddr> | undefined;
+  #listener: Listener | undefined;
   #drained: Promise<void> | undefined;
 
   constructor(
@@ -307,18 +308,21 @@ class RunningRuntime implements Runtime {
 
   listen(): Deno.NetAddr {
     const { hostname, port } = this.#config;
+    const log = this.#telemetry.processLog("tensor_wasm");
     try {
-      this.#server = Deno.serve(
-        { hostname, port, onListen: () => {}, onError: (error) => this.#answerBug(error) },
-        (request) => this.#fetch(request),
-      );
+      this.#listener = new Listener({
+        ...{ hostname, port, clock: this.#clock, answer: this.#fetch },
+        answerBug: (error) => this.#answerBug(error),
+        failed: (error) => log.error("listener.failed", { error }),
+        recovered: () => log.info("listener.recovered", {}),
+      });
     } catch (error) {
       const reason = error instanceof Deno.errors.AddrInUse
         ? "the address is already in use; --addr takes another, port 0 any free one"
         : String(error);
       throw new Error(`Cannot listen on ${hostname}:${port}: ${reason}`, { cause: error });
     }
-    return this.#server.addr;
+    return this.#listener.addr;
   }
 
   /** What the router did not answer; the server asks for it for bodies that break off as well. */
@@ -363,7 +367,7 @@ class RunningRuntime implements Runtime {
     await Promise.race([this.#lifecycle.idle(), this.#pause(this.#config.drainTimeoutMs)]);
     const abandoned = this.#lifecycle.inFlight;
     log[abandoned === 0 ? "info" : "warn"]("drain.finished", { abandoned });
-    const stopped = this.#server?.shutdown() ?? Promise.resolve();
+    const stopped = this.#listener?.shutdown() ?? Promise.resolve();
     // Calls that outlasted the timeout are stopped and answered; what does not stop ends with its cell. A
     // client that stalls, with its request half sent or its answer half read, has what is left of the timeout,
     // and then is cut off.

@@ -59,6 +59,7 @@ export function withMethods(
     blobs: override(store.blobs, changes.blobs ?? {}),
     records: override(store.records, changes.records ?? {}),
     jobs: store.jobs,
+    health: store.health,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
