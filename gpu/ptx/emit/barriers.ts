@@ -5,36 +5,33 @@
  * 9.7.13.1). Threads that a barrier lets go are marked in their state until they run. Invariant: whoever cannot
  * be released by any rule ends the kernel with error 719, never hangs it.
  */
-import { emitSwitch } from "./driver.ts";
+import { emitBarrierFinish, emitBarrierInfo, NUMBER_MASK } from "./barrier_calls.ts";
+import { BarrierWords, QUESTION, SLOTS } from "./barrier_words.ts";
 import type { DriverParts } from "./driver.ts";
-import { Exchange } from "./exchange.ts";
 import { FAULT } from "../launch_record.ts";
-import {
-  barrierOperands,
-  isAlignedBarrier,
-  isQuestion,
-  pushBarrierCount,
-  pushBarrierId,
-  pushBarrierPredicate,
-} from "../opcodes/barrier.ts";
 import { EXITED } from "./region_context.ts";
-import type { Cut } from "../analysis/regions.ts";
-import { BARRIER_COUNT } from "./saved.ts";
 import { beginOverStates } from "./thread_states.ts";
+import type { ThreadStates } from "./thread_states.ts";
 import type { Code, Label } from "../wasm/code.ts";
-
-/** Bits of a barrier's number in what #emitBarrierInfo packs. */
-const NUMBER_MASK = 31;
 
 /** In a state: a barrier has let the thread go, and it has not run yet. */
 const RELEASED = 0x2000_0000;
 
-/** The number that stands for questions to barrier objects: who asks one is let go with the next barrier. */
-const QUESTION = BARRIER_COUNT;
-const SLOTS = BARRIER_COUNT + 1;
-
-/** Words of scratch memory that resolving barriers uses, each an array over barriers and QUESTION. */
-const WORDS = { waiting: 0, expected: 1, holders: 2, isReleased: 3, lastState: 4, lastWarp: 5 } as const;
+/** What the function that resolves barriers works with. */
+interface Resolving {
+  readonly code: Code;
+  readonly states: ThreadStates;
+  readonly words: BarrierWords;
+  /** Locals: the threads from and to, how many live, a state, what emitBarrierInfo says of it, a barrier. */
+  readonly from: number;
+  readonly to: number;
+  readonly alive: number;
+  readonly state: number;
+  readonly packed: number;
+  readonly id: number;
+  /** The function that tells what barrier a thread waits at. */
+  readonly info: number;
+}
 
 /** Emits the slow way through barriers. */
 export class BarrierResolver {
@@ -58,11 +55,7 @@ export class BarrierResolver {
     code.i32(EXITED);
     code.set(state);
     states.forThreads(0, 1, (thread, next) => {
-      states.loadState(thread);
-      code.tee(at);
-      code.i32(EXITED);
-      code.op("i32Eq");
-      code.brIf(next);
+      states.loadLiving(thread, at, next);
       code.get(at);
       code.i32(RELEASED);
       code.op("i32And", "i32Eqz");
@@ -108,44 +101,37 @@ export class BarrierResolver {
 
   /** () -> (): marks the threads that a complete barrier lets go; there is one, or the kernel ends. */
   emitResolve(): number {
-    const info = this.#emitBarrierInfo();
-    const finish = this.#emitFinish();
-    const { context } = this.#driver;
-    const { saved } = context;
+    const info = emitBarrierInfo(this.#driver);
+    const finish = emitBarrierFinish(this.#driver);
+    const { facts, saved } = this.#driver.context;
     const { index, code, base, states } = beginOverStates(this.#driver, [], []);
-    const [from, to, alive, state, packed, id, released, waiting, expected] = [
-      code.local("i32"),
-      code.local("i32"),
-      code.local("i32"),
-      code.local("i32"),
-      code.local("i32"),
-      code.local("i32"),
-      code.local("i32"),
-      code.local("i32"),
-      code.local("i32"),
-    ];
-    const word = (which: number): number => saved.scratch + 4 * SLOTS * which;
-    const place = (): void => {
-      code.get(base);
-      code.get(id);
-      code.i32(2);
-      code.op("i32Shl", "i64ExtendI32U", "i64Add");
-    };
-    const load = (which: number): void => (place(), code.memory("i32Load", word(which)));
-    code.i32(context.facts.threads);
+    const local = (): number => code.local("i32");
+    const [from, to, alive, state, packed, id] = [local(), local(), local(), local(), local(), local()];
+    const words = new BarrierWords(code, base, id, saved.scratch);
+    const resolving = { code, states, words, from, to, alive, state, packed, id, info };
+    const released = local();
+    const ofBarrier = { waiting: local(), expected: local() };
+    code.i32(facts.threads);
     code.set(to);
-    code.get(base);
-    code.i64(BigInt(saved.scratch));
-    code.op("i64Add");
-    code.i32(0);
-    code.i64(BigInt(4 * SLOTS * 6));
-    code.memoryFill();
+    words.clear();
+    this.#countWaiting(resolving);
+    for (let barrier = 0; barrier < SLOTS; barrier++) {
+      this.#releaseComplete(resolving, barrier, released, ofBarrier);
+    }
+    code.get(released);
+    code.op("i32Eqz");
+    code.if();
+    this.#fault(code);
+    code.end();
+    this.#letGo(resolving, finish);
+    return index;
+  }
+
+  /** Counts the living, and those who wait at each barrier. */
+  #countWaiting(resolving: Resolving): void {
+    const { code, states, words, from, to, alive, state, packed, id, info } = resolving;
     states.forThreads(from, to, (thread, next) => {
-      states.loadState(thread);
-      code.tee(state);
-      code.i32(EXITED);
-      code.op("i32Eq");
-      code.brIf(next);
+      states.loadLiving(thread, state, next);
       code.get(alive);
       code.i32(1);
       code.op("i32Add");
@@ -158,70 +144,64 @@ export class BarrierResolver {
       code.i32(NUMBER_MASK);
       code.op("i32And");
       code.set(id);
-      const bump = (which: number, by: () => void): void => {
-        place();
-        load(which);
-        by();
-        code.op("i32Add");
-        code.memory("i32Store", word(which));
-      };
-      bump(WORDS.waiting, () => code.i32(1));
-      bump(WORDS.holders, () => {
+      words.add("waiting", () => code.i32(1));
+      words.add("holders", () => {
         code.get(packed);
         code.i32(5);
         code.op("i32ShrU");
         code.i32(1);
         code.op("i32And");
       });
-      place();
-      code.get(packed);
-      code.i32(8);
-      code.op("i32ShrU");
-      code.memory("i32Store", word(WORDS.expected));
-      this.#checkAligned(code, { thread, state, packed, place, load, word });
+      words.store("expected", () => {
+        code.get(packed);
+        code.i32(8);
+        code.op("i32ShrU");
+      });
+      this.#checkAligned(resolving, thread);
     });
-    for (let barrier = 0; barrier < SLOTS; barrier++) {
-      const skip = code.block();
-      code.i32(barrier);
-      code.set(id);
-      load(WORDS.waiting);
-      code.tee(waiting);
-      code.op("i32Eqz");
-      code.brIf(skip);
-      if (barrier !== QUESTION) {
-        // Without a count it is the whole block: everybody who lives must wait here.
-        load(WORDS.expected);
-        code.tee(expected);
-        code.get(alive);
-        code.get(expected);
-        code.op("select");
-        code.get(waiting);
-        place();
-        code.memory("i32Load", saved.arrivals);
-        code.op("i32Add", "i32GtU");
-        code.brIf(skip);
-        place();
-        code.i32(0);
-        code.memory("i32Store", saved.arrivals);
-      }
-      place();
-      code.i32(1);
-      code.memory("i32Store", word(WORDS.isReleased));
-      code.i32(1);
-      code.set(released);
-      code.end();
-    }
-    code.get(released);
+  }
+
+  /** Marks a barrier that all have come to, and notes that there is one. */
+  #releaseComplete(
+    { code, words, alive, id }: Resolving,
+    barrier: number,
+    released: number,
+    { waiting, expected }: { readonly waiting: number; readonly expected: number },
+  ): void {
+    const { saved } = this.#driver.context;
+    const skip = code.block();
+    code.i32(barrier);
+    code.set(id);
+    words.load("waiting");
+    code.tee(waiting);
     code.op("i32Eqz");
-    code.if();
-    this.#fault(code);
+    code.brIf(skip);
+    if (barrier !== QUESTION) {
+      // Without a count it is the whole block: everybody who lives must wait here.
+      words.load("expected");
+      code.tee(expected);
+      code.get(alive);
+      code.get(expected);
+      code.op("select");
+      code.get(waiting);
+      words.place();
+      code.memory("i32Load", saved.arrivals);
+      code.op("i32Add", "i32GtU");
+      code.brIf(skip);
+      words.place();
+      code.i32(0);
+      code.memory("i32Store", saved.arrivals);
+    }
+    words.store("isReleased", () => code.i32(1));
+    code.i32(1);
+    code.set(released);
     code.end();
+  }
+
+  /** Marks the threads of marked barriers, and gives them what these answer. */
+  #letGo({ code, states, words, from, to, state, id, info }: Resolving, finish: number): void {
     states.forThreads(from, to, (thread, next) => {
-      states.loadState(thread);
-      code.tee(state);
-      code.i32(EXITED);
-      code.op("i32Eq");
-      code.brIf(next);
+      states.loadLiving(thread, state, next);
       this.#skipInWarp(code, state, next);
       code.get(thread);
       code.get(state);
@@ -229,13 +209,13 @@ export class BarrierResolver {
       code.i32(NUMBER_MASK);
       code.op("i32And");
       code.set(id);
-      load(WORDS.isReleased);
+      words.load("isReleased");
       code.op("i32Eqz");
       code.brIf(next);
       code.get(thread);
       code.get(state);
-      load(WORDS.holders);
-      load(WORDS.waiting);
+      words.load("holders");
+      words.load("waiting");
       code.call(finish);
       states.storeState(thread, () => {
         code.get(state);
@@ -243,7 +223,6 @@ export class BarrierResolver {
         code.op("i32Or");
       });
     });
-    return index;
   }
 
   /** Lanes may wait in their warp for one that asks a question; they are at no barrier. */
@@ -257,31 +236,21 @@ export class BarrierResolver {
   }
 
   /** Threads of one warp that wait at one barrier must have come to the same instruction if it says aligned. */
-  #checkAligned(
-    code: Code,
-    at: {
-      thread: number;
-      state: number;
-      packed: number;
-      place: () => void;
-      load: (which: number) => void;
-      word: (which: number) => number;
-    },
-  ): void {
+  #checkAligned({ code, words, state, packed }: Resolving, thread: number): void {
     const warp = (): void => {
-      code.get(at.thread);
+      code.get(thread);
       code.i32(5);
       code.op("i32ShrU");
       code.i32(1);
       code.op("i32Add");
     };
-    at.load(WORDS.lastWarp);
+    words.load("lastWarp");
     warp();
     code.op("i32Eq");
-    at.load(WORDS.lastState);
-    code.get(at.state);
+    words.load("lastState");
+    code.get(state);
     code.op("i32Ne", "i32And");
-    code.get(at.packed);
+    code.get(packed);
     code.i32(6);
     code.op("i32ShrU", "i32And");
     code.i32(1);
@@ -289,12 +258,8 @@ export class BarrierResolver {
     code.if();
     this.#fault(code);
     code.end();
-    at.place();
-    warp();
-    code.memory("i32Store", at.word(WORDS.lastWarp));
-    at.place();
-    code.get(at.state);
-    code.memory("i32Store", at.word(WORDS.lastState));
+    words.store("lastWarp", warp);
+    words.store("lastState", () => code.get(state));
   }
 
   #fault(code: Code): void {
@@ -302,84 +267,5 @@ export class BarrierResolver {
     code.i32(this.#driver.context.plan.cuts.find((cut) => !cut.isWarp)?.instruction.line ?? 0);
     code.call(this.#driver.context.parts.functions.fault);
     code.op("unreachable");
-  }
-
-  /** Runs `emitCase` for the barrier that a thread (local 0) waits at, by its state (local 1). */
-  #forBarrier(code: Code, emitCase: (cut: Cut, exchange: Exchange, lane: number) => void): void {
-    const { context } = this.#driver;
-    const exchange = new Exchange(code, context.facts, context.parts, context.saved);
-    const cuts = context.plan.cuts.filter((cut) => !cut.isWarp);
-    const [thread, selector] = [code.local("i32"), code.local("i32")];
-    // An exchange counts lanes from its first thread; here that is thread 0.
-    code.get(0);
-    code.set(thread);
-    code.i32(0);
-    code.set(0);
-    code.get(1);
-    code.i32(context.plan.warpCutCount + 1);
-    code.op("i32Sub");
-    code.set(selector);
-    emitSwitch(code, selector, cuts.length, (which) => {
-      const cut = cuts[which];
-      if (cut !== undefined) emitCase(cut, exchange, thread);
-    });
-  }
-
-  /** (thread, state) -> barrier, whether its predicate holds << 5, whether it is aligned << 6, threads << 8. */
-  #emitBarrierInfo(): number {
-    const { index, code } = this.#driver.writer.begin(["i32", "i32"], ["i32"]);
-    this.#forBarrier(code, ({ instruction }, exchange, lane) => {
-      if (isQuestion(instruction)) {
-        code.i32(QUESTION);
-        return code.op("return");
-      }
-      exchange.at(lane, () => {
-        pushBarrierId(exchange.emitter, instruction);
-        code.i32(BARRIER_COUNT - 1);
-        code.op("i32And");
-        if (barrierOperands(instruction).reduction !== undefined) {
-          pushBarrierPredicate(exchange.emitter, instruction);
-          code.i32(5);
-          code.op("i32Shl", "i32Or");
-        }
-        if (isAlignedBarrier(instruction)) {
-          code.i32(1 << 6);
-          code.op("i32Or");
-        }
-        pushBarrierCount(exchange.emitter, instruction);
-        code.i32(8);
-        code.op("i32Shl", "i32Or");
-      });
-      code.op("return");
-    });
-    code.op("unreachable");
-    return index;
-  }
-
-  /** (thread, state, how many held the predicate, how many waited) -> (): the result of a reduction. */
-  #emitFinish(): number {
-    const { index, code } = this.#driver.writer.begin(["i32", "i32", "i32", "i32"], []);
-    this.#forBarrier(code, ({ instruction }, exchange, lane) => {
-      if (isQuestion(instruction)) {
-        exchange.at(lane, () => instruction.row.scalar?.(exchange.emitter, instruction));
-        return code.op("return");
-      }
-      const { reduction, result } = barrierOperands(instruction);
-      if (reduction !== undefined && result !== undefined) {
-        exchange.at(lane, () => {
-          code.get(2);
-          if (reduction === "or") {
-            code.i32(0);
-            code.op("i32Ne");
-          } else if (reduction === "and") {
-            code.get(3);
-            code.op("i32Eq");
-          }
-          exchange.emitter.set(result, reduction === "popc" ? "u32" : "pred");
-        });
-      }
-      code.op("return");
-    });
-    return index;
   }
 }

@@ -9,8 +9,24 @@
 import { emitSwitch } from "./driver.ts";
 import type { DriverParts } from "./driver.ts";
 import { Exchange } from "./exchange.ts";
-import { EXITED } from "./region_context.ts";
 import { beginOverStates } from "./thread_states.ts";
+import type { ThreadStates } from "./thread_states.ts";
+import type { Code } from "../wasm/code.ts";
+
+/** What the function that chooses lanes works with. */
+interface Choosing {
+  readonly code: Code;
+  readonly states: ThreadStates;
+  /** The function that tells whom a lane waits for. */
+  readonly members: number;
+  /** Locals: lanes that live; those at the first state; the state looked at, its lanes, those chosen; the last state. */
+  readonly alive: number;
+  readonly lowest: number;
+  readonly state: number;
+  readonly present: number;
+  readonly chosen: number;
+  readonly last: number;
+}
 
 /** Emits how warps are gathered. */
 export class Gatherer {
@@ -88,34 +104,57 @@ export class Gatherer {
    */
   #emitChooseLanes(): number {
     const { index, code, states } = beginOverStates(this.#driver, ["i32", "i32"], ["i32"]);
-    const { warpCutCount, questionCount } = this.#driver.context.plan;
     const members = this.#emitMembers();
-    const [alive, lowest, state, present, chosen, last] = [
-      code.local("i32"),
-      code.local("i32"),
-      code.local("i32"),
-      code.local("i32"),
-      code.local("i32"),
-      code.local("i32"),
-    ];
-    const lane = (thread: number): void => {
-      code.i32(1);
-      code.get(thread);
-      code.op("i32Shl");
+    const local = (): number => code.local("i32");
+    const choosing = {
+      ...{ code, states, members },
+      ...{
+        alive: local(),
+        lowest: local(),
+        state: local(),
+        present: local(),
+        chosen: local(),
+        last: local(),
+      },
     };
+    const { alive, lowest, state, present, chosen, last } = choosing;
     states.forThreads(0, 1, (thread, next) => {
-      states.loadState(thread);
-      code.i32(EXITED);
-      code.op("i32Eq");
-      code.brIf(next);
+      states.skipEnded(thread, next);
       code.get(alive);
-      lane(thread);
+      pushLane(code, thread);
       code.op("i32Or");
       code.set(alive);
     });
-    // States in order: of 1 to warpCutCount, the next that is there and above the last one looked at.
     const none = code.block();
     const search = code.loop();
+    this.#findNextState(choosing);
+    code.get(present);
+    code.op("i32Eqz");
+    code.brIf(none);
+    code.get(lowest);
+    code.op("i32Eqz");
+    code.if();
+    code.get(present);
+    code.set(lowest);
+    code.end();
+    chooseComplete(choosing);
+    code.get(chosen);
+    code.if();
+    code.get(chosen);
+    code.op("return");
+    code.end();
+    code.get(state);
+    code.set(last);
+    code.br(search);
+    code.end();
+    code.end();
+    this.#waitForQuestions(choosing);
+    code.get(lowest);
+    return index;
+  }
+
+  /** Of states 1 to warpCutCount, the next that is there and above the last one looked at, with its lanes. */
+  #findNextState({ code, states, state, present, last }: Choosing): void {
     code.i32(0x7fff_ffff);
     code.set(state);
     code.i32(0);
@@ -126,7 +165,7 @@ export class Gatherer {
       code.tee(at);
       code.i32(1);
       code.op("i32Sub");
-      code.i32(warpCutCount);
+      code.i32(this.#driver.context.plan.warpCutCount);
       code.op("i32GeU");
       code.brIf(next);
       code.get(at);
@@ -142,70 +181,29 @@ export class Gatherer {
       code.get(at);
       code.get(state);
       code.op("i32LtU", "select");
-      lane(thread);
+      pushLane(code, thread);
       code.op("i32Or");
       code.set(present);
       code.get(at);
       code.set(state);
       code.release("i32", at);
     });
-    code.get(present);
-    code.op("i32Eqz");
-    code.brIf(none);
-    code.get(lowest);
-    code.op("i32Eqz");
-    code.if();
-    code.get(present);
-    code.set(lowest);
-    code.end();
-    code.i32(0);
-    code.set(chosen);
+  }
+
+  /** Who asks a question will come back; nobody goes on without a lane that may still join. */
+  #waitForQuestions({ code, states }: Choosing): void {
+    const { warpCutCount, questionCount } = this.#driver.context.plan;
+    if (questionCount === 0) return;
     states.forThreads(0, 1, (thread, next) => {
-      code.get(present);
-      lane(thread);
-      code.op("i32And", "i32Eqz");
+      states.loadState(thread);
+      code.i32(warpCutCount + 1);
+      code.op("i32Sub");
+      code.i32(questionCount);
+      code.op("i32GeU");
       code.brIf(next);
-      // Members that live and are elsewhere.
-      code.get(0);
-      code.get(thread);
-      code.get(state);
-      code.call(members);
-      code.get(alive);
-      code.op("i32And");
-      code.get(present);
-      code.i32(-1);
-      code.op("i32Xor", "i32And");
-      code.brIf(next);
-      code.get(chosen);
-      lane(thread);
-      code.op("i32Or");
-      code.set(chosen);
+      code.i32(0);
+      code.op("return");
     });
-    code.get(chosen);
-    code.if();
-    code.get(chosen);
-    code.op("return");
-    code.end();
-    code.get(state);
-    code.set(last);
-    code.br(search);
-    code.end();
-    code.end();
-    // Who asks a question will come back; nobody goes on without a lane that may still join.
-    if (questionCount > 0) {
-      states.forThreads(0, 1, (thread, next) => {
-        states.loadState(thread);
-        code.i32(warpCutCount + 1);
-        code.op("i32Sub");
-        code.i32(questionCount);
-        code.op("i32GeU");
-        code.brIf(next);
-        code.i32(0);
-        code.op("return");
-      });
-    }
-    code.get(lowest);
-    return index;
   }
 
   /** (first thread, thread, state) -> the lanes that the thread waits for; none for whoever is there. */
@@ -234,4 +232,37 @@ export class Gatherer {
     code.op("unreachable");
     return index;
   }
+}
+
+/** Of the lanes that are there, those whose members all are: nobody that they wait for lives elsewhere. */
+function chooseComplete({ code, states, members, alive, state, present, chosen }: Choosing): void {
+  code.i32(0);
+  code.set(chosen);
+  states.forThreads(0, 1, (thread, next) => {
+    code.get(present);
+    pushLane(code, thread);
+    code.op("i32And", "i32Eqz");
+    code.brIf(next);
+    code.get(0);
+    code.get(thread);
+    code.get(state);
+    code.call(members);
+    code.get(alive);
+    code.op("i32And");
+    code.get(present);
+    code.i32(-1);
+    code.op("i32Xor", "i32And");
+    code.brIf(next);
+    code.get(chosen);
+    pushLane(code, thread);
+    code.op("i32Or");
+    code.set(chosen);
+  });
+}
+
+/** Pushes the bit of a thread's lane. */
+function pushLane(code: Code, thread: number): void {
+  code.i32(1);
+  code.get(thread);
+  code.op("i32Shl");
 }

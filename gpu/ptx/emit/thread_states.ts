@@ -54,6 +54,25 @@ export class ThreadStates {
     code.memory("i32Load", this.#states);
   }
 
+  /** Puts a thread's state into a local; of one that has ended, goes to `next`. */
+  loadLiving(thread: number, into: number, next: Label): void {
+    this.loadState(thread);
+    this.#code.tee(into);
+    this.#skipExited(next);
+  }
+
+  /** Goes to `next` of a thread that has ended. */
+  skipEnded(thread: number, next: Label): void {
+    this.loadState(thread);
+    this.#skipExited(next);
+  }
+
+  #skipExited(next: Label): void {
+    this.#code.i32(EXITED);
+    this.#code.op("i32Eq");
+    this.#code.brIf(next);
+  }
+
   /** Pops nothing; `value` pushes the new state. */
   storeState(thread: number, value: () => void): void {
     const code = this.#code;
@@ -110,10 +129,7 @@ export class ThreadStates {
   unpark(): void {
     const code = this.#code;
     this.forThreads(0, 1, (thread, next) => {
-      this.loadState(thread);
-      code.i32(EXITED);
-      code.op("i32Eq");
-      code.brIf(next);
+      this.skipEnded(thread, next);
       this.storeState(thread, () => {
         this.loadState(thread);
         code.i32(~PARKED);
@@ -129,11 +145,7 @@ export class ThreadStates {
     code.i32(EXITED);
     code.set(all);
     this.forThreads(0, 1, (thread, next) => {
-      this.loadState(thread);
-      code.tee(state);
-      code.i32(EXITED);
-      code.op("i32Eq");
-      code.brIf(next);
+      this.loadLiving(thread, state, next);
       code.get(state);
       code.i32(MIXED);
       code.get(all);
