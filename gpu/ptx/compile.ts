@@ -104,11 +104,6 @@ export function* compileInTurns(prepared: PreparedKernel, options: CompileOption
   }
 }
 
-/** As compileInTurns, at once. */
-export function compileKernel(prepared: PreparedKernel, options: CompileOptions): CompiledKernel {
-  return finish(compileInTurns(prepared, options));
-}
-
 function* emitKernel(prepared: PreparedKernel, options: CompileOptions): Turns<CompiledKernel> {
   const { kernel, cfg, liveness, plan, constants, linked, ssa, pointers } = prepared;
   const { block, areParamsAligned } = options;

@@ -30,7 +30,7 @@ export interface FindOptions {
 type Tried = { readonly path: string; readonly reason: string }[];
 
 /** The plan of a choice. Rejects if `cuda` was asked for and there is none, with everything that was tried. */
-export async function findGpu(options: FindOptions): Promise<GpuPlan> {
+async function findGpu(options: FindOptions): Promise<GpuPlan> {
   const { device, threads, cellsPerDeviceMax } = options.choice;
   const shared = { device: device === "off" ? "off" : "cpu", threads } as const;
   if (device === "cpu" || device === "off") {

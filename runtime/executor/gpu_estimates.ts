@@ -9,7 +9,7 @@
 /** Weight of the newest call. */
 const NEWEST = 0.25;
 /** What a call of an unknown tenant is thought to need. */
-export const EXPECTED_MS_DEFAULT = 5;
+const EXPECTED_MS_DEFAULT = 5;
 /** Most functions and most tenants remembered; the longest unused go. */
 const REMEMBERED_MAX = 4096;
 

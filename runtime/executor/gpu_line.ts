@@ -16,7 +16,7 @@ const AGED_PART = 8;
 /** Every so many turns of a tenant are for its oldest call instead of its shortest. */
 const OLDEST_EVERY = 4;
 /** Least charge of one call, so that calls without kernels cannot go first for ever. */
-export const CHARGE_MS_MIN = 0.05;
+const CHARGE_MS_MIN = 0.05;
 /** Most tenants remembered that have no calls. */
 const IDLE_TENANTS_MAX = 4096;
 

@@ -10,12 +10,12 @@ import { skipConstantExpression } from "./constant_expression.ts";
 import { readMutability, readValueType, skipReferenceType, type TypeTable } from "./type_section.ts";
 
 /** Most pages of a memory with 32-bit addresses (core specification, validation, "Memory types"). */
-export const MEMORY32_PAGES_MAX = 2 ** 16;
+const MEMORY32_PAGES_MAX = 2 ** 16;
 /**
  * Most pages of a memory with 64-bit addresses (core specification, validation, "Memory types"); engines
  * allow far fewer.
  */
-export const MEMORY64_PAGES_MAX = 2 ** 48;
+const MEMORY64_PAGES_MAX = 2 ** 48;
 
 // Bits of the limits flags (core specification, binary format, "Limits"); the shared bit is of the threads
 // proposal.

@@ -15,7 +15,7 @@ import type { SectionIndex } from "./section.ts";
 import { skipReferenceType, type TypeTable } from "./type_section.ts";
 
 /** Most elements of all arrays and fields of all structs that initial values make. */
-export const OBJECT_FIELDS_MAX = 1_000_000;
+const OBJECT_FIELDS_MAX = 1_000_000;
 /** Most element segments, and most elements of one (JavaScript interface specification, §"Limits"). */
 const ELEMENTS_MAX = 10_000_000;
 

@@ -12,7 +12,7 @@
 import { invariant } from "../model/invariant.ts";
 
 /** Bytes before the meta: body length, type, id, meta length. */
-export const FRAME_HEAD_BYTES = 13;
+const FRAME_HEAD_BYTES = 13;
 /** Bytes of the length prefix, which does not count itself. */
 const PREFIX_BYTES = 4;
 /** Largest body: a 64 MiB blob with its JSON and room to spare. */

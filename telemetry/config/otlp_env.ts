@@ -13,11 +13,6 @@ import type { BatchConfig } from "../export/pipeline.ts";
 /** The signals of OTLP, as the variables spell them. */
 export type Signal = "TRACES" | "METRICS" | "LOGS";
 
-/** The default endpoint of the OTLP specification, for a signal. */
-export function defaultOtlpUrl(signal: Signal): string {
-  return `http://localhost:4318${pathOf(signal)}`;
-}
-
 function pathOf(signal: Signal): string {
   return `/v1/${signal.toLowerCase()}`;
 }

@@ -45,7 +45,7 @@ export interface Ssa {
  *
  * @throws PtxError for loops so nested that there are too many
  */
-export function dominanceFrontiers(
+function dominanceFrontiers(
   predecessors: readonly (readonly number[])[],
   idom: Int32Array,
 ): readonly ReadonlySet<number>[] {

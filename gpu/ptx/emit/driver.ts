@@ -64,19 +64,7 @@ function emitGrid({ writer, context, regionFunctions }: DriverParts, runBlock: n
   field("i64", RECORD.chunk, chunk);
   const end = code.block();
   const chunks = code.loop();
-  code.get(counter);
-  if (isShared) {
-    code.get(chunk);
-    code.memory("i64AtomicAdd");
-    code.set(block);
-  } else {
-    code.get(counter);
-    code.memory("i64Load");
-    code.tee(block);
-    code.get(chunk);
-    code.op("i64Add");
-    code.memory("i64Store");
-  }
+  emitTake(code, { counter, chunk, block }, isShared);
   code.get(block);
   code.get(count);
   code.op("i64GeU");
@@ -118,6 +106,27 @@ function emitGrid({ writer, context, regionFunctions }: DriverParts, runBlock: n
   code.globalGet(globals.granted);
   code.memory("i32Store", RECORD.fuelGranted);
   return index;
+}
+
+/** The next blocks, for nobody else: the first of them is where the counter was. */
+function emitTake(
+  code: Code,
+  { counter, chunk, block }: { readonly counter: number; readonly chunk: number; readonly block: number },
+  isShared: boolean,
+): void {
+  code.get(counter);
+  if (isShared) {
+    code.get(chunk);
+    code.memory("i64AtomicAdd");
+    code.set(block);
+    return;
+  }
+  code.get(counter);
+  code.memory("i64Load");
+  code.tee(block);
+  code.get(chunk);
+  code.op("i64Add");
+  code.memory("i64Store");
 }
 
 function emitBlockCharge(code: Code, { parts: { globals, functions } }: RegionContext): void {

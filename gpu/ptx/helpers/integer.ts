@@ -20,8 +20,8 @@ function zero(code: Code, width: Width): void {
   else code.i64(0n);
 }
 
-/** Unsigned: a / 0 is all ones, a % 0 is a. */
-function unsigned(width: Width, isRemainder: boolean): Helper {
+/** Of two numbers; by zero the quotient is all ones, and the remainder is the dividend. */
+function division(width: Width, isRemainder: boolean, otherwise: (code: Code) => void): Helper {
   return {
     params: [width, width],
     results: [width],
@@ -32,43 +32,38 @@ function unsigned(width: Width, isRemainder: boolean): Helper {
       if (isRemainder) code.get(0);
       else minusOne(code, width);
       code.else();
-      code.get(0);
-      code.get(1);
-      code.op(isRemainder ? `${width}RemU` : `${width}DivU`);
+      otherwise(code);
       code.end();
     },
   };
 }
 
-/** Signed: as unsigned by zero; by minus one the quotient wraps and the remainder is 0. */
+function unsigned(width: Width, isRemainder: boolean): Helper {
+  return division(width, isRemainder, (code) => {
+    code.get(0);
+    code.get(1);
+    code.op(isRemainder ? `${width}RemU` : `${width}DivU`);
+  });
+}
+
+/** By minus one the quotient wraps and the remainder is 0. */
 function signed(width: Width, isRemainder: boolean): Helper {
-  return {
-    params: [width, width],
-    results: [width],
-    write: (code) => {
-      code.get(1);
-      code.op(`${width}Eqz`);
-      code.if(width);
-      if (isRemainder) code.get(0);
-      else minusOne(code, width);
-      code.else();
-      code.get(1);
-      minusOne(code, width);
-      code.op(`${width}Eq`);
-      code.if(width);
-      zero(code, width);
-      if (!isRemainder) {
-        code.get(0);
-        code.op(`${width}Sub`);
-      }
-      code.else();
+  return division(width, isRemainder, (code) => {
+    code.get(1);
+    minusOne(code, width);
+    code.op(`${width}Eq`);
+    code.if(width);
+    zero(code, width);
+    if (!isRemainder) {
       code.get(0);
-      code.get(1);
-      code.op(isRemainder ? `${width}RemS` : `${width}DivS`);
-      code.end();
-      code.end();
-    },
-  };
+      code.op(`${width}Sub`);
+    }
+    code.else();
+    code.get(0);
+    code.get(1);
+    code.op(isRemainder ? `${width}RemS` : `${width}DivS`);
+    code.end();
+  });
 }
 
 /** High 64 bits of the unsigned product, by 32-bit halves. */

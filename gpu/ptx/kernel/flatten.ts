@@ -24,7 +24,7 @@ const REGISTERS_MAX = 1_000_000;
 /** Most bytes of a kernel's parameters (PTX ISA 4.4: from sm_70 on). */
 export const PARAM_BYTES_MAX = 32_764;
 /** Most local memory of a thread, and shared memory of a block (that of an H100, opted in). */
-export const LOCAL_BYTES_MAX = 512 * 1024;
+const LOCAL_BYTES_MAX = 512 * 1024;
 
 /** One expansion of a body: where each of its instructions came to stand. */
 export interface Scope {

@@ -9,7 +9,7 @@ import type { PtxModule, PtxVariable } from "../ast.ts";
 import { PtxError } from "../ptx_error.ts";
 
 /** Most bytes of a module's variables. */
-export const IMAGE_BYTES_MAX = 256 * 1024 * 1024;
+const IMAGE_BYTES_MAX = 256 * 1024 * 1024;
 
 /** What is written where an initialiser names something. */
 export interface ImageAddress {

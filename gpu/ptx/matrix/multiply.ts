@@ -39,7 +39,7 @@ export function elementTypesOf(i: Instruction): readonly string[] {
 }
 
 /** Types of D, A, B and C. Two types are those of D and C: A and B are f16 then (wmma). */
-export function multiplyTypes(i: Instruction): { d: string; a: string; b: string; c: string } {
+function multiplyTypes(i: Instruction): { d: string; a: string; b: string; c: string } {
   const [d = "", second = "", third, c] = elementTypesOf(i);
   if (third === undefined) return { d, a: "f16", b: "f16", c: second };
   return { d, a: second, b: third, c: c ?? "" };

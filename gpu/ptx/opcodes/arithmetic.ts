@@ -174,58 +174,10 @@ export const ARITHMETIC_ROWS: readonly OpcodeRow[] = [
     note: "a % 0 is a",
     scalar: (e, i) => emitDivRem(e, i, "rem"),
   },
-  {
-    name: "min",
-    types: [[...NUMBERS, "u16x2", "s16x2"]],
-    modifiers: ["ftz", "NaN", "xorsign", "abs", "relu"],
-    operands: [3, 4],
-    effect: "pure",
-    check: checkForm,
-    scalar: byType(
-      (e, i) => isPacked16(i) ? emitPackedMinMax(e, i, "min") : emitMinMax(e, i, "min"),
-      (e, i) => emitFloatMinMax(e, i, "min"),
-      (e, i) => emitHalfMinMax(e, i, "min"),
-    ),
-  },
-  {
-    name: "max",
-    types: [[...NUMBERS, "u16x2", "s16x2"]],
-    modifiers: ["ftz", "NaN", "xorsign", "abs", "relu"],
-    operands: [3, 4],
-    effect: "pure",
-    check: checkForm,
-    scalar: byType(
-      (e, i) => isPacked16(i) ? emitPackedMinMax(e, i, "max") : emitMinMax(e, i, "max"),
-      (e, i) => emitFloatMinMax(e, i, "max"),
-      (e, i) => emitHalfMinMax(e, i, "max"),
-    ),
-  },
-  {
-    name: "abs",
-    types: [[...NUMBERS]],
-    modifiers: ["ftz"],
-    operands: [2, 2],
-    effect: "pure",
-    check: checkForm,
-    scalar: byType(
-      (e, i) => emitAbsNeg(e, i, "abs"),
-      (e, i) => emitFloatAbsNeg(e, i, "abs"),
-      (e, i) => emitHalfAbsNeg(e, i, "abs"),
-    ),
-  },
-  {
-    name: "neg",
-    types: [[...NUMBERS]],
-    modifiers: ["ftz"],
-    operands: [2, 2],
-    effect: "pure",
-    check: checkForm,
-    scalar: byType(
-      (e, i) => emitAbsNeg(e, i, "neg"),
-      (e, i) => emitFloatAbsNeg(e, i, "neg"),
-      (e, i) => emitHalfAbsNeg(e, i, "neg"),
-    ),
-  },
+  minMaxRow("min"),
+  minMaxRow("max"),
+  absNegRow("abs"),
+  absNegRow("neg"),
   { name: "sad", types: [TYPES.int], operands: [4, 4], effect: "pure", scalar: emitSad },
   {
     name: "and",
@@ -266,3 +218,35 @@ export const ARITHMETIC_ROWS: readonly OpcodeRow[] = [
     scalar: (e, i) => emitShift(e, i, "shr"),
   },
 ];
+
+function minMaxRow(name: "min" | "max"): OpcodeRow {
+  return {
+    name,
+    types: [[...NUMBERS, "u16x2", "s16x2"]],
+    modifiers: ["ftz", "NaN", "xorsign", "abs", "relu"],
+    operands: [3, 4],
+    effect: "pure",
+    check: checkForm,
+    scalar: byType(
+      (e, i) => isPacked16(i) ? emitPackedMinMax(e, i, name) : emitMinMax(e, i, name),
+      (e, i) => emitFloatMinMax(e, i, name),
+      (e, i) => emitHalfMinMax(e, i, name),
+    ),
+  };
+}
+
+function absNegRow(name: "abs" | "neg"): OpcodeRow {
+  return {
+    name,
+    types: [[...NUMBERS]],
+    modifiers: ["ftz"],
+    operands: [2, 2],
+    effect: "pure",
+    check: checkForm,
+    scalar: byType(
+      (e, i) => emitAbsNeg(e, i, name),
+      (e, i) => emitFloatAbsNeg(e, i, name),
+      (e, i) => emitHalfAbsNeg(e, i, name),
+    ),
+  };
+}

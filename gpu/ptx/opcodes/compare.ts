@@ -32,7 +32,7 @@ const INTEGER_NAMES: Readonly<Record<string, string>> = {
   hs: "Ge",
 };
 /** The comparison operator of an instruction. */
-export function operatorOf(i: Instruction): string {
+function operatorOf(i: Instruction): string {
   const operator = i.modifiers.find((word) => (OPERATORS as readonly string[]).includes(word));
   if (operator === undefined) throw unsupported(i, "expected a comparison operator");
   return operator;

@@ -51,7 +51,7 @@ function emitDot2(e: Emitter, i: Instruction): void {
 }
 
 /** Pushes a part of an operand, extended by the sign of the type. */
-export function pushPart(e: Emitter, operand: PtxOperand, type: PtxType, bits: 8 | 16, from: number): void {
+function pushPart(e: Emitter, operand: PtxOperand, type: PtxType, bits: 8 | 16, from: number): void {
   const { code } = e;
   e.push(operand, "b32");
   if (from > 0) {

@@ -184,18 +184,6 @@ function directedFma(f: Formula, rounding: Rounding, a: Value, b: Value, c: Valu
   );
 }
 
-/** Pushes a * b + c, rounded once; each operand is pushed by its function. */
-export function emitFused(
-  e: Emitter,
-  a: () => void,
-  b: () => void,
-  c: () => void,
-  type: FloatName,
-): void {
-  const f = new Formula(e.code, e.parts);
-  fused(f, f.value(type, a), f.value(type, b), f.value(type, c)).push();
-}
-
 /** The lesser or greater of two; a number beats a NaN unless `.NaN` is set, and -0 is below +0. */
 export function extremum(f: Formula, i: Instruction, name: "min" | "max", left: Value, right: Value): Value {
   const propagates = i.modifiers.includes("NaN");

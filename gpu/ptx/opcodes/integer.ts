@@ -44,44 +44,27 @@ export function emitAddSub(e: Emitter, i: Instruction, name: "Add" | "Sub"): voi
   const [target, a, b] = [operandAt(i, 0), operandAt(i, 1), operandAt(i, 2)];
   if (target.kind === "pair") return emitCarryOut(e, i, name);
   if (i.modifiers.includes("sat")) return emitSaturating(e, i, name);
-  if (name === "Add" && emitPointerSum(e, target, a, b, type)) return;
-  if (name === "Sub" && emitPointerDifference(e, target, a, b, type)) return;
+  if (emitPointerMove(e, name, target, [a, b], type)) return;
   e.push(a, type);
   e.push(b, type);
   e.code.op(widthOp(type, name));
   e.set(target, type);
 }
 
-/** Pointer plus offset: the base need be neither added nor taken away. */
-function emitPointerSum(
+/** Pointer plus or minus an offset: the base need be neither added nor taken away. */
+function emitPointerMove(
   e: Emitter,
+  name: "Add" | "Sub",
   target: PtxOperand,
-  a: PtxOperand,
-  b: PtxOperand,
+  [a, b]: readonly [PtxOperand, PtxOperand],
   type: PtxType,
 ): boolean {
   if (storageOf(type) !== "i64" || target.kind !== "register" || !isPointer(e, target)) return false;
-  const [pointer, other] = isPointer(e, a) ? [a, b] : [b, a];
+  const [pointer, other] = name === "Sub" || isPointer(e, a) ? [a, b] : [b, a];
   if (pointer.kind !== "register" || !isPointer(e, pointer)) return false;
   e.pushRelative(pointer.register);
   e.push(other, type);
-  e.code.op("i64Add");
-  e.setRelative(target.register);
-  return true;
-}
-
-function emitPointerDifference(
-  e: Emitter,
-  target: PtxOperand,
-  a: PtxOperand,
-  b: PtxOperand,
-  type: PtxType,
-): boolean {
-  if (storageOf(type) !== "i64" || target.kind !== "register" || !isPointer(e, target)) return false;
-  if (a.kind !== "register" || !isPointer(e, a)) return false;
-  e.pushRelative(a.register);
-  e.push(b, type);
-  e.code.op("i64Sub");
+  e.code.op(`i64${name}`);
   e.setRelative(target.register);
   return true;
 }
@@ -105,7 +88,7 @@ function emitSaturating(e: Emitter, i: Instruction, name: "Add" | "Sub"): void {
 }
 
 /** Pushes a local's value, held between two bounds. */
-export function clampI64(e: Emitter, local: number, min: bigint, max: bigint): void {
+function clampI64(e: Emitter, local: number, min: bigint, max: bigint): void {
   const { code } = e;
   code.get(local);
   code.i64(min);
@@ -173,7 +156,7 @@ export function emitWithCarry(e: Emitter, i: Instruction, name: "Add" | "Sub"): 
 }
 
 /** Pushes the product of two operands as `mode` has it, of type `type` or twice it for `wide`. */
-export function pushProduct(e: Emitter, i: Instruction, a: PtxOperand, b: PtxOperand): PtxType {
+function pushProduct(e: Emitter, i: Instruction, a: PtxOperand, b: PtxOperand): PtxType {
   const type = typeAt(i);
   const { code } = e;
   const bits = 8 * bytesOf(type);

@@ -97,7 +97,7 @@ function search(): Formulas {
 let formulas: Formulas | undefined;
 
 /** The steps of a truth table. */
-export function formulaOf(table: number): readonly Step[] {
+function formulaOf(table: number): readonly Step[] {
   formulas ??= search();
   const formula = formulas.get(table);
   if (formula === undefined) throw new Error("Invariant: every table has a formula");

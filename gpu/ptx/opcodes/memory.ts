@@ -59,11 +59,11 @@ const LOADS: Readonly<Record<string, MemoryOpName>> = {
 const STORES: Readonly<Record<number, MemoryOpName>> = { 1: "i32Store8", 2: "i32Store16" };
 
 /** The load of one element; the value on the stack is of the type's WebAssembly type. */
-export function loadOp(type: PtxType): MemoryOpName {
+function loadOp(type: PtxType): MemoryOpName {
   return LOADS[type] ?? (storageOf(type) === "i64" ? "i64Load" : "i32Load");
 }
 
-export function storeOp(type: PtxType): MemoryOpName {
+function storeOp(type: PtxType): MemoryOpName {
   return STORES[bytesOf(type)] ?? (`${storageOf(type)}Store` as MemoryOpName);
 }
 

@@ -11,7 +11,7 @@ import { limitMessage } from "../../model/limits.ts";
 /** Most bytes of a body (JavaScript interface specification, §"Limits"). */
 export const BODY_BYTES_MAX = 7_654_321;
 /** Most locals, parameters included, times instructions at which ways of control part or meet. */
-export const LOCAL_MERGES_MAX = 20_000_000;
+const LOCAL_MERGES_MAX = 20_000_000;
 /** Most blocks inside each other. */
 export const NESTING_MAX = 10_000;
 

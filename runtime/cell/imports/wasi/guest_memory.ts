@@ -12,7 +12,7 @@ import { ERRNO, WasiRefusal } from "./errno.ts";
 /** Most elements of a scatter/gather list: IOV_MAX of Linux and of wasi-libc. */
 export const BUFFERS_COUNT_MAX = 1024;
 /** Most bytes of one read or write: what fits the signed size that C programs get back. */
-export const TRANSFER_BYTES_MAX = 0x7fff_ffff;
+const TRANSFER_BYTES_MAX = 0x7fff_ffff;
 /** Bytes of one `$iovec` or `$ciovec`: a pointer and a length, both u32. */
 const BUFFER_RECORD_BYTES = 8;
 

@@ -60,7 +60,7 @@ export interface DirectoryEntry {
 }
 
 /** The first cookie of a real entry: 0 and 1 stand for `.` and `..`. */
-export const ENTRY_COOKIE_MIN = 2;
+const ENTRY_COOKIE_MIN = 2;
 
 /** A new file without names. */
 export function makeFile(number: number, quota: FileQuota): FileInode {
