@@ -100,7 +100,7 @@ export class SignalExports {
   #startSpans(): ((span: SpanRecord) => void) | undefined {
     const { config, resource, spanSender, writeLine } = this.#parts;
     const { exporter, otlp, batch, limits } = config.tracing;
-    const printing = exporter === "stdout" ? new StdoutSender(writeLine) : undefined;
+    const printing = exporter === "stdout" ? new StdoutSender(writeLine, limits) : undefined;
     const whole = spanSender ?? printing;
     if (whole !== undefined) return this.#start(new ListBatcher<SpanRecord>(), whole, batch, "spans");
     if (exporter !== "otlp") return undefined;
