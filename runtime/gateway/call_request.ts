@@ -16,7 +16,8 @@ import { typeArguments } from "./arguments.ts";
 import { readBody } from "./body.ts";
 import type { BodyHold } from "./body_budget.ts";
 import type { Dependencies, GatewayContext } from "./environment.ts";
-import { InvokeBody, isJson, parseInvokeRequest } from "./invoke_request.ts";
+import { InvokeBody } from "./invoke_body.ts";
+import { isJson, parseInvokeRequest } from "./invoke_request.ts";
 import { resolveExport } from "./resolve_export.ts";
 import { FunctionParams, TenantHeaders } from "./schemas.ts";
 

@@ -5,16 +5,12 @@
  * input with everything else in the query. It does not type arguments (arguments.ts). Invariant: an empty
  * body is the defaults, whatever its content type.
  */
-import { z } from "@hono/zod-openapi";
 import { badJson } from "../model/bad_json.ts";
 import { fault } from "../model/fault.ts";
 import { limitMessage } from "../model/limits.ts";
 import { isExact, parseArgumentList } from "./arguments.ts";
+import { checkEnvironment, checkInvokeBody } from "./invoke_body.ts";
 import { memberTexts } from "./json_members.ts";
-
-/** Most bytes of argv and env together, and most entries of each: what a C program's start-up can bear. */
-const ENVIRONMENT_BYTES_MAX = 65_536;
-const ENVIRONMENT_COUNT_MAX = 256;
 
 /** What a caller asks for. */
 export interface InvokeRequest {
@@ -41,20 +37,6 @@ const NO_REQUEST: InvokeRequest = Object.freeze({
   programArgs: [],
   environment: [],
 });
-
-/** The JSON form; unknown members are tolerated, as clients of the reference rely on. */
-export const InvokeBody = z.object({
-  export: z.string().nullish().openapi({ description: "Export to call; default `_start`, then `main`" }),
-  args: z.array(z.unknown()).nullish().openapi({
-    description: "Arguments, typed by the export's signature",
-    example: [2, 3],
-  }),
-  input: z.unknown().optional().openapi({
-    description: "Guest input: a string as UTF-8, anything else as its JSON text",
-  }),
-  argv: z.array(z.string()).nullish().openapi({ description: "WASI arguments after the program's name" }),
-  env: z.record(z.string(), z.string()).nullish().openapi({ description: "WASI environment" }),
-}).openapi("InvokeBody");
 
 /**
  * Reads an invoke request.
@@ -128,23 +110,14 @@ function parseJsonBody(body: Uint8Array): Partial<InvokeRequest> {
   } catch (error) {
     throw fault("invalid_json", badJson("Body", error), { cause: error });
   }
-  const parsed = InvokeBody.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const place = issue === undefined || issue.path.length === 0 ? "Body" : issue.path.map(String).join(".");
-    const kind = issue?.path[0] === "args" ? "invalid_args" : "invalid_json";
-    throw fault(kind, `${place.slice(0, 64)}: ${issue?.message ?? "invalid"}`);
-  }
-  const { export: name, args, input, argv } = parsed.data;
-  // Of what was parsed, not of what the schema made of it: that leaves out names like __proto__.
-  const { env } = value as { readonly env?: Readonly<Record<string, string>> | null };
-  const environment = Object.entries(env ?? {}).map(([key, text]) => `${key}=${text}`);
-  checkEnvironment(argv ?? [], environment);
+  const { export: name, args, input, argv, env } = checkInvokeBody(value);
+  const environment = env?.map(([key, text]) => `${key}=${text}`);
+  checkEnvironment(argv ?? [], environment ?? []);
   return {
-    ...(name === undefined || name === null ? {} : { export: name }),
-    ...(args === undefined || args === null ? {} : { args: exactArguments(args, text) }),
-    ...(argv === undefined || argv === null ? {} : { programArgs: argv }),
-    ...(environment.length === 0 ? {} : { environment }),
+    ...(name === undefined ? {} : { export: name }),
+    ...(args === undefined ? {} : { args: exactArguments(args, text) }),
+    ...(argv === undefined ? {} : { programArgs: argv }),
+    ...(environment === undefined || environment.length === 0 ? {} : { environment }),
     ...(input === undefined ? {} : { input: inputBytes(input, text), hasInput: true }),
   };
 }
@@ -152,6 +125,8 @@ function parseJsonBody(body: Uint8Array): Partial<InvokeRequest> {
 /** The arguments with numbers as they were written, where parsing may have changed one. */
 function exactArguments(args: readonly unknown[], text: string): readonly unknown[] {
   if (args.every((value) => typeof value !== "number" || isExact(value))) return args;
+  // Such a list is refused whatever else is in it, and may be nested deeper than it can be parsed with its sources.
+  if (args.some((value) => typeof value === "object" && value !== null)) return args;
   const source = memberTexts(text).get("args") ?? "";
   if (source.length > ARGS_LENGTH_MAX) {
     throw fault(
@@ -165,25 +140,4 @@ function exactArguments(args: readonly unknown[], text: string): readonly unknow
 /** A string is its UTF-8; anything else is the very text that the caller wrote. */
 function inputBytes(input: unknown, text: string): Uint8Array {
   return encoder.encode(typeof input === "string" ? input : memberTexts(text).get("input") ?? "");
-}
-
-function checkEnvironment(programArgs: readonly string[], environment: readonly string[]): void {
-  for (const [name, entries] of [["argv", programArgs], ["env", environment]] as const) {
-    if (entries.length > ENVIRONMENT_COUNT_MAX) {
-      throw fault(
-        "bad_request",
-        limitMessage(`Too many ${name} entries`, "count", ENVIRONMENT_COUNT_MAX, entries.length),
-      );
-    }
-    if (entries.some((entry) => entry.includes("\0"))) {
-      throw fault("bad_request", `${name} has a NUL character`);
-    }
-  }
-  if (environment.some((entry) => !/^[^=]+=/.test(entry))) {
-    throw fault("bad_request", "env has an entry that is not NAME=value");
-  }
-  const bytes = [...programArgs, ...environment].reduce((sum, entry) => sum + entry.length * 3, 0);
-  if (bytes > ENVIRONMENT_BYTES_MAX * 3) {
-    throw fault("bad_request", `argv and env together exceed ${ENVIRONMENT_BYTES_MAX} characters`);
-  }
 }

@@ -63,6 +63,10 @@ const REFUSED: readonly (readonly [body: string, code: string])[] = [
   ['{"env":{"A=B":"x"}}', "none"],
   ['{"env":{"":"x"}}', "bad_request"],
   ['{"argv":["a\\u0000b"]}', "bad_request"],
+  ['{"argv":"-v"}', "invalid_json"],
+  ['{"env":[]}', "invalid_json"],
+  ['{"env":{"A":null}}', "invalid_json"],
+  ["null", "invalid_json"],
 ];
 
 for (const [body, code] of REFUSED) {
@@ -71,6 +75,25 @@ for (const [body, code] of REFUSED) {
     else assert.throws(() => json(body), { code });
   });
 }
+
+Deno.test("parseInvokeRequest() names the first thing that is wrong, and looks at counts before elements", () => {
+  const numbers = new Array(257).fill(1);
+  for (
+    const [body, message] of [
+      [{ argv: ["a", 1, 2] }, "argv.1: expected a string, got a number"],
+      [{ env: { A: "a", B: [] } }, "env.B: expected a string, got an array"],
+      [{ args: {} }, "args: expected an array, got an object"],
+      [{ argv: numbers }, "Too many argv entries: count is 256, got 257"],
+      [{ env: { ...numbers } }, "Too many env entries: count is 256, got 257"],
+    ] as const
+  ) assert.throws(() => json(JSON.stringify(body)), { message });
+});
+
+Deno.test("parseInvokeRequest() leaves arguments that are nested to be refused as what they are", () => {
+  const nested = "[".repeat(30_000) + "]".repeat(30_000);
+  const { args } = json(`{"args":[1.5,${nested}]}`);
+  assert.deepEqual([args.length, args[0], Array.isArray(args[1])], [2, 1.5, true]);
+});
 
 Deno.test("parseInvokeRequest() refuses JSON that is not UTF-8", () => {
   assert.throws(
