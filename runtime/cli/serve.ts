@@ -2,8 +2,9 @@
  * `serve`: runs the gateway until SIGINT or SIGTERM, then drains it.
  *
  * Owns signals and the ways out of the process, the data folder's creation being the store's. The first line
- * on stdout says where it listens. Invariant: the first signal drains; another one, once a second has passed,
- * ends the process at once; on every way out the log lines so far are handed out first.
+ * on stdout says where it listens. Invariants: the first signal drains, also while the gateway starts; another one,
+ * once a second has passed, ends the process at once, and so does a drain that is stuck, as on a disk that hangs; on
+ * every way out the log lines so far are handed out first.
  */
 import type { RuntimeConfig } from "../config.ts";
 import { createRuntime, type LogOutput, type Runtime } from "../runtime.ts";
@@ -18,6 +19,9 @@ const LAST_LINES_MS = 1_000;
 /** A terminal signals the whole group and launchers forward what they get: one wish arrives twice. */
 const SAME_WISH_MS = 1_000;
 
+/** What the end takes beyond the drain's own times, at most: answers, cells, exports, the store. */
+const LAST_STEPS_MS_MAX = 10_000;
+
 /** Ends the process. */
 type Exit = (code: number) => never;
 
@@ -25,18 +29,23 @@ type Exit = (code: number) => never;
 export async function serve(config: RuntimeConfig, exit: Exit): Promise<number> {
   using stack = new DisposableStack();
   const early = new EarlyLines(stack.use(openLogOutput(config.logFile)));
+  const wish = new EndWish(exit, stack);
   try {
     await using runtime = await createRuntime({ config, output: early });
     stack.use(watchFailures(runtime, exit));
-    const { hostname, port } = runtime.listen();
-    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-    writeStdout(new TextEncoder().encode(`listening on http://${host}:${port}\n`));
+    wish.flushLog = () => runtime.flushLog(LAST_LINES_MS);
+    if (!wish.isThere) {
+      const { hostname, port } = runtime.listen();
+      const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+      writeStdout(new TextEncoder().encode(`listening on http://${host}:${port}\n`));
+    }
     early.release();
     // Of a gateway in a terminal a hang-up is the end, as ever; anybody else asks for rotation.
     if (config.logFile !== "" || !Deno.stdout.isTerminal()) {
       listen("SIGHUP", () => void runtime.reload(), stack);
     }
-    await signalled(runtime, exit, stack);
+    await wish.made;
+    stack.use(endIfStuck(runtime, config.drainDelayMs + config.drainTimeoutMs + LAST_STEPS_MS_MAX, exit));
     await runtime.drain();
   } finally {
     early.release();
@@ -109,18 +118,39 @@ function watchFailures(runtime: Runtime, exit: Exit): Disposable {
   };
 }
 
-function signalled(runtime: Runtime, exit: Exit, stack: DisposableStack): Promise<void> {
-  return new Promise((resolve) => {
-    let firstAtMs: number | undefined;
+/** The wish of whoever started the process that it end. */
+class EndWish {
+  /** Resolves with the first signal. */
+  readonly made: Promise<void>;
+  /** Hands out the lines so far, once there can be some. */
+  flushLog: () => void = () => {};
+  #firstAtMs: number | undefined;
+
+  constructor(exit: Exit, stack: DisposableStack) {
+    const made = Promise.withResolvers<void>();
+    this.made = made.promise;
     const end = (): void => {
-      firstAtMs ??= performance.now();
-      if (performance.now() - firstAtMs <= SAME_WISH_MS) return resolve();
-      runtime.flushLog(LAST_LINES_MS);
+      this.#firstAtMs ??= performance.now();
+      if (performance.now() - this.#firstAtMs <= SAME_WISH_MS) return made.resolve();
+      this.flushLog();
       exit(EXIT_INTERRUPTED);
     };
     listen("SIGINT", end, stack);
     listen("SIGTERM", end, stack);
-  });
+  }
+
+  get isThere(): boolean {
+    return this.#firstAtMs !== undefined;
+  }
+}
+
+/** Ends the process if it is not over by then. */
+function endIfStuck(runtime: Runtime, timeoutMs: number, exit: Exit): Disposable {
+  const timer = setTimeout(() => {
+    const error = new Error(`The drain did not end in ${timeoutMs} ms`);
+    void runtime.fail(error, LAST_LINES_MS).finally(() => exit(EXIT_FAILURE));
+  }, timeoutMs);
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 function listen(signal: Deno.Signal, handler: () => void, stack: DisposableStack): void {

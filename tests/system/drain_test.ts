@@ -7,6 +7,7 @@ import { CALL_SPANS } from "../flow/call_trace.ts";
 import { assertProblem } from "../flow/problem.ts";
 import { RawConnection } from "../flow/raw_http.ts";
 import { Collector } from "../support/collector.ts";
+import { readGuest } from "../support/guests.ts";
 import { type GatewayOptions, TestGateway } from "../support/gateway.ts";
 import { buildSpanTree, walkSpans } from "../support/span_tree.ts";
 import { isRunning, until } from "./program.ts";
@@ -199,6 +200,33 @@ Deno.test("calls that outlast the drain timeout are answered, and their traces a
   });
 });
 
+Deno.test("a deploy under way at SIGTERM is stored, answered and there afterwards", async () => {
+  const dataFolder = await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
+  try {
+    const bytes = await readGuest("add");
+    {
+      await using gateway = await TestGateway.start({ dataFolder });
+      using connection = await RawConnection.open(gateway.url);
+      await connection.sendHead("POST /functions?name=add", [
+        "content-type: application/wasm",
+        `content-length: ${bytes.length}`,
+      ]);
+      await connection.send(bytes.subarray(0, 10));
+      await gateway.line((line) => line.message === "request.received" && line["uri"] === "/functions");
+      gateway.signal("SIGTERM");
+      await gateway.line((line) => line.message === "drain.started");
+      await connection.send(bytes.subarray(10));
+      assert.equal((await connection.read())?.status, 200);
+      await assertEndsWell(gateway);
+    }
+    await using gateway = await TestGateway.start({ dataFolder });
+    const response = await gateway.invoke("add", { export: "add", args: [1, 2] });
+    assert.deepEqual((await response.json()).result, [3]);
+  } finally {
+    await Deno.remove(dataFolder, { recursive: true });
+  }
+});
+
 // Clients that stall.
 interface Stall {
   readonly what: string;
@@ -292,34 +320,76 @@ Deno.test("kill -9 leaves no cell behind, not even one whose guest spins, and no
   }
 });
 
-/** Starts a gateway and kills it while a cell of it starts; resolves with what it leaves in its temporary folder. */
-async function killStarting(temporary: string, dataFolder: string): Promise<string[]> {
+/** Starts a gateway and signals it while a cell of it starts; resolves with its end and what it said. */
+async function signalStarting(
+  signal: Deno.Signal,
+  temporary: string,
+  dataFolder: string,
+): Promise<Deno.CommandOutput> {
+  const serve = ["main.ts", "serve", "--addr=127.0.0.1:0", "--data", dataFolder];
   const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--no-check",
-      "--allow-all",
-      "main.ts",
-      "serve",
-      "--addr=127.0.0.1:0",
-      "--data",
-      dataFolder,
-    ],
+    args: ["run", "--quiet", "--no-check", "--allow-all", ...serve],
     cwd: new URL("../../", import.meta.url).pathname,
     env: { TMPDIR: temporary },
-    ...{ stdin: "null", stdout: "null", stderr: "null" },
+    ...{ stdin: "null", stdout: "piped", stderr: "piped" },
   }).spawn();
+  const output = child.output();
   const isCells = (folder: string): Promise<boolean> =>
     Deno.lstat(`${temporary}/${folder}/cell.sock`).then(() => true, () => false);
   await until("a cell starts", async () => {
     for (const name of await namesIn(temporary)) if (await isCells(name)) return true;
     return false;
   });
-  child.kill("SIGKILL");
-  await child.status;
-  return await namesIn(temporary);
+  child.kill(signal);
+  return await output;
 }
+
+Deno.test("SIGTERM while the gateway starts: it never listens, ends well, and leaves nothing", async () => {
+  const temporary = await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
+  const dataFolder = await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
+  try {
+    let said = "listening";
+    // The second cell may still start when the gateway listens already.
+    for (let tries = 0; said.startsWith("listening"); tries++) {
+      assert.ok(tries < 50, "a gateway is told to end before it listens");
+      const { code, signal, stdout, stderr } = await signalStarting("SIGTERM", temporary, dataFolder);
+      assert.deepEqual([code, signal, new TextDecoder().decode(stderr)], [0, null, ""]);
+      said = new TextDecoder().decode(stdout);
+    }
+    const messages = said.trimEnd().split("\n").map((line) => JSON.parse(line).message);
+    assert.deepEqual(messages.filter((message) => message.startsWith("drain.")), [
+      "drain.started",
+      "drain.finished",
+    ]);
+    assert.deepEqual(await namesIn(temporary), []);
+  } finally {
+    for (const folder of [temporary, dataFolder]) await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a drain that a disk holds up is given up, with a line that says so", async () => {
+  await using gateway = await TestGateway.start({ flags: ["--drain-timeout-ms", "300"] });
+  const { digest } = await gateway.deploy("noop");
+  // Opening a pipe waits for somebody who writes, as a disk that hangs does, and nobody will.
+  const blob = `${gateway.dataFolder}/blobs/${digest.slice(0, 2)}/${digest}`;
+  await Deno.remove(blob);
+  assert.ok((await new Deno.Command("mkfifo", { args: [blob] }).output()).success);
+  const again = gateway.deploy("again", await readGuest("noop"));
+  again.catch(() => {});
+  await gateway.line((line) => line.message === "request.received" && line["uri"] === "/functions");
+  await until("the deploy waits for the disk", async () => {
+    const opening = await new Deno.Command("sh", {
+      args: ["-c", `cat /proc/${gateway.pid}/task/*/wchan`],
+    }).output();
+    return new TextDecoder().decode(opening.stdout).includes("wait_for_partner");
+  });
+  gateway.signal("SIGTERM");
+  assert.deepEqual({ ...await gateway.status }, { success: false, code: 1, signal: null });
+  await assert.rejects(again);
+  const failed = gateway.lines.findLast((line) => line.message === "process.failed");
+  assert.match(JSON.stringify(failed), /The drain did not end in 10300 ms/);
+  for (const pid of cellPids(gateway)) assert.equal(await isRunning(pid), false);
+});
 
 Deno.test("what a gateway killed while cells start leaves goes at the next start, and nothing of other gateways", async () => {
   const temporary = await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
@@ -329,7 +399,8 @@ Deno.test("what a gateway killed while cells start leaves goes at the next start
     // The cells may have been quicker.
     for (let tries = 0; left.length === 0; tries++) {
       assert.ok(tries < 50, "a kill while a cell starts leaves its folder");
-      left = await killStarting(temporary, dataFolder);
+      await signalStarting("SIGKILL", temporary, dataFolder);
+      left = await namesIn(temporary);
     }
     const foreign = ["tensor-wasm-0123456789abcdef-1", "tensor-wasm-1"];
     for (const name of foreign) await Deno.mkdir(`${temporary}/${name}`);
