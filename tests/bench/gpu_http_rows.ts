@@ -3,7 +3,8 @@
  *
  * Owns one gateway for all of them: launches a second from one guest, saxpy and matmul end to end, 1 to 32 tenants
  * at a time, and a tenant whose kernels crash beside one whose do not. Results are checked, but for those of a
- * stand-in for the driver, which computes nothing. Invariant: a row of calls that failed is missing, with why.
+ * stand-in for the driver, which computes nothing. Invariant: a row of calls that failed, or for which there was no
+ * time, is missing, with why.
  */
 import { FAULTS_PTX } from "../contract/gpu_kernels.ts";
 import { launchingGuest } from "../support/cuda_guest.ts";
@@ -25,6 +26,8 @@ export interface HttpBenchOptions {
   /** Elements and launches of one call of a tenant. */
   readonly elements: number;
   readonly steps: number;
+  /** After that nothing more is begun, on performance.now(). */
+  readonly endMs: number;
   readonly isStandIn: boolean;
 }
 
@@ -33,29 +36,38 @@ const IN_FLIGHT_TOTAL = 8;
 const IN_FLIGHT_MIN = 2;
 const TENANT = "x-tensorwasm-tenant";
 
-/** Measures all of it. */
-export async function httpRows(gateway: TestGateway, options: HttpBenchOptions): Promise<Row[]> {
-  const rows: Row[] = [];
+/** Measures all of it, part by part. */
+export async function* httpRows(
+  gateway: TestGateway,
+  options: HttpBenchOptions,
+): AsyncGenerator<Row[], void> {
+  let alone: number | undefined;
   const parts: readonly [string, () => Promise<Row[]>][] = [
     ["launches from one guest", () => launchRate(gateway, options)],
     ["saxpy through HTTP", () => saxpy(gateway, options)],
     ["matmul through HTTP", () => matmul(gateway, options)],
-    ["tenants", () => tenants(gateway, options)],
     ["a tenant whose kernels crash", () => crashes(gateway, options)],
+    ...options.tenants.map((count): [string, () => Promise<Row[]>] => [
+      `${count} tenants`,
+      async () => {
+        const rows = await tenants(gateway, count, alone, options);
+        alone ??= rows[0]?.ours;
+        return rows;
+      },
+    ]),
   ];
   for (const [name, measure] of parts) {
+    if (performance.now() > options.endMs) {
+      yield [{ name, unit: "", ours: NaN, missing: "the time was over" }];
+      continue;
+    }
     try {
-      rows.push(...await measure());
+      yield await measure();
     } catch (error) {
-      rows.push({
-        name,
-        unit: "",
-        ours: NaN,
-        missing: error instanceof Error ? error.message : String(error),
-      });
+      const missing = error instanceof Error ? error.message : String(error);
+      yield [{ name, unit: "", ours: NaN, missing }];
     }
   }
-  return rows;
 }
 
 async function launchRate(
@@ -104,23 +116,26 @@ async function matmul(gateway: TestGateway, { calls, isStandIn }: HttpBenchOptio
   return rows;
 }
 
-async function tenants(gateway: TestGateway, options: HttpBenchOptions): Promise<Row[]> {
-  const rows: Row[] = [];
-  let alone: number | undefined;
-  for (const count of options.tenants) {
-    const perSecond = await callsPerSecond(gateway, count, options);
-    const total = perSecond.reduce((sum, rate) => sum + rate, 0);
-    const name = count === 1 ? "1 tenant" : `${count} tenants`;
-    const beside = alone === undefined ? {} : { beside: { what: "1 tenant", value: alone } };
-    alone ??= total;
-    rows.push({ name: `${name}, calls`, unit: "/s", ours: total, ...beside, target: atLeastTimes(0.9) });
-    if (count === 1) continue;
-    const least = Math.min(...perSecond) / (total / count);
-    const jain = total ** 2 / (count * perSecond.reduce((sum, rate) => sum + rate ** 2, 0));
-    rows.push({ name: `${name}, least of a fair share`, unit: "", ours: least, target: atLeast(0.5) });
-    rows.push({ name: `${name}, Jain's index`, unit: "", ours: jain });
-  }
-  return rows;
+/** So many tenants at a time, beside the total of the first number that was measured. */
+async function tenants(
+  gateway: TestGateway,
+  count: number,
+  alone: number | undefined,
+  options: HttpBenchOptions,
+): Promise<Row[]> {
+  const perSecond = await callsPerSecond(gateway, count, options);
+  const total = perSecond.reduce((sum, rate) => sum + rate, 0);
+  const name = count === 1 ? "1 tenant" : `${count} tenants`;
+  const beside = alone === undefined ? {} : { beside: { what: "1 tenant", value: alone } };
+  const all: Row = { name: `${name}, calls`, unit: "/s", ours: total, ...beside, target: atLeastTimes(0.9) };
+  if (count === 1) return [all];
+  const least = Math.min(...perSecond) / (total / count);
+  const jain = total ** 2 / (count * perSecond.reduce((sum, rate) => sum + rate ** 2, 0));
+  return [
+    all,
+    { name: `${name}, least of a fair share`, unit: "", ours: least, target: atLeast(0.5) },
+    { name: `${name}, Jain's index`, unit: "", ours: jain },
+  ];
 }
 
 /** Calls a second of each tenant while all of them want more. */

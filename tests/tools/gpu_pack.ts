@@ -22,7 +22,7 @@ const ENTRIES = [
 
 const SCRIPT = `#!/bin/sh
 # Runs the tests and the bench of the CUDA device from this folder; no network is needed. README.txt says more.
-# Arguments, if any, are what Deno is to run instead: sh run.sh task demo
+# Arguments: tests or bench for one of the two; anything else is what Deno is to run: sh run.sh task demo
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 unpack() {
@@ -39,10 +39,19 @@ if [ ! -x "$here/deno" ]; then
 fi
 export DENO_DIR="$here/deno_dir" DENO_NO_UPDATE_CHECK=1 NO_COLOR=1 PATH="$here:$PATH"
 cd "$here/repository"
-if [ $# -gt 0 ]; then exec deno "$@"; fi
 status=0
-deno run --quiet --cached-only --allow-all tests/tools/test_gpu.ts || status=$?
-deno run --quiet --cached-only --allow-all tests/bench/gpu_hardware.ts --json "$here/bench.json" || status=$?
+part="$1"
+[ -n "$part" ] || part=all
+case "$part" in
+all | tests | bench) [ $# -eq 0 ] || shift ;;
+*) exec deno "$@" ;;
+esac
+if [ "$part" != bench ]; then
+  deno run --quiet --cached-only --allow-all tests/tools/test_gpu.ts "$@" || status=$?
+fi
+if [ "$part" != tests ]; then
+  deno run --quiet --cached-only --allow-all tests/bench/gpu_hardware.ts --json "$here/bench.json" "$@" || status=$?
+fi
 exit $status
 `;
 
@@ -50,6 +59,8 @@ const README =
   `TensorWasm: tests and bench of the CUDA device, for a Linux host (x86-64) with an NVIDIA driver and no network.
 
   sh run.sh               unpacks at its first start, then tests and measures; it needs sh, tar, and xz or python3
+  sh run.sh tests         the tests alone; they end within ten minutes (--seconds N for another time)
+  sh run.sh bench         the bench alone; so does it (--whole-seconds N)
   sh run.sh run -A FILE   runs Deno on a file of the repository instead
 
 First come the tests: kernels against their references, a GPU beside the CPU device element by element, every guest

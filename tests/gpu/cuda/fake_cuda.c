@@ -117,9 +117,9 @@ static unsigned last_shape[7];
 
 /* What fake_set changes. */
 enum { KERNEL_DELAY_US, HAS_POOLS, READS_HOST, DEVICE_COUNT, INIT_STATUS, COPY_DELAY_US, LOCKED_BYTES_MAX, JIT_DELAY_US,
-       REPORT, NEEDS_COMPILER, OPTIONS };
+       REPORT, NEEDS_COMPILER, POISONS_PROCESS, OPTIONS };
 static const char *const OPTION_NAMES[OPTIONS] = { "kernelDelayUs", "hasPools", "readsHost", "deviceCount", "initStatus",
-                                                   "copyDelayUs", "lockedBytesMax", "jitDelayUs", "report", "needsCompiler" };
+                                                   "copyDelayUs", "lockedBytesMax", "jitDelayUs", "report", "needsCompiler", "poisonsProcess" };
 static const int64_t DEFAULTS[OPTIONS] = { 0, 1, 0, 1 };
 static int64_t options[OPTIONS] = { 0, 1, 0, 1 };
 
@@ -183,17 +183,25 @@ static int is_sticky(int status) {
          status == 220 || status == 226 || status == 911 || status == 999;
 }
 
+/* An error after which a context answers every call with the same; with poisonsProcess all of the process do. */
+static int process_sticky;
+static void poison(int status) {
+  if (current) current->sticky = status;
+  if (options[POISONS_PROCESS]) process_sticky = status;
+}
+
 static CUresult begin(const char *name, int needs_context) {
   check_sources(name);
   if (call_count < CALLS_MAX) snprintf(calls[call_count], NAME_BYTES, "%s", name);
   call_count++;
   if (fail_at > 0 && --fail_at == 0) {
-    if (is_sticky(fail_status) && current) current->sticky = fail_status;
+    if (is_sticky(fail_status)) poison(fail_status);
     return fail_status;
   }
   if (needs_context) {
     if (!current || !current->live) return problem(INVALID_CONTEXT, name, "no context is current");
     if (current->sticky) return current->sticky;
+    if (process_sticky) return process_sticky;
   }
   return SUCCESS;
 }
@@ -310,7 +318,7 @@ void fake_reset(void) {
   memset(live, 0, sizeof live);
   memcpy(options, DEFAULTS, sizeof options);
   current = primary = NULL;
-  primary_users = is_initialised = call_count = problem_count = fail_at = 0;
+  process_sticky = primary_users = is_initialised = call_count = problem_count = fail_at = 0;
   problem_text[0] = 0;
 }
 void fake_fail(int nth, int status) { fail_at = nth; fail_status = status; }
@@ -470,6 +478,7 @@ CUresult cuCtxCreate_v2(CUcontext *context, unsigned int flags, CUdevice device)
   BEGIN(0);
   DEVICE(device);
   CHECK(flags == 0);
+  if (process_sticky) return process_sticky;
   current = make(CONTEXT, NULL);
   *context = (CUcontext)current;
   return SUCCESS;
@@ -596,8 +605,8 @@ CUresult cuFuncSetAttribute(CUfunction function, CUfunction_attribute attribute,
 }
 
 static void touch(uint64_t address, int is_read) {
-  if (address % 4) current->sticky = MISALIGNED_ADDRESS;
-  else if (!buffer_at(address, 4)) current->sticky = ILLEGAL_ADDRESS;
+  if (address % 4) poison(MISALIGNED_ADDRESS);
+  else if (!buffer_at(address, 4)) poison(ILLEGAL_ADDRESS);
   else if (!is_read) *(uint32_t *)(uintptr_t)address = 7;
 }
 static int64_t run(const char *name, const unsigned char *params, uint64_t threads) {
@@ -608,7 +617,7 @@ static int64_t run(const char *name, const unsigned char *params, uint64_t threa
   memcpy(&count, params + 12, 4);
   uint32_t *words = (uint32_t *)(uintptr_t)pointer;
   if (!strcmp(name, "spin")) return -1;
-  if (!strcmp(name, "trap_now")) current->sticky = LAUNCH_FAILED;
+  if (!strcmp(name, "trap_now")) poison(LAUNCH_FAILED);
   else if (!strcmp(name, "read_at")) touch(pointer, 1);
   else if (!strcmp(name, "write_at")) touch(pointer, 0);
   else if (!strcmp(name, "add_one")) for (uint32_t at = 0; at < value && at < threads; at++) words[at]++;

@@ -34,6 +34,7 @@ const OPTIONS = [
   "jitDelayUs",
   "report",
   "needsCompiler",
+  "poisonsProcess",
 ] as const;
 /** The order of the kinds in fake_cuda.c. */
 const KINDS = ["context", "stream", "event", "buffer", "host", "module", "range"] as const;

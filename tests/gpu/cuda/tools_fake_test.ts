@@ -10,14 +10,19 @@ import { FakeDriver } from "./fake_driver.ts";
 const fake = FakeDriver.build();
 const ROOT = new URL("../../../", import.meta.url).pathname;
 
-async function run(program: string, args: readonly string[], driver: string): Promise<string> {
+async function run(
+  program: string,
+  args: readonly string[],
+  driver: string,
+  isGood = true,
+): Promise<string> {
   const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-check", "--allow-all", program, ...args],
     cwd: ROOT,
     env: { TENSOR_WASM_CUDA_DRIVER: driver, NO_COLOR: "1" },
   }).output();
   const text = new TextDecoder().decode(stdout);
-  assert.ok(success, text + new TextDecoder().decode(stderr));
+  assert.equal(success, isGood, text + new TextDecoder().decode(stderr));
   return text;
 }
 
@@ -28,7 +33,7 @@ if (fake !== undefined) {
     const args = ["--files", "contract_test.ts", "--filter", "allocat"];
     const text = await run("tests/tools/test_gpu.ts", args, path);
     assert.match(text, /^Fake GPU 0 \(sm_90\) \| CUDA 13\.0\n/);
-    assert.match(text, /\ncontract_test\.ts: 2 passed, 0 failed\n/);
+    assert.match(text, /\ncontract_test\.ts: 2 passed, 0 failed, \d+ s\n/);
     assert.match(text, /\nno row: a stand-in for the driver is no device, and its numbers are none\n/);
     assert.match(text, /\n2 passed, 0 failed\n$/);
     assert.doesNotMatch(text, /^\| /m);
@@ -37,7 +42,31 @@ if (fake !== undefined) {
   Deno.test("test:gpu starts a gateway with the device for the guests", async () => {
     const args = ["--files", "guests_test.ts", "--filter", "the gateway has the device"];
     const text = await run("tests/tools/test_gpu.ts", args, path);
-    assert.match(text, /\nguests_test\.ts: 1 passed, 0 failed\n/);
+    assert.match(text, /\nguests_test\.ts: 1 passed, 0 failed, \d+ s\n/);
+  });
+
+  Deno.test("test:gpu gives what fails a process of its own, and tells what passes there apart", async () => {
+    await Deno.writeTextFile(`${path}.control`, "poisonsProcess 1\n");
+    try {
+      // The first poisons the process; another context of the same process notices, in any process.
+      const args = ["--files", "contract_faults_test.ts", "--filter", "/write_at of 0x0|trap_now/"];
+      const text = await run("tests/tools/test_gpu.ts", args, path, false);
+      assert.match(
+        text,
+        /\ncontract_faults_test\.ts: 2 passed, 1 of them in a process of their own, 1 failed, /,
+      );
+      assert.match(text, /\nfailed: cuda: after trap_now has failed nobody else notices: .*LAUNCH_FAILED/);
+      assert.match(text, /\nin a process of its own: cuda: trap_now is CUDA_ERROR_LAUNCH_FAILED, and /);
+      assert.match(text, /\n2 passed, 1 failed\n$/);
+    } finally {
+      await Deno.remove(`${path}.control`);
+    }
+  });
+
+  Deno.test("test:gpu does not begin what there is no time for, and then has no row", async () => {
+    const text = await run("tests/tools/test_gpu.ts", ["--seconds", "0"], path, false);
+    assert.match(text, /\nkernels_test\.ts: not run, the time was over\n/);
+    assert.match(text, /\n0 passed, 0 failed\n$/);
   });
 
   Deno.test("bench:gpu calls guests through HTTP, of one tenant and of two, and beside kernels that crash", async () => {

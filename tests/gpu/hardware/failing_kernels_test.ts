@@ -10,5 +10,8 @@ import { onHardware, openHardware } from "./hardware.ts";
 onHardware("failing kernels on a GPU", () => {
   const runner = new CaseRunner(openHardware());
   const cases = allCases().filter(({ fails }) => fails !== undefined);
-  testKernelCases("cuda kernel", cases, (kernelCase) => runner.problemsOf(kernelCase));
+  // A test each: one that the driver wants a new process for gets it.
+  for (const kernelCase of cases) {
+    testKernelCases(`cuda kernel, ${kernelCase.name}:`, [kernelCase], (each) => runner.problemsOf(each));
+  }
 });

@@ -81,7 +81,7 @@ export interface KernelCase {
   expected(): readonly Expected[];
   /** What `printf` must have written, its lines in any order. */
   readonly prints?: readonly string[];
-  /** The statuses with one of which the launch must fail, instead of results. */
+  /** The statuses with one of which the launch must fail, instead of results; on the CPU device it is the first. */
   readonly fails?: readonly CudaStatusName[];
   /** Kinds of devices that refuse the kernel at load, as their documentation says. */
   readonly refusedBy?: readonly GpuDeviceInfo["kind"][];
