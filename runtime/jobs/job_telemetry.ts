@@ -50,9 +50,7 @@ export class JobTelemetry {
 
   /** The trace context of the active span, for a record. */
   activeTrace(): TraceHeaders {
-    const headers: Record<string, string> = {};
-    this.tracer.inject({ set: (name, value) => void (headers[name] = value) }, this.tracer.activeIds());
-    return headers;
+    return this.tracer.toRecord(this.tracer.activeIds());
   }
 
   /** The jobs that have not ended, as of now. */
@@ -170,8 +168,8 @@ export class JobTelemetry {
     return job.parent === undefined ? { remote: this.#remoteOf(job) } : { parent: job.parent };
   }
 
-  #remoteOf({ trace }: LiveJob): ReturnType<Tracer["extract"]> {
-    return this.tracer.extract({ get: (name) => trace[name] ?? null });
+  #remoteOf({ trace }: LiveJob): ReturnType<Tracer["fromRecord"]> {
+    return this.tracer.fromRecord(trace);
   }
 }
 

@@ -89,6 +89,10 @@ export interface Tracer {
   extract(headers: HeaderReader): RemoteContext;
   /** Writes `traceparent`, `tracestate` and `baggage` for an outgoing request or message. */
   inject(headers: HeaderWriter, ids: SpanIds | undefined): void;
+  /** The context of `ids` as texts by name, for a record of our own: whole, whatever is handed on to others. */
+  toRecord(ids: SpanIds | undefined): Readonly<Record<string, string>>;
+  /** The context that a record has. */
+  fromRecord(record: Readonly<Record<string, string>>): RemoteContext;
   /** Writes `x-trace-id` and `traceresponse`. */
   setResponseHeaders(headers: HeaderWriter, ids: SpanIds | undefined): void;
 }
@@ -199,6 +203,16 @@ export class RecordingTracer implements Tracer, SpanOwner {
     if (ids !== undefined) injectContext(headers, ids, this.#propagators);
   }
 
+  toRecord(ids: SpanIds | undefined): Readonly<Record<string, string>> {
+    const record: Record<string, string> = {};
+    if (ids !== undefined) injectContext({ set: (name, value) => void (record[name] = value) }, ids);
+    return record;
+  }
+
+  fromRecord(record: Readonly<Record<string, string>>): RemoteContext {
+    return extractRemote({ get: (name) => record[name] ?? null });
+  }
+
   setResponseHeaders(headers: HeaderWriter, ids: SpanIds | undefined): void {
     if (ids !== undefined) writeResponseHeaders(headers, ids);
   }
@@ -275,5 +289,7 @@ export const NULL_TRACER: Tracer = Object.freeze({
   activeIds: (): undefined => undefined,
   extract: (): RemoteContext => NO_REMOTE,
   inject: (): void => {},
+  toRecord: (): Readonly<Record<string, string>> => ({}),
+  fromRecord: (): RemoteContext => NO_REMOTE,
   setResponseHeaders: (): void => {},
 });

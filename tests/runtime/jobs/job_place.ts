@@ -13,7 +13,7 @@ import { makeLimitsOf, type TenantLimits } from "../../../runtime/model/tenant_l
 import type { JobStore } from "../../../runtime/store/job_store.ts";
 import type { Store } from "../../../runtime/store/store.ts";
 import { ManualClock } from "../../support/clock.ts";
-import { TestTelemetry } from "../../support/telemetry.ts";
+import { TestTelemetry, type TestTelemetryOptions } from "../../support/telemetry.ts";
 import { aFunction } from "../../contract/store_contract.ts";
 import { DataFolder } from "../store/embedded/data_folder.ts";
 
@@ -40,12 +40,13 @@ const RETURNED: Execution = {
 export interface JobPlaceOptions {
   readonly limits?: Partial<Limits>;
   readonly tenants?: ReadonlyMap<string, TenantLimits>;
+  readonly telemetry?: TestTelemetryOptions;
 }
 
 /** One process after another over one store. */
 export class JobPlace implements AsyncDisposable {
   readonly clock = new ManualClock();
-  readonly telemetry = new TestTelemetry();
+  readonly telemetry: TestTelemetry;
   readonly limits: Limits;
   readonly store: Store;
   /** Runs that go on, the oldest first. */
@@ -67,6 +68,7 @@ export class JobPlace implements AsyncDisposable {
   private constructor(folder: DataFolder, store: Store, options: JobPlaceOptions) {
     this.#folder = folder;
     this.#options = options;
+    this.telemetry = new TestTelemetry(options.telemetry);
     this.store = store;
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.jobs = this.#makeJobs();

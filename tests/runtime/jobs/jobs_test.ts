@@ -368,3 +368,21 @@ Deno.test("a line about a store that refuses has the ids of the job's request, w
   const lines = place.telemetry.lines.filter((line) => line["message"] === "job.store_failed");
   assert.deepEqual(lines.map((line) => [line["job_id"], line["trace_id"]]), [[id, accepting.ids?.traceId]]);
 });
+
+Deno.test("a job is in its request's trace after a restart, also where no propagators are wanted", async () => {
+  const none = { traceContext: false, baggage: false };
+  await using place = await JobPlace.make({ telemetry: { config: { propagators: none } } });
+  const { tracer } = place.telemetry.telemetry;
+  using accepting = tracer.startSpan("cli ", { command: "submit" }, { parent: null });
+  const id = await tracer.withSpan(accepting, () => place.submit("7", { idempotent: true }));
+  await place.settled();
+  await place.crash();
+  const lines = place.telemetry.lines.filter((line) => line["job_id"] === id);
+  assert.deepEqual(lines.map((line) => [line["message"], line["trace_id"]]), [
+    ["job.queued", accepting.ids?.traceId],
+    ["job.started", accepting.ids?.traceId],
+    ["job.requeued", accepting.ids?.traceId],
+    ["job.started", accepting.ids?.traceId],
+  ]);
+  assert.equal(place.record(id).trace["traceparent"]?.split("-")[1], accepting.ids?.traceId);
+});

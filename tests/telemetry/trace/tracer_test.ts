@@ -53,6 +53,19 @@ Deno.test("tracer.startSpan() joins a remote parent, with its state and baggage"
   assert.equal(decoded?.flags, 0x301);
 });
 
+Deno.test("tracer.toRecord() and fromRecord() keep all of a context, whatever propagators are wanted", async () => {
+  for (const isWanted of [true, false]) {
+    const propagators = { traceContext: isWanted, baggage: isWanted };
+    await using test = new TestTelemetry({ config: { propagators } });
+    const { tracer } = test.telemetry;
+    const kept = { traceparent: TRACEPARENT, tracestate: "v=1", baggage: "a=1" };
+    const { parent, baggage, traceparent } = tracer.fromRecord(kept);
+    assert.deepEqual([traceparent, baggage, parent?.traceState?.serialize()], [TRACEPARENT, "a=1", "v=1"]);
+    assert.deepEqual(tracer.toRecord(parent ?? undefined), kept);
+    assert.deepEqual(tracer.toRecord(undefined), {});
+  }
+});
+
 Deno.test("tracer.startSpan() carries baggage of a caller without a trace", async () => {
   await using test = new TestTelemetry();
   const { tracer } = test.telemetry;
