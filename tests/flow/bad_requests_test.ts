@@ -80,6 +80,38 @@ Deno.test("headers without end are cut off, and the gateway serves on", async ()
   await healthy.body?.cancel();
 });
 
+// Names of the trace: on every answer, whatever was asked.
+const ODD_REQUESTS = [
+  "GET /healthz HTTP/1.1",
+  "HEAD /metrics HTTP/1.1",
+  "HEAD /nowhere HTTP/1.1",
+  "OPTIONS * HTTP/1.1",
+  "OPTIONS /functions HTTP/1.1",
+  "TRACE /functions HTTP/1.1",
+  "CONNECT nowhere:80 HTTP/1.1",
+  "BREW /pot HTTP/1.1",
+  "PUT /functions/add HTTP/1.1",
+  "GET /functions/%zz HTTP/1.1",
+  "GET //healthz HTTP/1.1",
+  "GET http://elsewhere/healthz HTTP/1.1",
+  "GET /openapi.json HTTP/1.1",
+  "GET /docs HTTP/1.1",
+  "GET /traces/x HTTP/1.1",
+  "GET /nowhere HTTP/1.0",
+  "POST /functions/nobody/invoke-stream HTTP/1.1",
+  "POST /functions HTTP/1.1",
+];
+for (const line of ODD_REQUESTS) {
+  Deno.test(`the answer to ${line} names its trace and request`, async () => {
+    using connection = await RawConnection.open(gateway.url);
+    await connection.send(`${line}\r\nhost: gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
+    const [head = ""] = (await connection.readAll()).split("\r\n\r\n");
+    const [, ...lines] = head.split("\r\n");
+    const headers = lines.map((text) => text.split(": ", 2) as [string, string]);
+    assertTraceId(new Response(null, { headers }));
+  });
+}
+
 // Routes.
 const ROUTES: readonly (readonly [method: string, path: string])[] = [
   ["GET", "/"],

@@ -41,11 +41,13 @@ export async function assertProblem(response: Response, expected: ExpectedProble
   return error;
 }
 
-/** Asserts that both headers name the same trace, and `traceId` too if it is given; returns it. */
+/** Asserts that both headers name the same trace, and `traceId` too if it is given, and that there is a request id; returns it. */
 export function assertTraceId(response: Response, traceId?: string): string {
   const header = response.headers.get("x-trace-id") ?? "";
   assert.match(header, /^(?!0{32})[0-9a-f]{32}$/);
+  assert.match(response.headers.get("traceresponse") ?? "", /^00-[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/);
   assert.equal(response.headers.get("traceresponse")?.slice(3, 35), header);
+  assert.match(response.headers.get("x-request-id") ?? "", /^[\w.:-]{1,128}$/);
   if (traceId !== undefined) assert.equal(traceId, header);
   return header;
 }
