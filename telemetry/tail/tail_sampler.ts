@@ -7,7 +7,8 @@
  * on exactly once, and none of one that is dropped; what is held is bounded, and where it is too much the oldest
  * part is decided as it was at the entry, which is to drop it, and counted.
  */
-import type { LocalTrace, SpanSink } from "../trace/local_trace.ts";
+import type { Held, LocalTrace, SpanSink } from "../trace/local_trace.ts";
+import { PartList } from "../trace/part_list.ts";
 import type { SpanRecord } from "../trace/span_record.ts";
 import { promisesOf } from "../trace_store/piece_format.ts";
 import { judgeSpans } from "../trace/trace_verdict.ts";
@@ -48,14 +49,6 @@ export type TailDecision = (typeof TAIL_DECISIONS)[number];
 /** A span takes about so much besides its texts. */
 const SPAN_BYTES = 500;
 
-/** What is held of an undecided part. */
-interface Held {
-  readonly spans: SpanRecord[];
-  readonly sinceMs: number;
-  bytes: number;
-  isSlow: boolean;
-}
-
 /** Stands before the exporter. */
 export class TailSampler implements SpanSink {
   readonly #config: TailConfig;
@@ -64,7 +57,7 @@ export class TailSampler implements SpanSink {
   readonly #onDecided: (decision: TailDecision) => void;
   readonly #durations: DurationQuantile | undefined;
   /** Oldest first. */
-  readonly #held = new Map<LocalTrace, Held>();
+  readonly #held = new PartList<Held>();
   #spanCount = 0;
   #bytes = 0;
   #last: SpanRecord | undefined;
@@ -108,7 +101,7 @@ export class TailSampler implements SpanSink {
     const isSlow = outer !== undefined && this.#durations !== undefined &&
       this.#durations.observe(kindOf(outer, local), outer.endMs - outer.startMs);
     if (local.isSampled) return this.#follow(local);
-    const held = this.#held.get(local);
+    const { held } = local;
     if (held === undefined) return;
     held.isSlow ||= isSlow;
     const verdict = judgeSpans(held.spans);
@@ -120,7 +113,7 @@ export class TailSampler implements SpanSink {
   /** To be called about once a second: lets go of what has waited too long. */
   sweep(): void {
     const beforeMs = this.#nowMs() - this.#config.ageMsMax;
-    for (const [local, { sinceMs }] of this.#held) {
+    for (const { local, sinceMs } of this.#held) {
       if (sinceMs > beforeMs) return;
       this.#decide(local, "expired");
     }
@@ -128,7 +121,7 @@ export class TailSampler implements SpanSink {
 
   /** Decides everything that is held by what is known of it. The process ends. */
   close(): void {
-    for (const [local, { spans, isSlow }] of this.#held) {
+    for (const { local, spans, isSlow } of this.#held) {
       const verdict = judgeSpans(spans);
       this.#decide(local, verdict !== "ok" ? verdict : isSlow ? "slow" : "dropped");
     }
@@ -141,26 +134,25 @@ export class TailSampler implements SpanSink {
   }
 
   #hold(span: SpanRecord, local: LocalTrace): void {
-    let held = this.#held.get(local);
-    if (held === undefined) {
-      held = { spans: [], sinceMs: this.#nowMs(), bytes: 0, isSlow: false };
-      this.#held.set(local, held);
-    }
+    const held = local.held ??= makeHeld(local, this.#nowMs());
+    this.#held.add(held);
     const bytes = bytesOf(span);
     held.spans.push(span);
     held.bytes += bytes;
     this.#spanCount += 1;
     this.#bytes += bytes;
-    for (const oldest of this.#held.keys()) {
-      if (this.#spanCount <= this.#config.spansMax && this.#bytes <= this.#config.bytesMax) return;
-      this.#decide(oldest, "overflow");
+    while (this.#spanCount > this.#config.spansMax || this.#bytes > this.#config.bytesMax) {
+      const oldest = this.#held.first;
+      if (oldest === undefined) return;
+      this.#decide(oldest.local, "overflow");
     }
   }
 
   #decide(local: LocalTrace, decision: TailDecision): void {
-    const held = this.#held.get(local);
+    const { held } = local;
     if (held === undefined) return;
-    this.#held.delete(local);
+    this.#held.remove(held);
+    local.held = undefined;
     this.#spanCount -= held.spans.length;
     this.#bytes -= held.bytes;
     const isKept = decision !== "dropped" && decision !== "overflow" && decision !== "expired";
@@ -183,4 +175,11 @@ function bytesOf(span: SpanRecord): number {
     if (typeof value === "string") bytes += 2 * value.length;
   });
   return bytes;
+}
+
+function makeHeld(local: LocalTrace, sinceMs: number): Held {
+  return {
+    ...{ local, spans: [], sinceMs, bytes: 0, isSlow: false },
+    ...{ isListed: false, before: undefined, after: undefined },
+  };
 }

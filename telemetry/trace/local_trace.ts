@@ -8,10 +8,12 @@
  */
 import { SAMPLED } from "./ids.ts";
 import type { LoggedEvent } from "../log/log_tap.ts";
+import type { ListedPart } from "./part_list.ts";
 import type { SpanRecord } from "./span_record.ts";
 
 /** What the trace store holds of a part until it puts it away (trace_store/trace_collector.ts). */
-export interface Collected {
+export interface Collected extends ListedPart<Collected> {
+  readonly local: LocalTrace;
   readonly spans: SpanRecord[];
   readonly lines: LoggedEvent[];
   /** Of the lines. */
@@ -21,10 +23,15 @@ export interface Collected {
   lineCount: number;
   /** Since something was put away. */
   droppedCount: number;
-  /** Its place among the parts that run (trace_store/live_parts.ts). */
-  isLive: boolean;
-  before: LocalTrace | undefined;
-  after: LocalTrace | undefined;
+}
+
+/** What tail sampling holds of a part that is not decided yet (tail/tail_sampler.ts). */
+export interface Held extends ListedPart<Held> {
+  readonly local: LocalTrace;
+  readonly spans: SpanRecord[];
+  readonly sinceMs: number;
+  bytes: number;
+  isSlow: boolean;
 }
 
 /** One local root and all below it. The ids of its spans refer to it, so it lives as long as one of them is known. */
@@ -46,6 +53,8 @@ export class LocalTrace {
   isStored = true;
   /** Undefined until the trace store holds something of it. */
   collected: Collected | undefined;
+  /** Undefined unless tail sampling holds something of it. */
+  held: Held | undefined;
 
   constructor(traceId: string, traceFlags: number) {
     this.traceId = traceId;

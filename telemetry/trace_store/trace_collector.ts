@@ -7,8 +7,8 @@
  */
 import type { Collected, LocalTrace, SpanSink } from "../trace/local_trace.ts";
 import type { LoggedEvent } from "../log/log_tap.ts";
+import { PartList } from "../trace/part_list.ts";
 import type { SpanRecord } from "../trace/span_record.ts";
-import { LiveParts } from "./live_parts.ts";
 import type { PieceContent } from "./piece_writer.ts";
 
 /** How much is held. */
@@ -33,7 +33,7 @@ export class TraceCollector implements SpanSink {
   /** Uses what it is given at once: it is emptied afterwards. */
   readonly #put: (content: PieceContent) => void;
   /** Parts with open spans or with something that is not put away, oldest first. */
-  readonly #live = new LiveParts();
+  readonly #live = new PartList<Collected>();
   #heldCount = 0;
 
   constructor(bounds: CollectorBounds, put: (content: PieceContent) => void) {
@@ -42,7 +42,7 @@ export class TraceCollector implements SpanSink {
   }
 
   /** Parts that run or are not put away yet. */
-  get live(): LiveParts {
+  get live(): PartList<Collected> {
     return this.#live;
   }
 
@@ -52,7 +52,7 @@ export class TraceCollector implements SpanSink {
   }
 
   started(_span: SpanRecord, local: LocalTrace): void {
-    if (local.open.length === 1) this.#live.add(local, collectedOf(local));
+    if (local.open.length === 1) this.#live.add(collectedOf(local));
   }
 
   ended(span: SpanRecord, local: LocalTrace): void {
@@ -82,13 +82,13 @@ export class TraceCollector implements SpanSink {
       const value = fields[name];
       if (typeof value === "string") collected.textLength += value.length;
     }
-    if (local.open.length === 0) this.#live.add(local, collected);
+    if (local.open.length === 0) this.#live.add(collected);
     this.#held(local, collected);
   }
 
   closed(local: LocalTrace): void {
     this.#putAway(local);
-    this.#live.remove(local);
+    if (local.collected !== undefined) this.#live.remove(local.collected);
   }
 
   /**
@@ -97,16 +97,16 @@ export class TraceCollector implements SpanSink {
    * what was open.
    */
   sweep(nowMs: number): void {
-    for (const local of this.#live) {
+    for (const { local, spans } of this.#live) {
       const [oldest] = local.open;
       if (oldest === undefined) this.closed(local);
-      else if (nowMs - oldest.startMs >= LONG_MS && local.collected?.spans.length !== 0) this.#putAway(local);
+      else if (spans.length > 0 && nowMs - oldest.startMs >= LONG_MS) this.#putAway(local);
     }
   }
 
   /** Puts everything away: the process ends. */
   flush(): void {
-    for (const local of this.#live) this.#putAway(local);
+    for (const { local } of this.#live) this.#putAway(local);
     this.sweep(Infinity);
   }
 
@@ -116,7 +116,7 @@ export class TraceCollector implements SpanSink {
       this.#putAway(local);
     }
     if (this.#heldCount < HELD_MAX) return;
-    for (const oldest of this.#live) {
+    for (const { local: oldest } of this.#live) {
       this.#putAway(oldest);
       if (this.#heldCount < HELD_MAX / 2) return;
     }
@@ -141,13 +141,14 @@ export class TraceCollector implements SpanSink {
 
 function collectedOf(local: LocalTrace): Collected {
   return local.collected ??= {
+    local,
     spans: [],
     lines: [],
     textLength: 0,
     spanCount: 0,
     lineCount: 0,
     droppedCount: 0,
-    isLive: false,
+    isListed: false,
     before: undefined,
     after: undefined,
   };

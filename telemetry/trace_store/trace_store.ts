@@ -176,7 +176,7 @@ export class TraceStore {
 
   #liveOf(traceId: string, tenant: string | undefined): LocalTrace[] {
     const found: LocalTrace[] = [];
-    for (const local of this.collector.live) {
+    for (const { local } of this.collector.live) {
       if (local.traceId === traceId && (tenant === undefined || local.tenant === tenant)) found.push(local);
     }
     return found;
@@ -184,7 +184,7 @@ export class TraceStore {
 
   #liveByTrace(tenant: string | undefined): LiveByTrace {
     const found = new Map<string, LocalTrace[]>();
-    for (const local of this.collector.live) {
+    for (const { local } of this.collector.live) {
       if (!local.isStored || (tenant !== undefined && local.tenant !== tenant)) continue;
       const others = found.get(local.traceId);
       if (others === undefined) found.set(local.traceId, [local]);

@@ -57,13 +57,13 @@ const TABLES = [
      const step = (index, value) => { list.push(value); if (index >= 16) list.remove(list.first); };`,
   ],
   [
-    "the parts of traces that run",
-    `${importOf("LiveParts", "telemetry/trace_store/live_parts.ts")}
-     const parts = new LiveParts();
+    "a PartList",
+    `${importOf("PartList", "telemetry/trace/part_list.ts")}
+     const parts = new PartList();
      const inside = [];
      const step = (index, value) => {
-       const part = { collected: { isLive: false, before: undefined, after: undefined, value } };
-       parts.add(part, part.collected);
+       const part = { isListed: false, before: undefined, after: undefined, value };
+       parts.add(part);
        if (index >= 16) parts.remove(inside[index % 16]);
        inside[index % 16] = part;
      };`,
