@@ -64,7 +64,7 @@ export class GuestLog {
     const lines: (string | undefined)[] = [];
     for (const [source, stream] of this.#streams) {
       const level = source === "stderr" ? "warn" : "info";
-      if (stream.partial.length > 0 && !stream.binary) {
+      if (stream.partialBytes > 0 && !stream.binary) {
         lines.push(this.#text(stream, source, level, stream.partial, stream.partialBytes));
       }
       if (stream.binary) {
@@ -84,7 +84,8 @@ export class GuestLog {
   #split(stream: Stream, source: GuestLogSource, level: GuestLogLevel, bytes: Uint8Array): void {
     const lines: (string | undefined)[] = [];
     let start = 0;
-    while (!stream.binary) {
+    while (!stream.binary && !this.#isFull) {
+      if (stream.partialBytes === 0) start = skipEmptyLines(bytes, start);
       const end = bytes.indexOf(NEWLINE, start);
       if (end < 0) break;
       const line = this.#extend(stream, bytes.subarray(start, end));
@@ -97,6 +98,8 @@ export class GuestLog {
     const rest = bytes.subarray(start);
     if (stream.binary) {
       stream.binaryBytes += rest.length;
+    } else if (this.#isFull) {
+      this.#count(stream, rest);
     } else if (rest.length > 0) {
       const partial = this.#extend(stream, rest);
       // Kept beyond this call, so copied: the guest's memory changes.
@@ -104,6 +107,20 @@ export class GuestLog {
       stream.partialBytes += rest.length;
     }
     this.#emit(lines);
+  }
+
+  /** Counts lines that will not be written, byte by byte: a guest may write millions of them at once. */
+  #count(stream: Stream, bytes: Uint8Array): void {
+    let lineBytes = stream.partialBytes;
+    for (let at = 0; at < bytes.length; at++) {
+      if (bytes[at] !== NEWLINE) {
+        lineBytes++;
+        continue;
+      }
+      if (lineBytes > 0) this.#linesSuppressed++;
+      lineBytes = 0;
+    }
+    stream.partialBytes = lineBytes;
   }
 
   /**
@@ -136,9 +153,13 @@ export class GuestLog {
     return undefined;
   }
 
+  get #isFull(): boolean {
+    return this.#linesAccepted >= this.#limits.guestLogLinesMax;
+  }
+
   /** Counts one line against the bound; false if it must be suppressed. */
   #admit(): boolean {
-    if (this.#linesAccepted >= this.#limits.guestLogLinesMax) {
+    if (this.#isFull) {
       this.#linesSuppressed++;
       return false;
     }
@@ -171,6 +192,12 @@ export class GuestLog {
     this.#linesWritten += present.length;
     this.#writeLines(encoder.encode(present.join("")));
   }
+}
+
+function skipEmptyLines(bytes: Uint8Array, start: number): number {
+  let at = start;
+  while (bytes[at] === NEWLINE) at++;
+  return at;
 }
 
 function isContinuation(byte = 0): boolean {

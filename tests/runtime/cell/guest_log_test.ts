@@ -104,6 +104,22 @@ Deno.test("GuestLog takes a line of nothing but parts of characters for what it 
   }
 });
 
+Deno.test("GuestLog counts millions of lines at once, empty ones as none, wherever writes are cut", () => {
+  for (const [pattern, perPattern] of [["\n", 0], ["x\n", 1], ["\n\nxy\n", 1]] as const) {
+    const all = bytes(pattern.repeat(3_000_000));
+    for (const cut of [all.length, 1_000_001]) {
+      const { log, lines } = logOf({ guestLogLinesMax: 2 });
+      for (let at = 0; at < all.length; at += cut) log.write("stderr", "warn", all.subarray(at, at + cut));
+      log.write("stderr", "warn", bytes("the last"));
+      log.finish();
+      const suppressed = 3_000_000 * perPattern - 2 + 1;
+      const notice = `${suppressed} lines suppressed: guestLogLinesMax is 2`;
+      assert.deepEqual(texts(lines).slice(-1), [perPattern === 0 ? "the last" : notice], pattern);
+      assert.equal(lines.length, perPattern === 0 ? 1 : 3);
+    }
+  }
+});
+
 Deno.test("GuestLog keeps no view of the guest's memory", () => {
   const { log, lines } = logOf();
   const memory = bytes("half");

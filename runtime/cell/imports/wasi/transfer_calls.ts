@@ -53,9 +53,12 @@ export function fdPread(
   result.setUint32(0, descriptor.inode.contents.read(target, Number(toUnsigned(offset))), true);
 }
 
+/** Most bytes of stderr that one call takes, as a pipe would; the guest writes the rest by another. */
+const ERROR_BYTES_MAX = 1024 * 1024;
+
 /**
- * `fd_write`: all of it or, past a limit, none. Output past its own limit ends the guest; in a stream the guest
- * waits for the reader.
+ * `fd_write`: all of it or, past a limit, none; of stderr the beginning. Output past its own limit ends the guest;
+ * in a stream the guest waits for the reader.
  */
 export function fdWrite(
   call: WasiCall,
@@ -77,7 +80,7 @@ export function fdWrite(
       return pending.then(() => viewAt(call.context, resultPointer, 4).setUint32(0, source.totalBytes, true));
     }
   } else if (descriptor.type !== "directory") {
-    for (const part of source.parts) call.context.writeLog("stderr", "warn", part);
+    return result.setUint32(0, writeError(call.context, source), true);
   }
   result.setUint32(0, source.totalBytes, true);
 }
@@ -140,6 +143,21 @@ function writeOutput(
     if (pending !== undefined) return pending.then(() => writeOutput(context, parts, at + 1));
   }
   return undefined;
+}
+
+/**
+ * Writes stderr; returns how much. It has no limit of its own, and looking through all of a guest's memory for lines,
+ * a thousand times over, would keep every other guest from its turn.
+ */
+function writeError(context: GuestContext, { parts }: GuestBuffers): number {
+  let written = 0;
+  for (const part of parts) {
+    const piece = part.subarray(0, ERROR_BYTES_MAX - written);
+    if (piece.length === 0) break;
+    context.writeLog("stderr", "warn", piece);
+    written += piece.length;
+  }
+  return written;
 }
 
 function checkReadable(descriptor: Descriptor): void {

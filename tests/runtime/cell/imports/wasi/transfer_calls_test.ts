@@ -57,6 +57,19 @@ Deno.test("fd_write() of stderr is log alone", () => {
   assert.deepEqual(guest.log, [{ source: "stderr", level: "warn", text: "err\n" }]);
 });
 
+Deno.test("fd_write() of stderr takes 1 MiB of a write and says so, all of one that is not larger", () => {
+  const part = [AT.data, 65_536] as const;
+  for (
+    const [parts, written] of [[16, 1 << 20], [17, 1 << 20], [1000, 1 << 20], [15, 15 * 65_536]] as const
+  ) {
+    const guest = new WasiGuest();
+    const list = guest.list(...Array.from({ length: parts }, () => part));
+    assert.equal(guest.call("fd_write", 2, ...list, AT.result), ERRNO.success);
+    assert.equal(guest.u32(), written);
+    assert.equal(guest.log.reduce((sum, { text }) => sum + text.length, 0), written);
+  }
+});
+
 Deno.test("fd_write() past the limit of output ends the call and logs nothing of it", () => {
   const guest = new WasiGuest({ outputBytesMax: 5 });
   guest.write(1, "12345");
