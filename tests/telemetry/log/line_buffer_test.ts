@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { LineBuffer, type WriteBytes } from "../../../telemetry/log/line_buffer.ts";
 
@@ -179,3 +180,96 @@ Deno.test("LineBuffer never tears a line, whatever the output takes", NO_LEAKS, 
     ),
   );
 });
+
+Deno.test(
+  "LineBuffer counts every line that comes when nobody reads any more, and keeps none",
+  NO_LEAKS,
+  () => {
+    const output = new Output();
+    let isGone = false;
+    let told = 0;
+    const buffer = new LineBuffer({ write: output.write, isGone: () => isGone }, (count) => told += count);
+    buffer.push("a");
+    buffer.flush();
+    output.take = (): number => 0;
+    buffer.push("b");
+    buffer.flush();
+    assert.equal(told, 0, "it may still be taken");
+    isGone = true;
+    buffer.push("c");
+    buffer.close(60_000);
+    assert.equal(told, 2);
+    assert.equal(buffer.hasRoom, false, "nobody is told of it in a line that is lost as well");
+    buffer.push("d");
+    assert.equal(told, 3);
+    assert.equal(output.text, "a\n");
+  },
+);
+
+Deno.test("LineBuffer counts what an output had taken and lost, once", NO_LEAKS, () => {
+  let [lost, told] = [3, 0];
+  const takeLostCount = (): number => {
+    const count = lost;
+    lost = 0;
+    return count;
+  };
+  const buffer = new LineBuffer({ write: () => {}, takeLostCount }, (count) => told += count);
+  buffer.push("a");
+  buffer.flush();
+  buffer.flush();
+  assert.equal(told, 3);
+  assert.equal(buffer.takeDroppedCount(), 3);
+});
+
+Deno.test(
+  "LineBuffer writes every line or counts it, whatever the output does, and keeps the order",
+  NO_LEAKS,
+  () => {
+    const step = fc.record({
+      // Two hundred of the longest are over the bound on what waits.
+      length: fc.constantFrom(0, 1, 70, 5_000, 200_000),
+      text: fc.constantFrom("x", "é", "€", "😀", "\ud800"),
+      take: fc.constantFrom(-1, 0, 7_919, 65_536, Infinity, Infinity),
+      flush: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), fc.nat({ max: 60 }), (steps, floodCount) => {
+        const pieces: Uint8Array[] = [];
+        let take = Infinity;
+        let dropped = 0;
+        const write: WriteBytes = (bytes) => {
+          if (take < 0) throw new Error("full");
+          const taken = bytes.slice(0, Math.min(bytes.length, take));
+          pieces.push(taken);
+          return taken.length;
+        };
+        const buffer = new LineBuffer({ write }, (count) => dropped += count);
+        const lines: string[] = [];
+        const push = (line: string): void => {
+          lines.push(`${lines.length} ${line}`);
+          buffer.push(lines.at(-1) ?? "");
+        };
+        for (const { length, text, take: taken, flush } of steps) {
+          take = taken;
+          push(text.repeat(length / text.length));
+          if (flush) buffer.flush();
+        }
+        take = -1;
+        for (let count = 0; count < floodCount; count++) push("y".repeat(200_000));
+        take = Infinity;
+        buffer.close(0);
+        const expected = new Map(lines.map((line) => [line.split(" ")[0], line.toWellFormed()]));
+        const written = Buffer.concat(pieces).toString().split("\n").slice(0, -1);
+        assert.equal(written.length + dropped, lines.length);
+        let last = -1;
+        for (const line of written) {
+          const number = line.split(" ")[0] ?? "";
+          assert.equal(line === expected.get(number), true, `line ${number}`);
+          assert.ok(Number(number) > last);
+          last = Number(number);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  },
+);
