@@ -268,9 +268,10 @@ function makeResource(config: TelemetryConfig): Resource {
   return defaultResource().merge(resourceFromAttributes({
     "process.runtime.name": "deno",
     "process.runtime.version": Deno.version.deno,
+    "service.version": config.serviceVersion,
+    // Whoever runs it may know better, such as the tag of its image.
     ...config.resource,
     "service.name": config.serviceName,
-    "service.version": config.serviceVersion,
   }));
 }
 

@@ -55,6 +55,23 @@ Deno.test("startTelemetry() tells its build", async () => {
   assert.equal(await test.metric("tensor_wasm_build_info", labels), 1);
 });
 
+Deno.test(
+  "telemetry: the resource has the version that whoever runs it gives, else that of the build",
+  NO_LEAKS,
+  async () => {
+    for (const [resource, version] of [[{ "service.version": "image-7" }, "image-7"], [{}, "9"]] as const) {
+      await using collector = new Collector();
+      await using test = new TestTelemetry({
+        ...otlpTo(collector.url),
+        config: { serviceVersion: "9", resource },
+      });
+      endSpans(test, 1);
+      assert.equal(await test.telemetry.flush(5000), true);
+      assert.equal(collector.spans[0]?.resource["service.version"], version);
+    }
+  },
+);
+
 Deno.test("telemetry: spans arrive at a collector with resource and counts", NO_LEAKS, async () => {
   await using collector = new Collector();
   const options = otlpTo(collector.url);
