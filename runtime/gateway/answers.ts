@@ -64,8 +64,11 @@ export class Answers implements Disposable {
   }
 
   /** The response with that body, under the active span. */
-  respond(body: string | Uint8Array<ArrayBuffer>, contentType: string, status = 200): Response {
-    const headers = { "content-type": contentType };
+  respond(
+    body: string | Uint8Array<ArrayBuffer>,
+    headers: Readonly<Record<string, string>>,
+    status = 200,
+  ): Response {
     if (body.length <= PIECE_BYTES_MAX) return new Response(body, { status, headers });
     const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
     return new Response(this.#readable(bytes), {

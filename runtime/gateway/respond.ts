@@ -13,9 +13,13 @@ import type { TypedValue } from "../model/module_facts.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { outcomeFault } from "../model/outcome_fault.ts";
 import { resultToJson } from "./arguments.ts";
+import { guestHeaders } from "./guest_output.ts";
 import { findMediaRange } from "./media_ranges.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The head of an answer in JSON. */
+export const JSON_HEADERS: Readonly<Record<string, string>> = { "content-type": "application/json" };
 
 /** How the answer is to look. */
 export interface AnswerForm {
@@ -35,10 +39,10 @@ export function callEnvelope(
   return { function_id: functionId, result: resultToJson(values), ...outputMember(output) };
 }
 
-/** The body of an answer, and its media type. */
+/** The body of an answer, and what its head says of it. */
 export interface AnswerBody {
   readonly body: string | Uint8Array<ArrayBuffer>;
-  readonly contentType: string;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** The answer to an execution that succeeded; throws the fault of one that did not. */
@@ -47,11 +51,11 @@ export function respond(execution: Execution, form: AnswerForm): AnswerBody {
   if (wantsRawOutput(execution, values, form)) {
     return {
       body: execution.output as Uint8Array<ArrayBuffer>,
-      contentType: execution.contentType ?? "application/octet-stream",
+      headers: guestHeaders(execution.contentType),
     };
   }
   const answer = callEnvelope(form.functionId, values, execution.output);
-  return { body: JSON.stringify(answer), contentType: "application/json" };
+  return { body: JSON.stringify(answer), headers: JSON_HEADERS };
 }
 
 /** Raw output answers raw input, unless the caller asks for JSON or there is only a result to tell. */

@@ -317,6 +317,7 @@ Deno.test("inputs and outputs of any size; what is too large for JSON is fetched
   assert.deepEqual(Object.keys(job.result ?? {}), ["function_id", "result"]);
   const output = await fetch(`${gateway.url}/jobs/${id}/output`);
   assert.equal(output.headers.get("content-type"), "application/octet-stream");
+  assert.equal(output.headers.get("content-security-policy"), "sandbox");
   assert.deepEqual(await output.bytes(), input);
   const small = await endedJob(gateway, await submitJob(gateway, "echo", { input: "hello" }));
   assert.equal(small.result?.["output"], "hello");

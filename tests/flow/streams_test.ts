@@ -86,6 +86,7 @@ Deno.test("the head has the trace, forbids to keep or pack the body, and the gue
   assert.equal(response.headers.get("content-type"), "text/plain");
   assert.equal(response.headers.get("cache-control"), "no-store, no-transform");
   assert.equal(response.headers.get("content-encoding"), null);
+  assert.equal(response.headers.get("content-security-policy"), "sandbox");
   assert.equal(await response.text(), "before\n");
 });
 

@@ -76,11 +76,11 @@ async function invokeUnder(
   });
   c.set("stage", "run");
   c.set("usage", execution.usage);
-  const { body, contentType } = respond(execution, {
+  const { body, headers } = respond(execution, {
     functionId: record.id,
     hasInput,
     accept: c.req.header("accept"),
     jsonBytesMax: dependencies.limits.jsonBodyBytesMax,
   });
-  return dependencies.answers.respond(body, contentType);
+  return dependencies.answers.respond(body, headers);
 }

@@ -161,7 +161,7 @@ class StreamedCall {
   #respond(body: BodyInit, contentType: string | undefined): Response {
     return new Response(body, {
       headers: {
-        "content-type": this.#framing.contentType(contentType),
+        ...this.#framing.headers(contentType),
         // Nobody on the way may keep, pack or gather it.
         "cache-control": "no-store, no-transform",
         "x-accel-buffering": "no",

@@ -12,9 +12,11 @@ import { limitMessage } from "../../model/limits.ts";
 import { parseCursor, toCursor } from "../../registry/function_page.ts";
 import { cancellationOf } from "../environment.ts";
 import type { Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
+import { guestHeaders } from "../guest_output.ts";
 import { endFault, JobBody, toJobBody } from "../job_body.ts";
 import { jobEvents } from "../job_events.ts";
 import { JobTexts } from "../job_texts.ts";
+import { JSON_HEADERS } from "../respond.ts";
 import { errorResponses, TenantHeaders } from "../schemas.ts";
 
 const LIST_LIMIT_DEFAULT = 100;
@@ -114,7 +116,7 @@ export function addJobRoutes(app: GatewayApp, dependencies: Dependencies): void 
   const { answers, jobs, limits } = dependencies;
   const texts = new JobTexts(jobs, limits.jsonBodyBytesMax);
   const answer = async (record: JobRecord, status = 200): Promise<Response> =>
-    answers.respond(await texts.of(record), "application/json", status);
+    answers.respond(await texts.of(record), JSON_HEADERS, status);
   app.openapi(listJobs, (c) => {
     const { limit, cursor, state, function: ref } = c.req.valid("query");
     const tenant = c.get("tenant");
@@ -174,7 +176,7 @@ async function output(record: JobRecord, { answers, jobs }: Dependencies): Promi
   const error = endFault(record.end);
   if (error !== undefined) throw error;
   const contentType = record.end.type === "ran" ? record.end.contentType : undefined;
-  return answers.respond(await jobs.output(record.id), contentType ?? "application/octet-stream");
+  return answers.respond(await jobs.output(record.id), guestHeaders(contentType));
 }
 
 function events(record: JobRecord, texts: JobTexts, dependencies: Dependencies): Response {

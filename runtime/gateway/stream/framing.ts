@@ -6,6 +6,7 @@
  * wrote, and can tell a call that finished from one that failed.
  */
 import type { Usage } from "../../model/usage.ts";
+import { guestHeaders } from "../guest_output.ts";
 import { findMediaRange } from "../media_ranges.ts";
 import type { Problem } from "../problem.ts";
 
@@ -23,8 +24,12 @@ export interface StreamEnd {
 
 /** Makes the body of one response. */
 export interface Framing {
-  /** @param guest the media type that the guest had set */
-  contentType(guest: string | undefined): string;
+  /**
+   * What the head says of the body.
+   *
+   * @param guest the media type that the guest had set
+   */
+  headers(guest: string | undefined): Readonly<Record<string, string>>;
   /** The bytes for chunks, in order; may keep some back until more come. */
   chunks(chunks: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer>;
   /** What follows the last chunk; undefined if a failure can only be shown by breaking the transfer off. */
@@ -53,8 +58,8 @@ export function negotiateFraming(accept: string | undefined): Framing {
 export class OctetFraming implements Framing {
   readonly keepAlive = NOTHING;
 
-  contentType(guest: string | undefined): string {
-    return guest ?? "application/octet-stream";
+  headers(guest: string | undefined): Readonly<Record<string, string>> {
+    return guestHeaders(guest);
   }
 
   chunks(chunks: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
@@ -81,8 +86,8 @@ export class EventFraming implements Framing {
     this.#isBase64 = isBase64;
   }
 
-  contentType(): string {
-    return "text/event-stream";
+  headers(): Readonly<Record<string, string>> {
+    return { "content-type": "text/event-stream" };
   }
 
   chunks(chunks: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {

@@ -7,6 +7,7 @@ import { ManualClock } from "../../support/clock.ts";
 import { TestTelemetry } from "../../support/telemetry.ts";
 
 const BYTES = 4 * PIECE_BYTES_MAX;
+const TEXT = { "content-type": "text/plain" };
 const STALL_MS = 10_000;
 
 class Place implements AsyncDisposable {
@@ -20,7 +21,7 @@ class Place implements AsyncDisposable {
 
   /** A client of a large answer, which reads when it is told to. */
   client(): ReadableStreamDefaultReader<Uint8Array> {
-    const { body } = this.answers.respond(new Uint8Array(BYTES), "text/plain");
+    const { body } = this.answers.respond(new Uint8Array(BYTES), TEXT);
     assert.ok(body !== null);
     return body.getReader();
   }
@@ -40,7 +41,7 @@ for (const size of [0, 1, PIECE_BYTES_MAX, PIECE_BYTES_MAX + 1, 3 * PIECE_BYTES_
   Deno.test(`an answer of ${size} bytes leaves as it is, and holds nothing then`, async () => {
     await using place = new Place();
     const bytes = Uint8Array.from({ length: size }, (_, index) => index % 251);
-    const response = place.answers.respond(bytes, "image/png", 202);
+    const response = place.answers.respond(bytes, { "content-type": "image/png" }, 202);
     assert.equal(place.answers.heldBytes, size > PIECE_BYTES_MAX ? size : 0);
     assert.deepEqual([response.status, response.headers.get("content-type")], [202, "image/png"]);
     const length = response.headers.get("content-length");
@@ -53,7 +54,7 @@ for (const size of [0, 1, PIECE_BYTES_MAX, PIECE_BYTES_MAX + 1, 3 * PIECE_BYTES_
 Deno.test("text has the length of its bytes", async () => {
   await using place = new Place();
   const text = "ü".repeat(PIECE_BYTES_MAX + 1);
-  const response = place.answers.respond(text, "text/plain");
+  const response = place.answers.respond(text, TEXT);
   assert.equal(response.headers.get("content-length"), String(2 * text.length));
   assert.equal(await response.text(), text);
 });
@@ -98,7 +99,7 @@ Deno.test("when too much is held, the clients that read slowest give way, but no
 
 Deno.test("an answer that is alone is served however large it is", async () => {
   await using place = new Place();
-  const response = place.answers.respond(new Uint8Array(4 * BYTES), "text/plain");
+  const response = place.answers.respond(new Uint8Array(4 * BYTES), TEXT);
   assert.equal((await response.bytes()).length, 4 * BYTES);
 });
 

@@ -14,8 +14,8 @@ function execution(outcome: Outcome, output: readonly number[], contentType?: st
   return { outcome, output: new Uint8Array(output), contentType, queueMs: 0, cold: false, usage: NO_USAGE };
 }
 
-function jsonOf({ body, contentType }: AnswerBody): unknown {
-  assert.equal(contentType, "application/json");
+function jsonOf({ body, headers }: AnswerBody): unknown {
+  assert.deepEqual(headers, { "content-type": "application/json" });
   assert.equal(typeof body, "string");
   return JSON.parse(String(body));
 }
@@ -34,7 +34,11 @@ Deno.test("respond() carries output that is not UTF-8 as base64", () => {
 
 Deno.test("respond() answers raw input with raw output and the media type that the guest set", () => {
   const answer = respond(execution(RETURNED, [1, 2], "image/png"), { ...FORM, hasInput: true });
-  assert.equal(answer.contentType, "image/png");
+  assert.deepEqual(answer.headers, {
+    "content-type": "image/png",
+    "content-security-policy": "sandbox",
+    "x-content-type-options": "nosniff",
+  });
   assert.deepEqual([...answer.body], [1, 2]);
 });
 
@@ -49,7 +53,7 @@ Deno.test("respond() answers JSON to raw input when the caller asks for it", () 
 
 Deno.test("respond() puts output of exactly the limit into JSON, and one byte more goes raw", () => {
   const json = respond(execution(RETURNED, [97, 98, 99, 100]), FORM);
-  assert.equal(json.contentType, "application/json");
+  assert.equal(json.headers["content-type"], "application/json");
   const raw = respond(execution(RETURNED, [97, 98, 99, 100, 101]), FORM);
   assert.deepEqual(raw.body, new Uint8Array([97, 98, 99, 100, 101]));
   assert.throws(

@@ -160,7 +160,7 @@ Deno.test("negotiateFraming() takes events wherever they stand in Accept, else o
 });
 
 Deno.test("the content type of octets is the guest's, of events their own", () => {
-  assert.equal(new OctetFraming().contentType(undefined), "application/octet-stream");
-  assert.equal(new OctetFraming().contentType("image/png"), "image/png");
-  assert.equal(new EventFraming(false).contentType(), "text/event-stream");
+  assert.equal(new OctetFraming().headers(undefined)["content-type"], "application/octet-stream");
+  assert.equal(new OctetFraming().headers("image/png")["content-type"], "image/png");
+  assert.deepEqual(new EventFraming(false).headers(), { "content-type": "text/event-stream" });
 });
