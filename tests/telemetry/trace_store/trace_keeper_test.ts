@@ -81,6 +81,20 @@ Deno.test("TraceKeeper: what came after the last write is lost with a kill, and 
   assert.equal(after.store.find(lost, "1"), undefined);
 });
 
+Deno.test("TraceKeeper: a request that has ended is told of at once, and is safe from a kill once written", async () => {
+  const folder = new Folder();
+  const before = await restarted(folder);
+  const open = before.request();
+  assert.equal(before.storedCount, 0);
+  const ended = before.call();
+  assert.equal(before.storedCount, 1);
+  before.store.write();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  const after = await restarted(folder);
+  assert.equal(after.store.find(ended, "1")?.spans.length, 2);
+  assert.equal(after.store.find(open.ids?.traceId ?? "", "1"), undefined);
+});
+
 Deno.test("TraceKeeper: a third process reads what the first two left", async () => {
   const folder = new Folder();
   const ids: string[] = [];

@@ -38,12 +38,14 @@ export class Traced {
   nowMs = 1_700_000_000_000;
   readonly dropped = new Map<DropReason, number>();
   readonly evicted = new Map<EvictionReason, number>();
+  storedCount = 0;
   readonly store: TraceStore;
   readonly tracer: RecordingTracer;
 
   constructor(config: Partial<TraceStoreConfig> = {}) {
     this.store = new TraceStore({ ...WIDE, ...config }, () => this.nowMs, {
       evicted: (count, reason) => void this.evicted.set(reason, (this.evicted.get(reason) ?? 0) + count),
+      stored: () => void this.storedCount++,
       dropped: (count, reason) => void this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + count),
     });
     this.tracer = new RecordingTracer({

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
+import { prepareJobStatements } from "../../../../runtime/store/embedded/job_statements.ts";
 import { aFinish, aJob, jobStoreContract } from "../../../contract/job_store_contract.ts";
 import { DataFolder } from "./data_folder.ts";
 
@@ -64,9 +65,33 @@ Deno.test("a job whose call an earlier version put into its row, however long, i
   const database = new DatabaseSync(`${folder.path}/records.sqlite`);
   database.prepare("UPDATE jobs SET call = (SELECT call FROM job_calls)").run();
   database.prepare("DROP TABLE job_calls").run();
+  database.exec(`
+    DROP INDEX jobs_unfinished;
+    DROP INDEX jobs_of_tenant_by_end;
+    CREATE INDEX jobs_of_tenant_by_end ON jobs (tenant, finished_unix_ms) WHERE finished_unix_ms IS NOT NULL`);
   database.prepare("UPDATE schema_version SET version = 2").run();
   database.close();
   await using store = await folder.open();
   assert.deepEqual(store.jobs.find(job.id)?.call, job.call);
   assert.deepEqual([...store.jobs.unfinished()].map(({ id }) => id), [job.id]);
+});
+
+Deno.test("what a start asks for, and a page of a list, is answered from an index, however many jobs are kept", async () => {
+  await using folder = await DataFolder.make();
+  await (await folder.open())[Symbol.asyncDispose]();
+  using database = new DatabaseSync(`${folder.path}/records.sqlite`);
+  const statements = prepareJobStatements(database);
+  const plans: readonly (readonly [sql: string, plan: RegExp])[] = [
+    [statements.unfinished.sourceSQL, /^SCAN jobs USING INDEX jobs_unfinished/],
+    [statements.kept.sourceSQL, /^SCAN jobs USING COVERING INDEX jobs_of_tenant_by_end$/],
+    [statements.listFirst.sourceSQL, /^SEARCH jobs USING INDEX jobs_by_creation \(tenant=\?\)$/],
+    [statements.listAfter.sourceSQL, /^SEARCH jobs USING INDEX jobs_by_creation \(tenant=\? AND /],
+    [statements.oldest.sourceSQL, /^SEARCH jobs USING INDEX jobs_by_end /],
+    [statements.oldestOfTenant.sourceSQL, /^SEARCH jobs USING INDEX jobs_of_tenant_by_end /],
+  ];
+  for (const [sql, expected] of plans) {
+    const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map((row) => String(row["detail"]));
+    assert.match(plan[0] ?? "", expected, sql);
+    assert.ok(!plan.some((step) => step.includes("TEMP B-TREE")), plan.join("; "));
+  }
 });
