@@ -16,6 +16,7 @@ import { refuseOddHosts } from "./middleware/host.ts";
 import { resolveTenant } from "./middleware/tenant.ts";
 import { traceRequests } from "./middleware/trace.ts";
 import { problemResponse, toProblem } from "./problem.ts";
+import { pathOf } from "./request_path.ts";
 import { addDeviceRoute } from "./routes/device.ts";
 import { addDocsRoutes } from "./routes/docs.ts";
 import { addFunctionRoutes } from "./routes/functions.ts";
@@ -36,6 +37,7 @@ const ISSUE_RECEIVED = /, received (NaN|undefined)$/;
 /** Builds the router. */
 export function createApp(dependencies: Dependencies): GatewayApp {
   const app: GatewayApp = new OpenAPIHono<GatewayEnv>({
+    getPath: pathOf,
     defaultHook: (result) => {
       if (!result.success) throw invalidRequest(result.error.issues);
     },

@@ -112,6 +112,20 @@ for (const line of ODD_REQUESTS) {
   });
 }
 
+Deno.test("a query is no path, whatever form the target of the request has", async () => {
+  for (const target of ["http://elsewhere?key=/hush", "http://elsewhere?key=/healthz", "http://elsewhere"]) {
+    using connection = await RawConnection.open(gateway.url);
+    await connection.send(`GET ${target} HTTP/1.1\r\nhost: gateway\r\n\r\n`);
+    const answer = await connection.read();
+    assert.equal(answer?.status, 404, target);
+    const traceId = answer?.headers.get("x-trace-id");
+    const line = await gateway.line(({ message, trace_id }) =>
+      message === "request.received" && trace_id === traceId
+    );
+    assert.equal(line["uri"], "/");
+  }
+});
+
 // Routes.
 const ROUTES: readonly (readonly [method: string, path: string])[] = [
   ["GET", "/"],
