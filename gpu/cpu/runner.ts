@@ -1,24 +1,23 @@
 /**
  * KernelRunner: runs the launches of one context.
  *
- * Owns the arenas, the question of a running kernel to the pacer, the account of its fuel and what the device
- * prints. A launch that is worth it is shared with the device's helpers. Invariant: a launch always ends in a
- * value: nothing, or the error that its kernel made; by then no helper is in it any more.
+ * Owns its arena, the question of a running kernel to the pacer, the account of its fuel, what the device prints,
+ * and which launches are worth sharing with the device's helpers (shared_launches.ts). Invariant: a launch always
+ * ends in a value: nothing, or the error that its kernel made; by then no helper is in it any more.
  */
 import { DEVICE_BASE } from "../ptx/kernel_interface.ts";
 import type { ContextOptions, KernelLaunch } from "../device.ts";
 import { GpuError } from "../gpu_error.ts";
 import { RECORD } from "../ptx/launch_record.ts";
 import { Arena } from "./arena.ts";
-import type { ArenaSizes } from "./arena.ts";
-import { closeLaunch, makeControlWords, openLaunch, takeFuel, WORD } from "./control_words.ts";
+import type { ArenaSizes, LaunchWords } from "./arena.ts";
 import type { Crew } from "./crew.ts";
-import { ofHelperTrap, toKernelError } from "./fault.ts";
-import type { FaultyCode } from "./fault.ts";
+import { toKernelError } from "./fault.ts";
 import { promising, suspending } from "./jspi.ts";
 import type { DeviceMemory } from "./memory.ts";
 import type { CpuModule, KernelImports, KernelInstance } from "./module.ts";
 import { formatPrintf } from "./printf.ts";
+import { SharedLaunches } from "./shared_launches.ts";
 
 /** Parameters that are addresses are expected to be multiples of this. */
 const POINTER_ALIGNMENT = 16n;
@@ -33,39 +32,32 @@ const COUNTER_BYTES = 8;
 /** What a worker takes from the counter at a time lasts about so long; each gets at least so many pieces. */
 const CHUNK_US = 50;
 const CHUNKS_MIN = 8;
-/** How often helpers' fuel is booked while the owner has nothing to do but wait. */
-const BOOKING_MS = 10;
 
 /** What a runner needs of its device. */
 export interface RunnerDevice {
   readonly crew: Crew | undefined;
 }
 
-let contextCount = 0;
-
 /** Runs kernels on the caller's thread, and on helpers. */
 export class KernelRunner implements Disposable {
   readonly #memory: DeviceMemory;
   readonly #options: ContextOptions;
-  readonly #device: RunnerDevice;
+  readonly #crew: Crew | undefined;
+  /** Where there are helpers. */
+  readonly #shared: SharedLaunches | undefined;
   readonly #arena: Arena;
-  readonly #helperArenas: Arena[] = [];
   readonly #imports: KernelImports;
   readonly #entries = new WeakMap<KernelInstance, (record: bigint) => Promise<unknown>>();
-  readonly #variants = new Map<KernelInstance, number>();
   readonly #usPerBlock = new Map<KernelInstance, number>();
-  readonly #context = ++contextCount;
-  readonly #control: Int32Array<SharedArrayBuffer> | undefined;
   #counter: number | undefined;
   /** Settles when the launch that runs has ended. */
   #running: Promise<void> | undefined;
-  #launch = 0;
 
-  constructor(memory: DeviceMemory, options: ContextOptions, device: RunnerDevice) {
+  constructor(memory: DeviceMemory, options: ContextOptions, { crew }: RunnerDevice) {
     this.#memory = memory;
     this.#options = options;
-    this.#device = device;
-    this.#control = device.crew === undefined ? undefined : makeControlWords();
+    this.#crew = crew;
+    this.#shared = crew === undefined ? undefined : new SharedLaunches(memory, options.pacer, crew);
     this.#arena = new Arena(memory);
     this.#imports = {
       tick: suspending((fuel) => this.#tick(fuel)),
@@ -96,46 +88,14 @@ export class KernelRunner implements Disposable {
     }, this.#imports);
     const fuel = await this.#options.pacer.tick(0);
     if (fuel < 0) return new GpuError("launch", "CUDA_ERROR_LAUNCH_TIMEOUT", `${kernel.name} was not begun`);
-    const counter = this.#counter ??= this.#memory.allocate(COUNTER_BYTES, false);
-    const control = this.#control;
     const blocks = grid.x * grid.y * grid.z;
-    const crew = this.#crewFor(instance, blocks);
-    const sizes = sizesOf(launch, instance);
-    // Room first: making it may move nothing, but grows the memory, and views are of one size.
-    this.#arena.reserve(sizes);
-    for (let index = 0; index < (crew?.size ?? 0); index++) {
-      (this.#helperArenas[index] ??= new Arena(this.#memory)).reserve(sizes);
-    }
-    const words = {
-      ...sizes,
-      grid,
-      params: launch.params,
-      counter: BigInt(counter),
-      chunk: crew === undefined ? 1 : this.#chunkOf(instance, blocks, crew.size + 1),
-      fuel: Math.min(fuel, GRANT_MAX),
-    };
+    const shared = this.#isWorthSharing(instance, blocks) ? this.#shared : undefined;
+    const words = this.#prepare(launch, instance, blocks, fuel, shared);
     const record = this.#arena.write(words);
-    this.#memory.bytes.fill(0, counter, counter + COUNTER_BYTES);
-    const helperRecords: number[] = [];
-    if (control !== undefined) {
-      this.#launch = openLaunch(control, this.#launch);
-      for (let index = 0; index < (crew?.size ?? 0); index++) {
-        const place = this.#helperArenas[index]?.write(words);
-        if (place === undefined) continue;
-        helperRecords.push(place);
-        crew?.invite(index, {
-          context: this.#context,
-          variant: this.#variantOf(instance),
-          module: instance.code.module,
-          memory: this.#memory.memory,
-          imageBase: module.imageBase,
-          control,
-          launch: this.#launch,
-        }, place);
-      }
-    }
+    this.#shared?.open();
+    shared?.invite(module, instance, words);
     const { lines } = instance.code;
-    const code: FaultyCode = { kernel: kernel.name, lines, places: module.program.linked.source.places };
+    const code = { kernel: kernel.name, lines, places: module.program.linked.source.places };
     const startMs = performance.now();
     let failure: GpuError | undefined;
     try {
@@ -143,39 +103,53 @@ export class KernelRunner implements Disposable {
       this.#charge(record);
     } catch (error) {
       failure = toKernelError(error, this.#memory.bytes, record, code);
-      if (control !== undefined) Atomics.store(control, WORD.isStopped, 1);
+      this.#shared?.stop();
     }
-    if (crew !== undefined && control !== undefined) {
-      failure = await this.#await(control, helperRecords, code, failure);
-    }
+    if (shared !== undefined) failure = await shared.settle(code, failure);
     this.#usPerBlock.set(instance, (performance.now() - startMs) * 1000 / blocks);
     return failure;
   }
 
+  /** Makes room in the arenas of all who will take part; what the launch records say. */
+  #prepare(
+    launch: KernelLaunch,
+    instance: KernelInstance,
+    blocks: number,
+    fuel: number,
+    shared: SharedLaunches | undefined,
+  ): LaunchWords {
+    const counter = this.#counter ??= this.#memory.allocate(COUNTER_BYTES, false);
+    const sizes = sizesOf(launch, instance);
+    // Room first: making it may move nothing, but grows the memory, and views are of one size.
+    this.#arena.reserve(sizes);
+    shared?.reserve(sizes);
+    this.#memory.bytes.fill(0, counter, counter + COUNTER_BYTES);
+    return {
+      ...sizes,
+      grid: launch.grid,
+      params: launch.params,
+      counter: BigInt(counter),
+      chunk: shared === undefined ? 1 : this.#chunkOf(instance, blocks),
+      fuel: Math.min(fuel, GRANT_MAX),
+    };
+  }
+
   [Symbol.dispose](): void {
-    this.#device.crew?.forget(this.#context);
+    this.#shared?.[Symbol.dispose]();
   }
 
-  #variantOf(instance: KernelInstance): number {
-    const known = this.#variants.get(instance);
-    if (known !== undefined) return known;
-    this.#variants.set(instance, this.#variants.size);
-    return this.#variants.size - 1;
-  }
-
-  /** The helpers, if the launch is long enough to be shared and what it prints need not be in order. */
-  #crewFor(instance: KernelInstance, blocks: number): Crew | undefined {
-    const { crew } = this.#device;
-    if (crew === undefined || blocks < 2 || instance.code.prints) return undefined;
-    const expectedUs = blocks * this.#usOfBlock(instance);
-    return expectedUs < SHARED_US_MIN ? undefined : crew;
+  /** A launch that is long enough, if what it prints need not be in order. */
+  #isWorthSharing(instance: KernelInstance, blocks: number): boolean {
+    if (blocks < 2 || instance.code.prints) return false;
+    return blocks * this.#usOfBlock(instance) >= SHARED_US_MIN;
   }
 
   /**
    * Blocks to take at a time: so many that the counter, which all threads write, is no matter; so few that all
    * end at about the same time.
    */
-  #chunkOf(instance: KernelInstance, blocks: number, threads: number): number {
+  #chunkOf(instance: KernelInstance, blocks: number): number {
+    const threads = (this.#crew?.size ?? 0) + 1;
     const wanted = CHUNK_US / Math.max(this.#usOfBlock(instance), 0.01);
     return Math.max(1, Math.floor(Math.min(wanted, blocks / (threads * CHUNKS_MIN))));
   }
@@ -186,56 +160,13 @@ export class KernelRunner implements Disposable {
   }
 
   #tick(fuel: number): number | Promise<number> {
-    const control = this.#control;
+    const shared = this.#shared;
     // A helper that failed stops everybody.
-    if (control !== undefined && Atomics.load(control, WORD.isStopped) !== 0) return -1;
-    const used = control === undefined ? fuel : fuel + takeFuel(control);
-    const granted = this.#options.pacer.tick(used);
+    if (shared?.isStopped === true) return -1;
+    const granted = this.#options.pacer.tick(fuel + (shared?.takeFuel() ?? 0));
     return typeof granted === "number"
       ? Math.min(granted, GRANT_MAX)
       : granted.then((value) => Math.min(value, GRANT_MAX));
-  }
-
-  /** Waits for those helpers that have joined, and stops them when the pacer says so. */
-  async #await(
-    control: Int32Array,
-    records: readonly number[],
-    code: FaultyCode,
-    own: GpuError | undefined,
-  ): Promise<GpuError | undefined> {
-    const { pacer } = this.#options;
-    const joined = closeLaunch(control);
-    for (;;) {
-      const ended = Atomics.load(control, WORD.ended);
-      if (ended >= joined) break;
-      const woken = waitAsync(control, WORD.ended, ended, BOOKING_MS);
-      if (woken !== undefined) await pacer.wait(woken);
-      const verdict = await pacer.tick(takeFuel(control));
-      if (verdict < 0) Atomics.store(control, WORD.isStopped, 1);
-    }
-    const fuel = takeFuel(control);
-    if (fuel > 0) pacer.charge(fuel);
-    if (Atomics.load(control, WORD.isStopped) === 0) return own;
-    return this.#firstFailure(control, records, code, own);
-  }
-
-  /** Who failed first made the others stop: their own error is a time-out that is none. */
-  #firstFailure(
-    control: Int32Array,
-    records: readonly number[],
-    code: FaultyCode,
-    own: GpuError | undefined,
-  ): GpuError | undefined {
-    if (own !== undefined && own.statusName !== "CUDA_ERROR_LAUNCH_TIMEOUT") return own;
-    const trap = Atomics.load(control, WORD.trap);
-    if (trap !== 0) return ofHelperTrap(trap, Atomics.load(control, WORD.trapOffset), code);
-    for (const record of records) {
-      const { bytes } = this.#memory;
-      if (new DataView(bytes.buffer).getInt32(record + RECORD.fault, true) === 0) continue;
-      const error = toKernelError(undefined, bytes, record, code);
-      if (error.statusName !== "CUDA_ERROR_LAUNCH_TIMEOUT") return error;
-    }
-    return own ?? new GpuError("launch", "CUDA_ERROR_LAUNCH_TIMEOUT", `${code.kernel} was stopped`);
   }
 
   #entry(instance: KernelInstance): (record: bigint) => Promise<unknown> {
@@ -274,22 +205,6 @@ function sizesOf({ kernel, sharedBytes }: KernelLaunch, { code }: KernelInstance
     saveBytes: code.saveBytes,
     localBytes: code.localBytes,
   };
-}
-
-/** Resolves when a word is woken or differs, or after a time; undefined if it differs already. */
-function waitAsync(
-  words: Int32Array,
-  index: number,
-  value: number,
-  timeoutMs: number,
-): Promise<unknown> | undefined {
-  const result = (Atomics as unknown as {
-    waitAsync(words: Int32Array, index: number, value: number, timeout: number): {
-      readonly async: boolean;
-      readonly value: unknown;
-    };
-  }).waitAsync(words, index, value, timeoutMs);
-  return result.async ? result.value as Promise<unknown> : undefined;
 }
 
 /** Whether every 64-bit parameter is a multiple of 16, as addresses of allocations are. */
