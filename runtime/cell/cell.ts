@@ -201,7 +201,10 @@ export class Cell {
     try {
       // It is there, unless the call is over: then no module is needed.
       const module = this.#around.scheduler.isOver(fiber) ? undefined : await compiled;
-      const result = await runCall(module, id, meta, input, fiber, this.#around, this.#chunks.get(id));
+      const result = await runCall({
+        ...{ compiled: module, callId: id, meta, input, fiber },
+        ...{ around: this.#around, chunks: this.#chunks.get(id) },
+      });
       this.#forget(id);
       this.#writer.send(FRAME.result, id, result.meta, result.output);
     } catch (error) {

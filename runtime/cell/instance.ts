@@ -106,23 +106,27 @@ interface Call {
   readonly startedAtMs: number;
 }
 
+/** What a call is run with. */
+export interface CallOrder {
+  /** Absent if the call was over before there was one. */
+  readonly compiled: CompiledModule | undefined;
+  readonly callId: number;
+  readonly meta: CallMeta;
+  readonly input: Uint8Array;
+  readonly fiber: Fiber;
+  readonly around: CellSurroundings;
+  /** Takes the output while the call runs; without it, it is gathered for the result. */
+  readonly chunks?: ChunkSender | undefined;
+}
+
 /**
  * Runs one call as the fiber that the scheduler has just put on. Never rejects for anything a guest does; an
  * InvariantError is a bug of ours.
- *
- * @param chunks takes the output while the call runs; without it, it is gathered for the result
  */
-export async function runCall(
-  compiled: CompiledModule | undefined,
-  callId: number,
-  meta: CallMeta,
-  input: Uint8Array,
-  fiber: Fiber,
-  around: CellSurroundings,
-  chunks?: ChunkSender,
-): Promise<CallResult> {
+export async function runCall(order: CallOrder): Promise<CallResult> {
+  const { compiled, callId, meta, input, fiber, around, chunks } = order;
   const startedAtMs = performance.now();
-  const gpu = openGpu(compiled, meta, fiber, around, startedAtMs);
+  const gpu = openGpu(order, startedAtMs);
   const context = new CallContext(
     {
       callId,
@@ -177,13 +181,8 @@ export async function runCall(
   };
 }
 
-function openGpu(
-  compiled: CompiledModule | undefined,
-  meta: CallMeta,
-  fiber: Fiber,
-  { gpu, keeper, limits, scheduler, memory }: CellSurroundings,
-  startedAtMs: number,
-): GuestGpu | undefined {
+function openGpu({ compiled, meta, fiber, around }: CallOrder, startedAtMs: number): GuestGpu | undefined {
+  const { gpu, keeper, limits, scheduler, memory } = around;
   if (gpu === undefined || compiled?.usesGpu !== true) return undefined;
   const own = { ...limits, ...meta.gpu };
   return new GuestGpu({ device: gpu, keeper, limits: own, fiber, scheduler, memory, startedAtMs });

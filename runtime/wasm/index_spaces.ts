@@ -46,7 +46,7 @@ export function readIndexSpaces(bytes: Uint8Array, sections: SectionIndex): Inde
   const tables: TableSpace[] = [];
   let globalCount = 0;
 
-  each(sections.find("import"), "imports", EXTERNS_MAX, 4, (reader) => {
+  sections.find("import")?.each("imports", EXTERNS_MAX, 4, (reader) => {
     reader.name();
     reader.name();
     const at = reader.offset;
@@ -72,13 +72,13 @@ export function readIndexSpaces(bytes: Uint8Array, sections: SectionIndex): Inde
     }
   });
   const importedFunctionCount = functions.length;
-  each(sections.find("function"), "functions", DEFINITIONS_MAX, 1, (reader) => {
+  sections.find("function")?.each("functions", DEFINITIONS_MAX, 1, (reader) => {
     functions.push(readTypeIndex(reader, types));
   });
-  each(sections.find("table"), "tables", TABLES_MAX, 3, (reader) => {
+  sections.find("table")?.each("tables", TABLES_MAX, 3, (reader) => {
     tables.push(readTable(bytes, reader, false));
   });
-  each(sections.find("memory"), "memories", TABLES_MAX, 2, (reader) => {
+  sections.find("memory")?.each("memories", TABLES_MAX, 2, (reader) => {
     memories.push(readUnsharedMemory(reader, false));
   });
   globalCount += sections.find("global")?.count("globals", DEFINITIONS_MAX, 3) ?? 0;
@@ -104,17 +104,4 @@ function readUnsharedMemory(reader: ByteReader, imported: boolean): boolean {
   const memory = readMemoryType(reader, imported);
   if (memory.shared) throw malformed("a memory is shared: guests have no threads", at);
   return memory.is64;
-}
-
-function each(
-  reader: ByteReader | undefined,
-  what: string,
-  max: number,
-  itemBytesMin: number,
-  readItem: (reader: ByteReader) => void,
-): void {
-  if (reader === undefined) return;
-  const count = reader.count(what, max, itemBytesMin);
-  for (let index = 0; index < count; index++) readItem(reader);
-  reader.finish();
 }

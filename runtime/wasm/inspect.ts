@@ -108,16 +108,16 @@ function readImportType(reader: ByteReader, found: Findings): Pick<ImportFact, "
 }
 
 function readDefinitions(sections: SectionIndex, found: Findings): void {
-  readEach(sections.find("function"), "functions", DEFINITIONS_MAX, 1, (reader) => {
+  sections.find("function")?.each("functions", DEFINITIONS_MAX, 1, (reader) => {
     found.functions.push(readTypeIndex(reader, found.types));
   });
-  readEach(sections.find("table"), "tables", TABLES_MAX, 3, (reader) => {
+  sections.find("table")?.each("tables", TABLES_MAX, 3, (reader) => {
     found.tables.push(readTableEntry(reader));
   });
-  readEach(sections.find("memory"), "memories", TABLES_MAX, 2, (reader) => {
+  sections.find("memory")?.each("memories", TABLES_MAX, 2, (reader) => {
     found.memories.push(readMemoryType(reader, false));
   });
-  readEach(sections.find("tag"), "tags", DEFINITIONS_MAX, 2, (reader) => {
+  sections.find("tag")?.each("tags", DEFINITIONS_MAX, 2, (reader) => {
     skipTagType(reader, found.types);
     found.tagCount++;
   });
@@ -125,23 +125,10 @@ function readDefinitions(sections: SectionIndex, found: Findings): void {
   found.globalCount += sections.find("global")?.count("globals", DEFINITIONS_MAX, 3) ?? 0;
 }
 
-function readEach(
-  reader: ByteReader | undefined,
-  what: string,
-  max: number,
-  itemBytesMin: number,
-  readItem: (reader: ByteReader) => void,
-): void {
-  if (reader === undefined) return;
-  const count = reader.count(what, max, itemBytesMin);
-  for (let index = 0; index < count; index++) readItem(reader);
-  reader.finish();
-}
-
 function readExports(reader: ByteReader | undefined, found: Findings): ExportFact[] {
   const exports: ExportFact[] = [];
   const names = new Set<string>();
-  readEach(reader, "exports", EXTERNS_MAX, 3, (item) => {
+  reader?.each("exports", EXTERNS_MAX, 3, (item) => {
     const at = item.offset;
     const name = readName(item, found);
     if (names.has(name)) throw malformed("two exports have the same name", at);

@@ -183,6 +183,13 @@ export class ByteReader {
     }
   }
 
+  /** Reads what is left as a vector: its count, which `count` checks, and that many items, with nothing behind them. */
+  each(what: string, max: number, itemBytesMin: number, readItem: (reader: ByteReader) => void): void {
+    const count = this.count(what, max, itemBytesMin);
+    for (let index = 0; index < count; index++) readItem(this);
+    this.finish();
+  }
+
   /** Refuses bytes that are left over. */
   finish(): void {
     if (this.remaining > 0) throw malformed("a section is longer than its content", this.#offset);

@@ -316,7 +316,7 @@ async function main(guestName: string, variant: string, seconds: number): Promis
     });
   };
   const cellCall = (): Promise<CallResult> =>
-    submit((fiber) => runCall(compiled, 1, meta, input, fiber, around));
+    submit((fiber) => runCall({ compiled, callId: 1, meta, input, fiber, around }));
   const expected = digest(await cellCall());
   let load = new Load(cellCall, () => {}, expected);
   if (variant !== "cell") {

@@ -129,7 +129,9 @@ export class FiberCell<Host extends SchedulerHost = ManualHost> {
       const bytes = new TextEncoder().encode(input);
       this.scheduler.submit(
         fiber,
-        () => runCall(compiled, this.#calls.length, meta, bytes, fiber, this.#around).then(resolve, reject),
+        () =>
+          runCall({ compiled, callId: this.#calls.length, meta, input: bytes, fiber, around: this.#around })
+            .then(resolve, reject),
       );
     });
     this.#calls.push(result);
