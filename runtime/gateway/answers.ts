@@ -31,7 +31,7 @@ export interface Departure extends Disposable {
 }
 
 interface Reading {
-  readonly bytes: number;
+  readonly body: Uint8Array<ArrayBuffer>;
   readonly beganMs: number;
   readBytes: number;
   readMs: number;
@@ -45,6 +45,8 @@ export class Answers implements Disposable {
   readonly #log: Logger;
   readonly #held: Gauge;
   readonly #readings = new Set<Reading>();
+  /** How many read each body: one that many have is in memory once. */
+  readonly #readers = new Map<Uint8Array<ArrayBuffer>, number>();
   #heldBytes = 0;
   #cancelLook: (() => void) | undefined;
 
@@ -78,7 +80,8 @@ export class Answers implements Disposable {
   }
 
   /**
-   * Has a body leave by pieces, under the active span, until the departure is disposed.
+   * Has a body leave by pieces, under the active span, until the departure is disposed. One that is given for many
+   * counts once.
    *
    * @param breakOff called at most once, when its client gives way
    */
@@ -86,11 +89,10 @@ export class Answers implements Disposable {
     const nowMs = this.#parts.clock.nowMs();
     const ids = this.#parts.telemetry.tracer.activeIds();
     const reading: Reading = {
-      ...{ bytes: body.length, beganMs: nowMs, readBytes: 0, readMs: nowMs, ids },
+      ...{ body, beganMs: nowMs, readBytes: 0, readMs: nowMs, ids },
       breakOff,
     };
-    this.#readings.add(reading);
-    this.#count(body.length);
+    this.#enter(reading);
     this.#makeRoom(nowMs);
     this.#cancelLook ??= this.#parts.clock.after(LOOK_MS, () => this.#look());
     return {
@@ -160,13 +162,26 @@ export class Answers implements Disposable {
   #breakOff(reading: Reading, reason: "slow" | "stalled"): void {
     this.#leave(reading);
     this.#parts.telemetry.metrics.counter("tensor_wasm_answers_broken_off_total", { reason }).inc();
-    const { bytes, readBytes, ids } = reading;
-    this.#log.warn("answer.broken_off", { reason, bytes, read_bytes: readBytes }, ids);
+    const { body, readBytes, ids } = reading;
+    this.#log.warn("answer.broken_off", { reason, bytes: body.length, read_bytes: readBytes }, ids);
     reading.breakOff(new StreamBroken(`client_${reason}`));
   }
 
+  #enter(reading: Reading): void {
+    const { body } = reading;
+    const readers = this.#readers.get(body) ?? 0;
+    this.#readings.add(reading);
+    this.#readers.set(body, readers + 1);
+    if (readers === 0) this.#count(body.length);
+  }
+
   #leave(reading: Reading): void {
-    if (this.#readings.delete(reading)) this.#count(-reading.bytes);
+    if (!this.#readings.delete(reading)) return;
+    const { body } = reading;
+    const readers = (this.#readers.get(body) ?? 1) - 1;
+    if (readers > 0) return void this.#readers.set(body, readers);
+    this.#readers.delete(body);
+    this.#count(-body.length);
   }
 
   #count(difference: number): void {

@@ -97,6 +97,20 @@ Deno.test("when too much is held, the clients that read slowest give way, but no
   assert.deepEqual(place.brokenOff, [["slow", 0]]);
 });
 
+Deno.test("a body that many read is held once, until the last of them has gone", async () => {
+  await using place = new Place();
+  const bytes = new Uint8Array(2 * BYTES);
+  const clients = Array.from({ length: 3 }, () => place.answers.respond(bytes, TEXT).body?.getReader());
+  assert.equal(place.answers.heldBytes, bytes.length);
+  place.clock.advance(2000);
+  for (const client of clients) {
+    assert.equal(place.answers.heldBytes, bytes.length);
+    assert.equal((await client?.read())?.done, false);
+    await client?.cancel();
+  }
+  assert.deepEqual([place.answers.heldBytes, place.brokenOff], [0, []]);
+});
+
 Deno.test("an answer that is alone is served however large it is", async () => {
   await using place = new Place();
   const response = place.answers.respond(new Uint8Array(4 * BYTES), TEXT);
