@@ -186,6 +186,7 @@ export class CudaContext implements GpuContext {
     window: LaunchWindow | undefined,
   ): void {
     const { context, heap, block: launchBlock } = this.workspace;
+    this.workspace.takeLocal(kernel.localBytes);
     kernel.allowDynamicShared(sharedBytes, this.#info.sharedBytesPerBlockMax);
     heap.orderAfter(stream);
     this.#timings.around(stream, timed, () => {

@@ -45,6 +45,11 @@ export interface CudaDeviceOptions extends LibraryOptions {
    */
   readonly copies?: CopyWay;
   /**
+   * Most device memory of all contexts together. A kernel whose local memory would take more is refused; allocations
+   * are the holder's to bound (`allocatedBytes`). Unbounded unless said.
+   */
+  readonly memoryBytesMax?: number;
+  /**
    * Told once of each context of the driver that has become useless, from within the call that found out: with
    * `primary`, nothing can be done with the device by this process any more.
    */
@@ -130,6 +135,9 @@ export class CudaDevice implements GpuDevice {
       jit: new Jit(symbols),
       block: new LaunchBlock(symbols),
       copies,
+      residentThreadsMax: this.info.multiprocessorCount *
+        attribute("CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR"),
+      hasRoom: (byteLength) => this.allocatedBytes + byteLength <= (options.memoryBytesMax ?? Infinity),
     };
   }
 
@@ -154,9 +162,9 @@ export class CudaDevice implements GpuDevice {
     }
   }
 
-  /** Bytes allocated now, by all contexts, those that linger included. */
+  /** Bytes allocated now, by all contexts, those that linger included, and what kernels have for local memory. */
   get allocatedBytes(): number {
-    let bytes = 0;
+    let bytes = this.#primary?.localBytes ?? 0;
     for (const contexts of [this.#open, this.#lingering]) {
       for (const context of contexts) bytes += context.allocatedBytes;
     }

@@ -134,10 +134,14 @@ export class HostRanges implements Disposable {
     return undefined;
   }
 
+  /** What the driver did not give up stays as it is: memory that is registered must be known to be. */
   #giveUp(chunk: Chunk): void {
-    this.#bytes -= chunk.range?.byteLength ?? 0;
     chunk.range?.[Symbol.dispose]();
-    if (chunk.range?.isStuck === true) this.#isRefused = true;
+    if (chunk.range?.isStuck === true) {
+      this.#isRefused = true;
+      return;
+    }
+    this.#bytes -= chunk.range?.byteLength ?? 0;
     chunk.range = undefined;
   }
 }

@@ -4,6 +4,7 @@
  * Owns their order of opening and closing. An own one serves one GpuContext; that of the primary context serves
  * all of a device, one tenant's. Invariant: what is opened after another is closed before it.
  */
+import { GpuError } from "../gpu_error.ts";
 import { DeviceHeap } from "./device_heap.ts";
 import { DriverContext } from "./driver_context.ts";
 import type { ContextKind, Driver } from "./driver_context.ts";
@@ -29,6 +30,10 @@ export interface WorkspaceParts {
   readonly jit: Jit;
   readonly block: LaunchBlock;
   readonly copies: CopyWay;
+  /** Threads that can be on the device at a time. */
+  readonly residentThreadsMax: number;
+  /** Whether the device's holder may have so many bytes more of its memory. */
+  readonly hasRoom: (byteLength: number) => boolean;
 }
 
 /** A context of the driver, ready for work. */
@@ -42,10 +47,14 @@ export class Workspace implements Disposable {
   readonly ring: PinnedRing;
   /** For small copies; each session has one of its own. */
   readonly smallRings: RingPool;
+  readonly #parts: WorkspaceParts;
   readonly #stack: DisposableStack;
+  #localBytes = 0;
 
   /** @throws GpuError */
-  constructor({ driver, ordinal, hasPools, jit, block, copies }: WorkspaceParts, kind: ContextKind) {
+  constructor(parts: WorkspaceParts, kind: ContextKind) {
+    const { driver, ordinal, hasPools, jit, block, copies } = parts;
+    this.#parts = parts;
     using stack = new DisposableStack();
     this.context = stack.use(new DriverContext(driver, ordinal, kind));
     this.heap = stack.use(new DeviceHeap(this.context, hasPools));
@@ -55,6 +64,28 @@ export class Workspace implements Disposable {
     this.block = block;
     this.copies = copies;
     this.#stack = stack.move();
+  }
+
+  /**
+   * Device memory that the driver has for the local memory of kernels: as much for each thread that can be resident
+   * as the kernel with the most takes. It is counted as if the driver kept it.
+   */
+  get localBytes(): number {
+    return this.#localBytes;
+  }
+
+  /** Before a kernel with so much local memory for a thread is launched. @throws GpuError OUT_OF_MEMORY */
+  takeLocal(bytesPerThread: number): void {
+    const { residentThreadsMax, hasRoom } = this.#parts;
+    const byteLength = bytesPerThread * residentThreadsMax;
+    const more = byteLength - this.#localBytes;
+    if (more <= 0) return;
+    if (!hasRoom(more)) {
+      const text = `${bytesPerThread} bytes of local memory for each of ${residentThreadsMax} threads, ` +
+        `${byteLength} bytes, are more than there is room for`;
+      throw new GpuError("launch", "CUDA_ERROR_OUT_OF_MEMORY", text);
+    }
+    this.#localBytes = byteLength;
   }
 
   [Symbol.dispose](): void {

@@ -66,6 +66,7 @@ export class GpuKeeper implements Disposable {
       contexts: "primary",
       allowHostMemoryAccess: seat.allowHostMemory,
       copies: seat.copies,
+      memoryBytesMax: seat.memoryBytesMax,
       onFailure: (error) => keeper?.deviceFailed(error),
     });
     device.prepare();

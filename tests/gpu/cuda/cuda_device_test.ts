@@ -193,6 +193,34 @@ test("parameters, shape and shared memory arrive as they are", (device, driver) 
   assert.deepEqual(shape, [9, 8, 7, 6, 5, 4, 321]);
 });
 
+const RESIDENT_THREADS = 132 * 2048;
+for (
+  const [what, room, isTaken] of [["as much as there is room for", 0, true], [
+    "one byte more",
+    -1,
+    false,
+  ]] as const
+) {
+  test(
+    `local memory of all threads that can be resident is counted, once for all kernels: ${what}`,
+    (device) => {
+      using context = contextOf(device);
+      using other = contextOf(device);
+      const pointer = context.allocate(256);
+      const own = device.allocatedBytes;
+      assert.equal(own, 256);
+      using module = load(context, BASIC_PTX);
+      if (!isTaken) return refuses(() => launch(context, module, "nothing"), "CUDA_ERROR_OUT_OF_MEMORY");
+      launch(context, module, "nothing");
+      launch(other, load(other, BASIC_PTX), "fill");
+      assert.equal(device.allocatedBytes, own + 512 * RESIDENT_THREADS);
+      context.free(pointer);
+    },
+    { contexts: "primary", memoryBytesMax: 256 + 512 * RESIDENT_THREADS + room },
+    { localBytes: 512 },
+  );
+}
+
 test("more shared memory than the default is asked for once", (device, driver) => {
   using context = contextOf(device);
   using module = load(context, SHARED_PTX);
@@ -494,13 +522,14 @@ test(
     launch(stopped, load(stopped, BASIC_PTX), "nothing");
     await assert.rejects(async () => await stopped.synchronize(), /LAUNCH_TIMEOUT/);
     refuses(() => stopped.allocate(1), "CUDA_ERROR_LAUNCH_TIMEOUT");
+    driver.release();
     stopped[Symbol.dispose]();
     assert.equal(device.health.abandonedCount, 0);
     other.free(other.allocate(1));
     assert.equal(driver.live("context"), 1);
   },
   { contexts: "primary" },
-  { kernelDelayUs: 500 },
+  { kernelDelayUs: -1 },
 );
 
 for (const contexts of ["own", "primary"] as const) {

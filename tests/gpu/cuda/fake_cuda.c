@@ -117,9 +117,11 @@ static unsigned last_shape[7];
 
 /* What fake_set changes. */
 enum { KERNEL_DELAY_US, HAS_POOLS, READS_HOST, DEVICE_COUNT, INIT_STATUS, COPY_DELAY_US, LOCKED_BYTES_MAX, JIT_DELAY_US,
-       REPORT, NEEDS_COMPILER, POISONS_PROCESS, OPTIONS };
+       REPORT, NEEDS_COMPILER, POISONS_PROCESS,
+       LOCAL_BYTES, OPTIONS };
 static const char *const OPTION_NAMES[OPTIONS] = { "kernelDelayUs", "hasPools", "readsHost", "deviceCount", "initStatus",
-                                                   "copyDelayUs", "lockedBytesMax", "jitDelayUs", "report", "needsCompiler", "poisonsProcess" };
+                                                   "copyDelayUs", "lockedBytesMax", "jitDelayUs", "report", "needsCompiler", "poisonsProcess",
+                                                   "localBytes" };
 static const int64_t DEFAULTS[OPTIONS] = { 0, 1, 0, 1 };
 static int64_t options[OPTIONS] = { 0, 1, 0, 1 };
 
@@ -425,6 +427,7 @@ CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute attribute, CUdevice
     case 8: *value = 48 * 1024; break;
     case 10: *value = 32; break;
     case 16: *value = 132; break;
+    case 39: *value = 2048; break;
     case 75: *value = 9; break;
     case 76: *value = 0; break;
     case 88: *value = (int)options[READS_HOST]; break;
@@ -593,7 +596,7 @@ CUresult cuFuncGetAttribute(int *value, CUfunction_attribute attribute, CUfuncti
   BEGIN(1);
   HANDLE(object, function, FUNCTION);
   CHECK(attribute == 0 || attribute == 1 || attribute == 3);
-  *value = attribute == 0 ? 1024 : 0;
+  *value = attribute == 0 ? 1024 : attribute == 3 ? (int)options[LOCAL_BYTES] : 0;
   return SUCCESS;
 }
 CUresult cuFuncSetAttribute(CUfunction function, CUfunction_attribute attribute, int value) {

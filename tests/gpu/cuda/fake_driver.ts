@@ -35,6 +35,7 @@ const OPTIONS = [
   "report",
   "needsCompiler",
   "poisonsProcess",
+  "localBytes",
 ] as const;
 /** The order of the kinds in fake_cuda.c. */
 const KINDS = ["context", "stream", "event", "buffer", "host", "module", "range"] as const;
