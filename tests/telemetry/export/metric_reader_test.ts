@@ -213,9 +213,11 @@ Deno.test("MetricReader splits what is too much for a request, and every series 
 Deno.test("MetricReader lets one export run at a time and gives up what is on the wire when closed", async () => {
   const registry = new MetricRegistry();
   let sendCount = 0;
+  const begun = Promise.withResolvers<void>();
   const sender: BatchSender<Uint8Array<ArrayBuffer>> = {
     send: (_batch, _count, signal): Promise<SendResult> => {
       sendCount += 1;
+      begun.resolve();
       const { promise, resolve } = Promise.withResolvers<SendResult>();
       signal.addEventListener("abort", () => resolve({ acceptedCount: 0, reason: "aborted" }));
       return promise;
@@ -228,6 +230,11 @@ Deno.test("MetricReader lets one export run at a time and gives up what is on th
     exported: () => {},
     dropped: (_count, reason) => reasons.push(reason),
   });
+  // Its timer keeps no process alive, so something else must.
+  const alive = setInterval(() => {}, 1000);
+  await begun.promise;
+  clearInterval(alive);
+  // Many intervals, in which another one would have begun.
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(sendCount, 1);
   await reader.close();

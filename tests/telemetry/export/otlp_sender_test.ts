@@ -10,6 +10,8 @@ import { encodeSpans } from "../../support/span_recorder.ts";
 const NO_LEAKS = { sanitizeOps: true, sanitizeResources: true } as const;
 const IDS = { traceId: "a".repeat(32), spanId: "b".repeat(16), traceFlags: 1 };
 const NEVER = new AbortController().signal;
+/** Less than the shortest pause before a second attempt, so there is none, and all there is for the first. */
+const ONE_ATTEMPT_MS = 124;
 const resource = resourceFromAttributes({});
 
 /** An encoded batch. */
@@ -111,10 +113,9 @@ Deno.test("OtlpSender.send() tries at most six times", NO_LEAKS, async () => {
 });
 
 Deno.test("OtlpSender.send() backs off without Retry-After until its deadline", NO_LEAKS, async () => {
-  const startMs = performance.now();
-  const sent = await send({ type: "refuse", status: 503 }, { timeoutMs: 100 });
-  assert.equal(sent.requestCount, 1);
-  assert.ok(performance.now() - startMs < 1000);
+  const sent = await send({ type: "refuse", status: 503 }, { timeoutMs: ONE_ATTEMPT_MS });
+  assert.equal(sent.acceptedCount, 0);
+  assert.ok(sent.requestCount <= 1, `${sent.requestCount} requests`);
 });
 
 Deno.test("OtlpSender.send() gives up on a collector that hangs", NO_LEAKS, async () => {
@@ -141,15 +142,16 @@ Deno.test("OtlpSender.send() settles at once when it is aborted", NO_LEAKS, asyn
 
 Deno.test("OtlpSender.send() settles at once when it is aborted between two attempts", NO_LEAKS, async () => {
   const abort = new AbortController();
-  const startMs = performance.now();
-  const sent = send({ type: "refuse", status: 503, retryAfter: "4" }, {}, abort.signal);
+  // It would come back in an hour.
+  const mode = { type: "refuse", status: 503, retryAfter: "3600" } as const;
+  const sent = send(mode, { timeoutMs: 2 ** 31 - 1 }, abort.signal);
   setTimeout(() => abort.abort(), 30);
   assert.equal((await sent).acceptedCount, 0);
-  assert.ok(performance.now() - startMs < 2000);
 });
 
 Deno.test("OtlpSender.send() does not reach a collector that is down", NO_LEAKS, async () => {
-  const sent = await send({ type: "accept" }, { url: "http://127.0.0.1:1/v1/traces", timeoutMs: 20 });
+  const away = { url: "http://127.0.0.1:1/v1/traces", timeoutMs: ONE_ATTEMPT_MS };
+  const sent = await send({ type: "accept" }, away);
   assert.deepEqual(sent, { acceptedCount: 0, reason: "the collector is not reachable", requestCount: 0 });
 });
 
@@ -225,8 +227,9 @@ Deno.test("OtlpSender gives up on an answer whose body never ends", async () => 
 Deno.test("OtlpSender takes an answer with a malformed Retry-After as one without", async () => {
   const headers = { "retry-after": "soon" };
   await using server = new OddServer(() => new Response(null, { status: 503, headers }));
-  assert.deepEqual(await sendTo(server.url, 50), { acceptedCount: 0, reason: "the collector answered 503" });
-  assert.equal(server.hits, 1);
+  assert.equal((await sendTo(server.url, ONE_ATTEMPT_MS)).acceptedCount, 0);
+  // Taken for "at once", it would have come back.
+  assert.ok(server.hits <= 1, `${server.hits} requests`);
 });
 
 const ANSWERS: readonly (readonly [what: string, body: readonly number[], acceptedCount: number])[] = [

@@ -59,7 +59,7 @@ Deno.test("LineBuffer writes by itself after a while", NO_LEAKS, async () => {
   buffer.push("a");
   await written.promise;
   const tookMs = performance.now() - startMs;
-  assert.ok(tookMs >= 40 && tookMs < 2000, `took ${tookMs} ms`);
+  assert.ok(tookMs >= 40, `took ${tookMs} ms`);
 });
 
 Deno.test("LineBuffer goes on where an output stopped in the middle of a line", NO_LEAKS, () => {

@@ -29,7 +29,8 @@ Deno.test("watchProcess() sees an event loop that was held up", async () => {
   await new Promise((resolve) => setTimeout(resolve, 0));
   const families = await read(metrics);
   const name = "tensor_wasm_event_loop_delay_seconds";
-  assert.equal(valueOf(families, `${name}_count`), 1);
+  // A look more may have come while they were read.
+  assert.ok(valueOf(families, `${name}_count`) >= 1);
   assert.ok(valueOf(families, `${name}_sum`) > 0.1);
 });
 

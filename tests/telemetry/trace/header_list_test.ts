@@ -8,5 +8,6 @@ Deno.test("splitHeaderList() takes spaces and tabs off and leaves other blanks o
 Deno.test("splitHeaderList() is linear in a long run of blanks", () => {
   const startMs = performance.now();
   assert.deepEqual(splitHeaderList(`a${" ".repeat(1_000_000)}b`).length, 1);
-  assert.ok(performance.now() - startMs < 500);
+  // Linear work takes milliseconds, quadratic work minutes: whatever the machine, one is not the other.
+  assert.ok(performance.now() - startMs < 10_000);
 });
