@@ -71,7 +71,11 @@ export class InterpreterContext implements GpuContext {
   }
 
   loadModule(ptx: Uint8Array): GpuModule {
-    const parsed = parsePtx(new TextDecoder().decode(ptx));
+    return this.loadParsed(parsePtx(new TextDecoder().decode(ptx)));
+  }
+
+  /** As loadModule(), of what was parsed before; nothing of it is changed. */
+  loadParsed(parsed: PtxModule): GpuModule {
     const variables = parsed.variables.filter(({ space, byteLength }) =>
       (space === "global" || space === "const") && byteLength > 0
     );
