@@ -9,12 +9,13 @@ import { addingGuest } from "../support/adding_guest.ts";
 import { awaitTrace } from "../support/await_trace.ts";
 import { Collector } from "../support/collector.ts";
 import type { DecodedSpan } from "../support/collector.ts";
-import { CUDA_AT, CUDA_CALLS, cudaGuest, launchingGuest } from "../support/cuda_guest.ts";
+import { CUDA_AT, CUDA_CALLS, cudaGuest, launchingGuest, PRINTED } from "../support/cuda_guest.ts";
 import { TestGateway } from "../support/gateway.ts";
 import { assertGolden } from "../support/golden.ts";
 import { ARG, encodeArgs } from "../support/gpu_args.ts";
 import { buildSpanTree, normalizeSpanTree, walkSpans } from "../support/span_tree.ts";
 import type { SpanNode } from "../support/span_tree.ts";
+import { until } from "../system/program.ts";
 import { assertNested, linesOf } from "./call_trace.ts";
 import { assertTraceId } from "./problem.ts";
 import { parsePrometheusText, valueOf } from "./prometheus_text.ts";
@@ -25,11 +26,14 @@ let gateway: TestGateway;
 const READ_NULL = encodeArgs(ARG.u64(0n));
 const WORK = encodeArgs(ARG.out(CUDA_AT.data, 4), ARG.u32(20_000_000));
 
+/** Says that it runs, then launches a kernel that does not end. */
+const SPINS = `${CUDA_CALLS.load(FAULTS_PTX, "spin")} ${CUDA_CALLS.print} ${CUDA_CALLS.launch(0)}`;
+
 const GUESTS: Readonly<Record<string, Uint8Array<ArrayBuffer>>> = {
   gpu_adds: addingGuest(),
   gpu_prints: launchingGuest("say", PRINT_PTX, encodeArgs(ARG.u32(7)), 2),
   gpu_wild: launchingGuest("read_at", FAULTS_PTX, READ_NULL),
-  gpu_spins: launchingGuest("spin", FAULTS_PTX),
+  gpu_spins: cudaGuest(SPINS, { ptx: FAULTS_PTX, entry: "spin", prints: true }),
   gpu_works: launchingGuest("work", WORK_PTX, WORK),
   gpu_many: launchingGuest("nothing", BASIC_PTX, new Uint8Array(0), 100),
   gpu_malformed: cudaGuest(
@@ -72,6 +76,47 @@ async function treeOf(response: Response): Promise<SpanNode> {
   assertNested(tree);
   for (const span of walkSpans(tree)) assert.equal(span.attributes["target"], span.scope);
   return tree;
+}
+
+/** A call of gpu_spins that only its client ends. */
+interface Spinner {
+  readonly traceId: string;
+  /** Whether it was answered. */
+  readonly isOver: () => boolean;
+  /** Leaves; resolves when the gateway has noticed. */
+  leave(): Promise<void>;
+}
+
+/** Starts a kernel that does not end; resolves when it runs. */
+async function startSpinner(): Promise<Spinner> {
+  const traceId = crypto.randomUUID().replaceAll("-", "");
+  const controller = new AbortController();
+  let isOver = false;
+  const answer = fetch(`${gateway.url}/functions/gpu_spins/invoke?export=run`, {
+    method: "POST",
+    headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
+    body: "",
+    signal: controller.signal,
+  }).finally(() => isOver = true);
+  answer.catch(() => {});
+  await runningOf(traceId);
+  return {
+    traceId,
+    isOver: () => isOver,
+    leave: async () => {
+      controller.abort();
+      await assert.rejects(answer);
+      const completed = await gateway.line((line) =>
+        line.message === "request.completed" && line.trace_id === traceId
+      );
+      assert.equal(completed["status"], 499);
+    },
+  };
+}
+
+/** Resolves when the guest of a call has said that it runs. */
+async function runningOf(traceId: string): Promise<void> {
+  await gateway.line((line) => line["line"] === PRINTED && line.trace_id === traceId);
 }
 
 function spansNamed(tree: SpanNode, name: string): DecodedSpan[] {
@@ -121,7 +166,8 @@ Deno.test("PTX that does not compile: a code in the guest, an error in the trace
 });
 
 Deno.test("a kernel that does not end is stopped at the deadline, its trace whole", async () => {
-  const response = await call("gpu_spins", { "x-tensorwasm-deadline-ms": "250" });
+  // Far more than it takes until the kernel is launched, which is to be in the trace.
+  const response = await call("gpu_spins", { "x-tensorwasm-deadline-ms": "1000" });
   const tree = await treeOf(response);
   assert.equal(response.status, 504);
   assert.equal((await response.json()).error.kind, "invoke_timeout");
@@ -142,8 +188,7 @@ Deno.test("a cell that is killed under a kernel leaves a whole trace", async () 
   const traceId = "9".repeat(32);
   const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-01` };
   const running = call("gpu_spins", headers);
-  await gateway.line((line) => line.message === "request.received" && line.trace_id === traceId);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await runningOf(traceId);
   const started = gateway.lines.findLast((line) =>
     line.message === "cell.started" && line["pool"] === "calls"
   );
@@ -170,39 +215,32 @@ Deno.test("what kernels print is in the log, with the ids of the call", async ()
 // Neighbours and limits.
 
 Deno.test("while a kernel spins, other calls of the cell are answered", async () => {
-  const spinner = call("gpu_spins", { "x-tensorwasm-deadline-ms": "1500" });
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  const startMs = performance.now();
+  const yields = async (): Promise<number> =>
+    valueOf(
+      parsePrometheusText(await (await fetch(`${gateway.url}/metrics`)).text()),
+      "tensor_wasm_guest_yields_total",
+      { tenant: "0" },
+    );
+  const before = await yields();
+  const spinner = await startSpinner();
   for (let round = 0; round < 10; round++) {
     const response = await gateway.invoke("fib", { export: "fib", args: [15] }, {
       "x-tensorwasm-tenant": "0",
     });
     assert.deepEqual((await response.json()).result, [610]);
   }
-  assert.ok(performance.now() - startMs < 1000, `${performance.now() - startMs} ms`);
-  const response = await spinner;
-  await response.body?.cancel();
-  assert.equal(response.status, 504);
-  assert.ok(Number(response.headers.get("x-tensorwasm-yields")) > 0);
+  assert.equal(spinner.isOver(), false, "nobody waited for the kernel to end");
+  await spinner.leave();
+  await until("the kernel gave way", async () => await yields() > before);
 });
 
 Deno.test("a client that leaves ends its kernel", async () => {
-  const traceId = "8".repeat(32);
-  const controller = new AbortController();
-  const left = fetch(`${gateway.url}/functions/gpu_spins/invoke?export=run`, {
-    method: "POST",
-    headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
-    body: "",
-    signal: controller.signal,
-  });
-  await gateway.line((line) => line.message === "request.received" && line.trace_id === traceId);
-  await new Promise((resolve) => setTimeout(resolve, 150));
-  controller.abort();
-  await assert.rejects(left);
-  const completed = await gateway.line((line) =>
-    line.message === "request.completed" && line.trace_id === traceId
-  );
-  assert.equal(completed["status"], 499);
+  const spinner = await startSpinner();
+  await spinner.leave();
+  // Had the kernel run on, so had its call.
+  const spans = await awaitTrace(collector, spinner.traceId);
+  const ended = spans.find(({ name }) => name === "tensor_wasm_exec::executor::call_export_with_args");
+  assert.equal(ended?.attributes["outcome"], "cancelled");
 });
 
 Deno.test("a tenant's own limit of fuel ends its kernel, by name", async () => {
@@ -276,19 +314,10 @@ Deno.test("device memory of running calls is in the metrics, and goes with them"
       "tensor_wasm_gpu_memory_used_bytes",
       { device: "cpu", tenant: "0" },
     );
-  const spinner = call("gpu_spins", { "x-tensorwasm-deadline-ms": "2500" });
-  let seen = 0;
-  for (let tries = 0; tries < 100 && seen === 0; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 25));
-    seen = await used();
-  }
-  assert.ok(seen > 0);
-  await (await spinner).body?.cancel();
-  for (let tries = 0; tries < 100 && seen !== 0; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 25));
-    seen = await used();
-  }
-  assert.equal(seen, 0);
+  const spinner = await startSpinner();
+  await until("memory is used", async () => await used() > 0);
+  await spinner.leave();
+  await until("no memory is used", async () => await used() === 0);
 });
 
 Deno.test("--gpu off: there is no device, for nobody", async () => {

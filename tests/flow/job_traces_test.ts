@@ -10,6 +10,7 @@ import { assertGolden } from "../support/golden.ts";
 import { buildSpanTree, normalizeSpanTree, type SpanNode, walkSpans } from "../support/span_tree.ts";
 import { assertNested } from "./call_trace.ts";
 import { cancelJob, endedJob, runningJob, submitJob } from "./job_calls.ts";
+import { awaitSlotUsed } from "./stream_client.ts";
 
 let collector: Collector;
 let gateway: TestGateway;
@@ -95,8 +96,8 @@ Deno.test("the trace of a job whose cell is killed, and of one that may run agai
   ) {
     const job = await submit("sleep", { argv: ["2000"] }, headers);
     await runningJob(gateway, job.id);
-    // Once it sleeps, it has been begun.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    // What has a slot has been sent to its cell.
+    await awaitSlotUsed(gateway);
     await killCell();
     await endedJob(gateway, job.id);
     await assertGoldenTrace(name, job);

@@ -69,7 +69,7 @@ for (
   const [guest, body, headers, kind] of [
     ["trap_unreachable", { export: "run" }, {}, "wasmtime"],
     ["exit_code", {}, {}, "guest_exit"],
-    ["spin", SPIN, { "x-tensorwasm-deadline-ms": "100" }, "invoke_timeout"],
+    ["spin", SPIN, { "x-tensorwasm-deadline-ms": "500" }, "invoke_timeout"],
   ] as const
 ) {
   Deno.test(`a job that fails has kind ${kind} and the message of a call that is waited for`, async () => {

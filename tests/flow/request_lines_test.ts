@@ -154,7 +154,7 @@ const CASES: readonly Case[] = [
   },
   {
     what: "a guest that takes too long",
-    send: () => gateway.invoke("spin", { export: "run" }, { "x-tensorwasm-deadline-ms": "50" }),
+    send: () => gateway.invoke("spin", { export: "run" }, { "x-tensorwasm-deadline-ms": "500" }),
     status: 504,
     failed: ["invoke_timeout", "run", "error"],
   },

@@ -11,8 +11,9 @@ import { runProgram, until } from "../system/program.ts";
 import { assertProblem, assertTraceId } from "./problem.ts";
 
 const CALL_SPANS_COUNT = 6;
-/** Short, so that what cannot be delivered is given up soon; long enough to get an answer from a collector that has one. */
-const IMPATIENT = { OTEL_BSP_SCHEDULE_DELAY: "20", OTEL_EXPORTER_OTLP_TIMEOUT: "1000" };
+const SOON = { OTEL_BSP_SCHEDULE_DELAY: "20" };
+/** Short, so that what cannot be delivered is given up soon. A pause before another attempt ends it, not an attempt. */
+const IMPATIENT = { ...SOON, OTEL_EXPORTER_OTLP_TIMEOUT: "870" };
 
 async function start(env: Record<string, string>): Promise<TestGateway> {
   const gateway = await TestGateway.start({ env, flags: ["--cells-min", "1", "--cells-max", "1"] });
@@ -59,21 +60,26 @@ Deno.test("a collector that is not there is felt by no request, and drops are co
   await assertDropsAreCounted(gateway, /not reachable/);
 });
 
-const FAILURES: readonly (readonly [what: string, mode: CollectorMode, reason: RegExp])[] = [
-  ["answers 503", { type: "refuse", status: 503 }, /answered 503/],
+/** One that refuses and one that does not answer; every status is tests/telemetry/export/otlp_sender_test.ts's. */
+const FAILURES: readonly (readonly [
+  what: string,
+  mode: CollectorMode,
+  env: Record<string, string>,
+  reason: RegExp,
+])[] = [
   [
     "answers 429 with a long Retry-After",
     { type: "refuse", status: 429, retryAfter: "3600" },
+    SOON,
     /answered 429/,
   ],
-  ["answers 400", { type: "refuse", status: 400 }, /answered 400/],
-  ["never answers", { type: "hang" }, /did not answer in time/],
+  ["never answers", { type: "hang" }, IMPATIENT, /did not answer in time/],
 ];
-for (const [what, mode, reason] of FAILURES) {
+for (const [what, mode, env, reason] of FAILURES) {
   Deno.test(`a collector that ${what} is felt by no request, and drops are counted`, async () => {
     await using collector = new Collector();
     collector.mode = mode;
-    await using gateway = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, ...IMPATIENT });
+    await using gateway = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, ...env });
     await assertDropsAreCounted(gateway, reason);
   });
 }

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { TestGateway } from "../support/gateway.ts";
 import { until } from "../system/program.ts";
 import { assertTraceId } from "./problem.ts";
+import { awaitSlotUsed } from "./stream_client.ts";
 
 const NAMES = {
   request: "http.request",
@@ -113,7 +114,8 @@ Deno.test("a call whose cell is killed leaves a whole trace, found by its status
   const running: TraceBody = await (await readTrace(traceId)).json();
   assert.equal(running.complete, false);
   assert.ok(running.spans.some(({ duration_ms }) => duration_ms === undefined), "open spans are shown");
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  // What has a slot has been sent to its cell.
+  await awaitSlotUsed(gateway);
   for (
     const line of gateway.lines.filter((line) => line.message === "cell.started" && line["pool"] === "calls")
   ) {

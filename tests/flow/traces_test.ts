@@ -17,6 +17,7 @@ import {
 } from "../support/span_tree.ts";
 import { assertNested, linesOf } from "./call_trace.ts";
 import { assertTraceId } from "./problem.ts";
+import { awaitSlotUsed } from "./stream_client.ts";
 
 let collector: Collector;
 let gateway: TestGateway;
@@ -106,16 +107,18 @@ Deno.test("the trace of a call that is stopped at its deadline", async () => {
 });
 
 Deno.test("the trace of a call that waits for a cell until its deadline", async () => {
-  const spinner = gateway.invoke("spin", { export: "run" }, { "x-tensorwasm-deadline-ms": "600" });
-  await gateway.line((line) =>
-    line.message === "request.received" && String(line["uri"]).includes("spin") &&
-    !gateway.lines.some((other) => other.message === "request.completed" && other.trace_id === line.trace_id)
-  );
+  const client = new AbortController();
+  const spinner = fetch(`${gateway.url}/functions/spin/invoke?export=run`, {
+    method: "POST",
+    signal: client.signal,
+  });
+  await awaitSlotUsed(gateway);
   const headers = { "x-tensorwasm-deadline-ms": "150" };
   const response = await gateway.invoke("add", { export: "add", args: [1, 2] }, headers);
   assert.equal(response.status, 504);
+  client.abort();
+  await assert.rejects(spinner);
   await assertGoldenTrace("queued_out", response);
-  await (await spinner).body?.cancel();
 });
 
 Deno.test("the trace of a call whose cell is killed from outside", async () => {
@@ -124,13 +127,12 @@ Deno.test("the trace of a call whose cell is killed from outside", async () => {
   const call = gateway.invoke("sleep", { argv: ["20000"] }, {
     traceparent: `00-${traceId}-00f067aa0ba902b7-01`,
   });
-  await gateway.line((line) => line.message === "request.received" && line.trace_id === traceId);
-  // Once it sleeps, it has been begun.
+  // What has a slot has been sent to its cell.
+  await awaitSlotUsed(gateway);
   const started = gateway.lines.findLast((line) =>
     line.message === "cell.started" && line["pool"] === "calls"
   );
   const pid = Number(started?.["pid"]);
-  await new Promise((resolve) => setTimeout(resolve, 100));
   Deno.kill(pid, "SIGKILL");
   const response = await call;
   assert.equal(response.status, 502);
