@@ -11,7 +11,7 @@ import assert from "node:assert/strict";
 import { type Mode, type Report, REPORT_MARK } from "./child.ts";
 import type { ModuleRecord } from "./hook.ts";
 
-const CHILD_MS_MAX = 60_000;
+const CHILD_MS_MAX = 180_000;
 /** Cases whose modules are only compiled: nothing of theirs runs for long enough to use up its fuel. */
 const COMPILED_ONLY = new Set(["wasm_feature_detect"]);
 /** What the corpus is for: if a package is dropped, none of these may be left without a module. */

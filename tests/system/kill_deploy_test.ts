@@ -12,6 +12,7 @@ import { makeRandom } from "../runtime/store/random.ts";
 import { TestGateway } from "../support/gateway.ts";
 import { readGuest } from "../support/guests.ts";
 import { func, I32, moduleOf, name, section, vec } from "../support/module_bytes.ts";
+import { until } from "./program.ts";
 
 const KILLS_COUNT = 25;
 /** Callers that deploy at the same time. */
@@ -208,12 +209,10 @@ function print(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
 }
 
-/** Resolves when one more deploy was acknowledged. */
-async function anyAcknowledged(told: Told): Promise<void> {
-  const before = told.acknowledged.size;
-  for (let tries = 0; tries < 2_000 && told.acknowledged.size === before; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+/** Resolves when so many more deploys were acknowledged. */
+async function acknowledged(told: Told, count: number): Promise<void> {
+  const goal = told.acknowledged.size + count;
+  await until(`${goal} deploys are acknowledged`, () => told.acknowledged.size >= goal);
 }
 
 Deno.test(`${KILLS_COUNT} kills in the middle of deploys lose nothing and leave nothing half`, async () => {
@@ -249,8 +248,8 @@ Deno.test(`${KILLS_COUNT} kills in the middle of deploys lose nothing and leave 
         break;
       }
       const callers = Array.from({ length: CALLERS_COUNT }, () => deployUntilGone(gateway, told, random));
-      // Mostly counted from the first deploy that went through: before it a cell has to start.
-      if (random() < 0.75) await anyAcknowledged(told);
+      // Mostly counted from the third deploy that went through: before the first a cell has to start.
+      if (random() < 0.75) await acknowledged(told, 3);
       await new Promise((resolve) => setTimeout(resolve, random() * LIFE_MS_MAX));
       gateway.signal("SIGKILL");
       await Promise.all(callers);

@@ -74,7 +74,7 @@ Deno.test("kill -9 with jobs that run and wait: nothing is lost, and each is as 
     ids.done = await submitJob(gateway, "add", ADD, { "idempotency-key": "done" });
     await endedJob(gateway, ids.done);
     ids.once = await submitJob(gateway, "sleep", { argv: ["600000"] }, { ...LONG, ...joining(traces.once) });
-    ids.again = await submitJob(gateway, "sleep", { argv: ["2500"] }, {
+    ids.again = await submitJob(gateway, "sleep", { argv: ["4000"] }, {
       ...joining(traces.again),
       "x-tensorwasm-idempotent": "true",
     });
@@ -161,7 +161,7 @@ Deno.test("SIGTERM: running jobs have the drain's time, then are interrupted or 
     await using gateway = await place.start();
     for (const guest of ["add", "sleep"]) await gateway.deploy(guest);
     ids.push(await submitJob(gateway, "sleep", { argv: ["600000"] }, LONG));
-    ids.push(await submitJob(gateway, "sleep", { argv: ["1500"] }, { "x-tensorwasm-idempotent": "true" }));
+    ids.push(await submitJob(gateway, "sleep", { argv: ["3000"] }, { "x-tensorwasm-idempotent": "true" }));
     for (const id of ids) await runningJob(gateway, id);
     ids.push(await submitJob(gateway, "add", ADD));
     // Whoever waits for a job is answered; that it has not ended is no error.

@@ -80,6 +80,9 @@ Deno.test("a cell that hangs is killed and replaced", async () => {
   );
 });
 
+/** All calls are to be inside together, however long it takes until the last one is. */
+const INSIDE_MS = 4000;
+
 Deno.test("kill -9 fails the calls inside alone, and those that may be retried not even visibly", async () => {
   await using collector = new Collector();
   await using gateway = await TestGateway.start({
@@ -89,7 +92,9 @@ Deno.test("kill -9 fails the calls inside alone, and those that may be retried n
   const [pid = 0] = await cells(gateway, 2);
   await gateway.deploy("sleep");
   const call = (isIdempotent: boolean): Promise<Response> =>
-    gateway.invoke("sleep", { argv: ["2500"] }, { "x-tensorwasm-idempotent": String(isIdempotent) });
+    gateway.invoke("sleep", { argv: [String(INSIDE_MS)] }, {
+      "x-tensorwasm-idempotent": String(isIdempotent),
+    });
   // A call goes to the cell that has the fewest, so each cell gets some of either kind.
   const kinds = [false, false, true, true, false, false, true, true];
   const calls: Promise<Response>[] = [];
@@ -101,7 +106,7 @@ Deno.test("kill -9 fails the calls inside alone, and those that may be retried n
   const attempts: number[] = [];
   for (const [index, response] of (await Promise.all(calls)).entries()) {
     const traceId = response.headers.get("x-trace-id") ?? "";
-    if (response.status === 200) await assertSlept(response, 2500);
+    if (response.status === 200) await assertSlept(response, INSIDE_MS);
     else {
       assert.equal(kinds[index], false, "a call that may be retried was not answered");
       await assertProblem(response, { status: 502, kind: "cell_lost", message: /died: cell_sigkill$/ });
@@ -152,11 +157,24 @@ Deno.test("a module that crashes its cells runs alone, and then not at all, whil
   assert.equal(other.status, 200, await other.text());
 });
 
+/** Calls that sleep until so many slots are used; then their clients leave. */
+async function sleepUntilUsed(gateway: TestGateway, callsCount: number, slots: number): Promise<void> {
+  const client = new AbortController();
+  const calls = Array.from(
+    { length: callsCount },
+    () =>
+      fetch(`${gateway.url}/functions/sleep/invoke?argv=20000`, { method: "POST", signal: client.signal }),
+  );
+  await untilUsed(gateway, slots);
+  client.abort();
+  for (const call of calls) await assert.rejects(call);
+  await untilUsed(gateway, 0);
+}
+
 /** A suspect has all slots of its cell, so that nobody else is inside when it crashes again. */
 async function assertRunsAlone(gateway: TestGateway): Promise<void> {
-  const alone = gateway.invoke("sleep", { argv: ["200"] });
-  await untilUsed(gateway, 4);
-  await assertSlept(await alone, 200);
+  await sleepUntilUsed(gateway, 1, 4);
+  await assertSlept(await gateway.invoke("sleep", { argv: ["1"] }), 1);
 }
 
 Deno.test("of two modules in a cell that crashed neither is refused, and the harmless one is cleared", async () => {
@@ -176,11 +194,7 @@ Deno.test("of two modules in a cell that crashed neither is refused, and the har
     await assertSlept(await gateway.invoke("sleep", { argv: ["1"] }), 1);
   }
   // Cleared, though remembered: it shares the cell again.
-  const [first, second] = [1, 2].map(() => gateway.invoke("sleep", { argv: ["300"] }));
-  await untilUsed(gateway, 2);
-  await Promise.all(
-    [first, second].map(async (response) => response && await assertSlept(await response, 300)),
-  );
+  await sleepUntilUsed(gateway, 2, 2);
 });
 
 /** All of them are to be inside at a time, however long the last takes to get there. */
