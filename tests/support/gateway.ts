@@ -31,6 +31,8 @@ export interface Deployed {
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const LINE_WAIT_MS_MAX = 60_000;
+/** A cell that a loaded machine does not let run for seconds is not one that hangs. */
+const PING_TIMEOUT_MS = 30_000;
 
 /** A running gateway. */
 export class TestGateway implements AsyncDisposable {
@@ -56,7 +58,8 @@ export class TestGateway implements AsyncDisposable {
           "--allow-env",
           "--allow-run",
         ],
-        ...["main.ts", "serve", "--addr", "127.0.0.1:0", "--data", dataFolder, ...options.flags ?? []],
+        ...["main.ts", "serve", "--addr", "127.0.0.1:0", "--data", dataFolder],
+        ...["--ping-timeout-ms", String(PING_TIMEOUT_MS), ...options.flags ?? []],
       ],
       cwd: ROOT,
       env: { ...options.env },

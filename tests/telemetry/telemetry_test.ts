@@ -80,7 +80,7 @@ Deno.test("telemetry: spans arrive at a collector with resource and counts", NO_
     config: { serviceName: "svc", serviceVersion: "9", resource: { "deployment.environment": "test" } },
   });
   endSpans(test, 3000);
-  assert.equal(await test.telemetry.flush(5000), true);
+  assert.equal(await test.telemetry.flush(60_000), true);
   assert.equal(collector.spans.length, 3000);
   // Both are on the wire at once, so that the smaller may arrive first.
   const sizes = collector.requests.map(({ spans }) => spans.length).sort((a, b) => a - b);
@@ -136,7 +136,7 @@ Deno.test(
     const batch = { queueCountMax: 100, batchCountMax: 10, delayMs: 1000 };
     await using test = new TestTelemetry({ tracing: { exporter: "otlp", otlp, batch }, sender: null });
     endSpans(test, 50);
-    assert.equal(await test.telemetry.flush(5000), true);
+    assert.equal(await test.telemetry.flush(60_000), true);
     assert.equal(await test.metric("tensor_wasm_spans_dropped_total"), 50);
     const told = test.lines.filter((line) => line["message"] === "telemetry.spans_dropped");
     assert.equal(told.length, 1);

@@ -10,7 +10,7 @@ type Batch = TelemetryConfig["logExport"]["batch"];
 function logsTo(
   collector: Collector,
   batch: Partial<Batch> = {},
-  timeoutMs = 5000,
+  timeoutMs = 60_000,
 ): Partial<TelemetryConfig> {
   const { logExport } = DEFAULT_TELEMETRY_CONFIG;
   const url = `${collector.endpoint}/v1/logs`;
@@ -37,7 +37,7 @@ Deno.test(
       () => test.telemetry.log("t").warn("event", { n: 1, deep: { password: "hush", ok: true } }),
     );
     test.telemetry.log("t").info("alone");
-    assert.equal(await test.telemetry.flush(5000), true);
+    assert.equal(await test.telemetry.flush(60_000), true);
     const [first, second] = collector.logs;
     assert.deepEqual([first?.body, first?.severityNumber, first?.attributes], ["event", 13, {
       n: 1,
@@ -54,7 +54,7 @@ Deno.test("exports: what the filter keeps out of the log is not exported either"
   await using test = new TestTelemetry({ config: logsTo(collector), log: { filter: "warn" } });
   test.telemetry.log("t").info("quiet");
   test.telemetry.log("t").warn("loud");
-  await test.telemetry.flush(5000);
+  await test.telemetry.flush(60_000);
   assert.deepEqual(collector.logs.map(({ body }) => body), ["loud"]);
 });
 
@@ -71,19 +71,19 @@ Deno.test("exports: the line that tells of lost records does not lead to another
   const dropped = async (): Promise<number> =>
     await test.metric("tensor_wasm_log_records_dropped_total") ?? NaN;
   test.telemetry.log("t").info("event");
-  await test.telemetry.flush(5000);
+  await test.telemetry.flush(60_000);
   // The line itself is a record, refused like the others, for as long as the loss lasts.
-  await test.telemetry.flush(5000);
+  await test.telemetry.flush(60_000);
   assert.deepEqual([told(), await dropped()], [[1], 2]);
   for (let index = 0; index < 5; index++) {
     test.telemetry.log("t").info("event");
-    await test.telemetry.flush(5000);
+    await test.telemetry.flush(60_000);
   }
   assert.deepEqual([told(), await dropped()], [[1], 7]);
   nowMs = 60_000;
   test.telemetry.log("t").info("event");
-  await test.telemetry.flush(5000);
-  await test.telemetry.flush(5000);
+  await test.telemetry.flush(60_000);
+  await test.telemetry.flush(60_000);
   assert.deepEqual(told(), [1, 7]);
   await test[Symbol.asyncDispose]();
   // The one line of the two that was lost and not told of yet.
@@ -131,7 +131,7 @@ Deno.test("exports: reload() reads the headers file of every signal again", NO_L
     config: { logExport: { ...config, otlp: { ...config.otlp, headersFile } } },
   });
   test.telemetry.log("t").info("event");
-  await test.telemetry.flush(5000);
+  await test.telemetry.flush(60_000);
   await Deno.writeTextFile(headersFile, "x-team=two");
   await test.telemetry.reload();
   test.telemetry.log("t").info("event");
