@@ -5,7 +5,7 @@
  * counts no quota (context.ts does). Invariants: memory is zero before any work that `orderAfter` has ordered
  * reads it; memory is given back after all work that was on the given streams.
  */
-import { GpuError } from "../gpu_error.ts";
+import { CUDA_STATUS, GpuError } from "../gpu_error.ts";
 import { CudaEvent, CudaStream } from "./handles.ts";
 import type { DriverContext } from "./driver_context.ts";
 import type { DevicePointer } from "./pointers.ts";
@@ -18,7 +18,8 @@ type Pool = { readonly [Name in keyof PoolSymbols]: NonNullable<PoolSymbols[Name
 /** The memory of one context. */
 export class DeviceHeap implements Disposable {
   readonly #context: DriverContext;
-  readonly #pool: Pool | undefined;
+  /** Undefined where memory comes and goes without order. Decided by the first allocation, as it is freed alike. */
+  #pool: Pool | undefined;
   readonly #stack: DisposableStack;
   /** Apart, so that memory is there at once although something is still to be given back. */
   readonly #takes: CudaStream;
@@ -50,10 +51,7 @@ export class DeviceHeap implements Disposable {
     const symbols = context.enter();
     const { cell, ledger } = context.driver;
     const size = BigInt(byteLength);
-    const status = this.#pool === undefined
-      ? symbols.cuMemAlloc(cell.bytes, size)
-      : this.#pool.cuMemAllocAsync(cell.bytes, size, this.#takes.pointer);
-    context.check("allocate", status, `${byteLength} bytes of device memory`);
+    context.check("allocate", this.#take(symbols, size), `${byteLength} bytes of device memory`);
     const pointer = cell.pointer<"CUdeviceptr">();
     ledger.count("buffer", 1);
     try {
@@ -96,6 +94,17 @@ export class DeviceHeap implements Disposable {
   [Symbol.dispose](): void {
     for (const pointer of this.#unreturned) this.#return(pointer);
     this.#stack[Symbol.dispose]();
+  }
+
+  /** @returns the status; the address is in the cell */
+  #take(symbols: CudaSymbols, size: bigint): number {
+    const { cell } = this.#context.driver;
+    const status = this.#pool?.cuMemAllocAsync(cell.bytes, size, this.#takes.pointer);
+    // Some virtual devices say that they have pools, and have none.
+    const hasNone = status === CUDA_STATUS.CUDA_ERROR_NOT_SUPPORTED && this.#allocations === 0;
+    if (status !== undefined && !hasNone) return status;
+    this.#pool = undefined;
+    return symbols.cuMemAlloc(cell.bytes, size);
   }
 
   /** Gives new memory back, after its zeroing if that was begun. */

@@ -15,7 +15,7 @@ const ENTRIES = [
   "runtime/cell/main.ts",
   "tests/tools/test_gpu.ts",
   "tests/bench/gpu_hardware.ts",
-  ...["contract", "kernels", "failing_kernels", "differential", "guests"].map((name) =>
+  ...["contract", "contract_faults", "kernels", "failing_kernels", "differential", "guests"].map((name) =>
     `tests/gpu/hardware/${name}_test.ts`
   ),
 ];

@@ -291,6 +291,20 @@ test("new memory is ordered before what uses it on another stream", (device, dri
   ]);
 });
 
+test("a device that says it has pools, and has none, has memory all the same", async (device, driver) => {
+  using context = contextOf(device);
+  driver.failCall(1, 801);
+  const pointer = context.allocate(16);
+  await context.copyToDevice(pointer, Uint8Array.of(1, 2, 3));
+  context.free(pointer);
+  context.free(context.allocate(32));
+  await context.synchronize();
+  const names = driver.calls().filter((name) => /^cuMem(Alloc|Free)/.test(name));
+  assert.deepEqual(names, [
+    ...["cuMemAllocAsync", "cuMemAlloc_v2", "cuMemFree_v2", "cuMemAlloc_v2", "cuMemFree_v2"],
+  ]);
+}, { contexts: "primary" });
+
 test(
   "memory is given back after what may use it, without a wait",
   async (device, driver) => {
