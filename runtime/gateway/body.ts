@@ -1,8 +1,9 @@
 /**
  * Bodies: reads a request's body whole, within its byte limit and its deadline.
  *
- * Invariants: no more than `bodyBytesMax` and one chunk is ever held, whatever Content-Length says or omits; of a
- * body that was refused or came too late, nothing more is read.
+ * Invariants: no more than `bodyBytesMax` and one chunk is ever held, nor more than twice what came, whatever
+ * Content-Length says or omits and however small the chunks are; of a body that was refused or came too late, nothing
+ * more is read.
  */
 import type { Clock } from "../model/clock.ts";
 import { fault } from "../model/fault.ts";
@@ -10,6 +11,8 @@ import { limitMessage } from "../model/limits.ts";
 import type { BodyHold } from "./body_budget.ts";
 
 const EMPTY = new Uint8Array(0);
+/** Room for the beginning of a body whose length is not declared. */
+const FIRST_BYTES = 16 * 1024;
 
 /**
  * Reads the body.
@@ -59,23 +62,24 @@ async function readChunks(
   bodyBytesMax: number,
   hold: BodyHold,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
+  // Copied as they come: a chunk of one byte is a view of a buffer of the server's of 64 KiB.
+  let whole = new Uint8Array(Math.min(FIRST_BYTES, bodyBytesMax));
   let bytes = 0;
   for (;;) {
     const { value: chunk } = await readChunk(reader);
-    if (chunk === undefined) break;
-    bytes += chunk.length;
-    if (bytes > bodyBytesMax) throw tooLarge(bodyBytesMax, bytes);
+    if (chunk === undefined) return resized(whole, bytes);
+    const end = bytes + chunk.length;
+    if (end > bodyBytesMax) throw tooLarge(bodyBytesMax, end);
     hold.grow(chunk.length);
-    chunks.push(chunk);
+    if (end > whole.length) whole = resized(whole, Math.min(bodyBytesMax, Math.max(end, 2 * whole.length)));
+    whole.set(chunk, bytes);
+    bytes = end;
   }
-  const whole = new Uint8Array(bytes);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return whole;
+}
+
+/** The bytes with room for more, or less; the old array is gone. */
+function resized({ buffer }: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(buffer.transfer(length));
 }
 
 async function readChunk(

@@ -79,3 +79,22 @@ Deno.test("readBody() reads nothing more of a body that came too late, and holds
   assert.throws(() => send(new Uint8Array(3)), TypeError);
   assert.deepEqual([isCancelled, budget.heldBytes], [true, 0]);
 });
+
+Deno.test("readBody() keeps no chunk, however little of its buffer it is", async () => {
+  let last: Uint8Array<ArrayBuffer> | undefined;
+  let count = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => {
+      // What was read before is gone.
+      last?.buffer.transfer();
+      if (count === 40_000) return controller.close();
+      last = new Uint8Array(1000).subarray(500, 501);
+      last[0] = count++ % 251;
+      controller.enqueue(last);
+    },
+  }, { highWaterMark: 0 });
+  const request = new Request("http://localhost/", { method: "POST", body });
+  const read = await readBody(request, 40_000, later, clock, hold);
+  assert.deepEqual(read, Uint8Array.from({ length: 40_000 }, (_, index) => index % 251));
+  assert.equal(read.buffer.byteLength, read.length);
+});
