@@ -45,5 +45,5 @@ export function parseOptions(args: readonly string[], options: OptionTable): Par
 }
 
 function meant(name: string, options: OptionTable): string {
-  return nearest(`--${name}`, Object.keys(options).map((known) => `--${known}`), 5);
+  return nearest(`--${name}`, Object.keys(options).map((known) => `--${known}`), 4);
 }

@@ -61,7 +61,8 @@ Deno.test("a second gateway on the same folder is refused, and the first serves 
   const { dataFolder, pid } = gateway;
   assert.equal(
     second.stderr,
-    `error: Data folder ${dataFolder} is in use by another gateway, process ${pid}\n`,
+    `error: Data folder ${dataFolder} is in use by another gateway, process ${pid}. ` +
+      "Stop that one, or start on another folder (--data)\n",
   );
   const response = await gateway.invoke("add", { export: "add", args: [1, 2] });
   assert.deepEqual((await response.json()).result, [3]);
@@ -74,7 +75,10 @@ Deno.test("a port in use is named", async () => {
     const run = await runProgram(["serve", "--addr", address, "--data", folder]);
     assert.equal(run.code, 1);
     assert.doesNotMatch(run.stdout, /listening/);
-    assert.match(run.stderr, new RegExp(`^error: .*${address}.*in use\\n$`));
+    assert.match(
+      run.stderr,
+      new RegExp(`^error: .*${address}.*in use; --addr takes another, port 0 any free one\\n$`),
+    );
   });
 });
 
@@ -103,9 +107,17 @@ interface BadStart {
 
 const BAD_STARTS: readonly BadStart[] = [
   { what: "an unknown command", args: ["swerve"], message: /^Unknown command "swerve"; see --help$/ },
-  { what: "an unknown flag", args: ["serve", "--adr", "127.0.0.1:0"], message: /--adr/ },
+  {
+    what: "an unknown flag",
+    args: ["serve", "--adr", "127.0.0.1:0"],
+    message: /^Unknown option --adr; did you mean --addr\?; see serve --help$/,
+  },
   { what: "a flag without its value", args: ["serve", "--data"], message: /--data/ },
-  { what: "a word that is no flag", args: ["serve", "now"], message: /'now'/ },
+  {
+    what: "a word that is no flag",
+    args: ["serve", "now"],
+    message: /^Unexpected argument "now": serve takes options only; see serve --help$/,
+  },
   {
     what: "a number with a unit",
     args: ["serve", "--deadline-ms", "30s"],
@@ -150,7 +162,7 @@ const BAD_FILES: readonly (readonly [what: string, content: string | undefined, 
   [
     "has an unknown setting",
     '{"addres":"127.0.0.1:0"}',
-    /^Unknown file setting "addres"; did you mean addr\?$/,
+    /^Unknown file setting "addres" in \S+\/config\.json; did you mean addr\?$/,
   ],
 ];
 for (const [what, content, message] of BAD_FILES) {
