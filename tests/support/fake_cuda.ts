@@ -23,6 +23,7 @@ export type FakeCudaOptions = Readonly<
   >
 >;
 
+const FILE = "libcuda.so.580.1";
 const SOURCE = new URL("../gpu/cuda/fake_cuda.c", import.meta.url).pathname;
 
 async function build(target: string, sources: readonly string[]): Promise<void> {
@@ -41,7 +42,9 @@ export class FakeCuda implements AsyncDisposable {
     const folder = await Deno.makeTempDir({ prefix: "fake_cuda_" });
     const fake = new FakeCuda(folder);
     try {
-      await build(fake.path, [SOURCE]);
+      // A link, as the real one is: a permission is for the path that is opened.
+      await build(`${folder}/${FILE}`, [SOURCE]);
+      await Deno.symlink(FILE, fake.path);
       await build(`${folder}/libnvidia-ptxjitcompiler.so.1`, ["-x", "c", "/dev/null"]);
     } catch (error) {
       await Deno.remove(folder, { recursive: true });
