@@ -47,6 +47,7 @@ export class FakeDriver {
 
   static build(): FakeDriver | undefined {
     const folder = Deno.makeTempDirSync({ prefix: "fake_cuda_" });
+    globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
     const path = `${folder}/libcuda.so.1`;
     const source = new URL("fake_cuda.c", import.meta.url).pathname;
     try {
