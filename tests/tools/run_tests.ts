@@ -1,15 +1,22 @@
 /**
  * Runs the tests and ends with the plain line `N passed, N failed`.
  *
- * Arguments are handed to `deno test`, as one run. With none, everything under tests/ runs, in two: the rooms whose
- * tests start gateways, kill processes or load the machine, one file after the other; all others before them, several
- * files at a time. Counts come from the JUnit reports that the runner writes, so a run that executed nothing, or
+ * Arguments are handed to `deno test`, as one run. With none, everything under tests/ runs, room by room in the order
+ * of what a test takes: those that need no process first, several files at a time; those that talk to gateways, two
+ * files at a time; those that kill processes or load the machine, one file at a time. Counts come from the JUnit reports that the runner writes, so a run that executed nothing, or
  * died, is told from one that passed. Invariant: a folder of tests/ that is new runs, beside others.
  */
 
-/** Rooms of which one file runs at a time. */
-const ALONE: ReadonlySet<string> = new Set(["corpus", "flow", "operations", "system"]);
-/** More files at a time than that would be a load that tests are not meant for. */
+/** How many files of some rooms run at a time, at most; never more than there are cores. */
+interface Group {
+  readonly rooms: readonly string[];
+  readonly jobsMax: number;
+}
+
+/** Each file has gateways of its own, of several processes each. */
+const GATEWAYS: Group = { rooms: ["flow"], jobsMax: 2 };
+const ALONE: Group = { rooms: ["corpus", "operations", "system"], jobsMax: 1 };
+/** More files at a time would be a load that tests are not meant for. */
 const JOBS_MAX = 4;
 
 interface Counts {
@@ -67,16 +74,21 @@ function unescapeXml(text: string): string {
   return text.replace(/&(\w+);/g, (entity, name) => characters[name] ?? entity);
 }
 
-/** All rooms: those that may run beside others first, as they take less and fail sooner. */
+/** All rooms, and of each one what there is. */
 async function runRooms(): Promise<Counts[]> {
-  const rooms = listRooms();
-  const paths = (isAlone: boolean): string[] =>
-    rooms.filter((room) => ALONE.has(room) === isAlone).map((room) => `tests/${room}/`);
-  const jobs = Math.min(JOBS_MAX, navigator.hardwareConcurrency);
-  return [
-    await runTests(["--parallel", ...paths(false)], { DENO_JOBS: Deno.env.get("DENO_JOBS") ?? String(jobs) }),
-    await runTests(paths(true)),
-  ];
+  const named = new Set([...GATEWAYS.rooms, ...ALONE.rooms]);
+  const others = listRooms().filter((room) => !named.has(room));
+  const runs: Counts[] = [];
+  for (const { rooms, jobsMax } of [{ rooms: others, jobsMax: JOBS_MAX }, GATEWAYS, ALONE]) {
+    const jobs = Math.min(jobsMax, navigator.hardwareConcurrency);
+    const paths = rooms.map((room) => `tests/${room}/`);
+    runs.push(
+      jobs === 1
+        ? await runTests(paths)
+        : await runTests(["--parallel", ...paths], { DENO_JOBS: String(jobs) }),
+    );
+  }
+  return runs;
 }
 
 async function main(): Promise<number> {
