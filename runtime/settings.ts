@@ -162,7 +162,13 @@ export const SETTINGS: readonly Setting[] = [
     "most fuel of one call, about one unit an instruction executed; 0 is no limit",
   ),
   limit("timeSliceMs", "ms", 1, 100, "how long a guest runs before others of its cell have their turn"),
-  limit("pingTimeoutMs", "ms", 100, 60_000, "a cell that does not answer for so long is killed and replaced"),
+  limit(
+    "pingTimeoutMs",
+    "ms",
+    100,
+    60_000,
+    "a cell that neither answers nor takes or sends anything for so long is killed and replaced",
+  ),
   limit("bodyBytesMax", "bytes", 1, FRAME_BLOB_BYTES_MAX, "largest request body"),
   limit(
     "bodiesBytesMax",

@@ -3,8 +3,9 @@
  *
  * Owns the pings, the readings of memory and the verdicts: kill a cell that does not answer, have a bloated
  * one retired, kill one that grows all the same. It starts, drains and replaces nothing (cell_pool.ts does).
- * Invariants: a cell has one ping and one reading under way at most; time in which the gateway itself was
- * stuck is not held against a cell; when a cell has ended, no timer of its watch is left.
+ * Invariants: a cell has one ping and one reading under way at most; neither time in which the gateway itself was
+ * stuck is held against a cell, nor time in which what its ping or the answer stands behind was on its way; when a
+ * cell has ended, no timer of its watch is left.
  */
 import type { Clock } from "../model/clock.ts";
 
@@ -17,6 +18,8 @@ export interface WatchedCell {
   readonly ended: Promise<void>;
   /** What the cell last said of its own memory, for where the system does not tell. */
   readonly residentBytes?: number | undefined;
+  /** Grows while frames that the last ping or its answer may stand behind are on their way. */
+  readonly movedBytes: number;
   /** Resolves when the cell has answered. */
   ping(): Promise<void>;
   kill(reason: "unresponsive" | "memory"): void;
@@ -60,8 +63,9 @@ export class CellWatch<Cell extends WatchedCell = WatchedCell> {
 /** A ping that has not been answered yet. */
 interface Ping {
   readonly sentAtMs: number;
-  /** How long the gateway has really waited. */
+  /** How long the gateway has really waited since it last saw something move. */
   waitedMs: number;
+  movedBytes: number;
 }
 
 /** Pings a cell from time to time. The returned function stops it. */
@@ -72,7 +76,7 @@ function watchAnswers<Cell extends WatchedCell>(cell: Cell, options: CellWatchOp
   let wasLate = false;
 
   const send = (): void => {
-    const sent: Ping = { sentAtMs: clock.nowMs(), waitedMs: 0 };
+    const sent: Ping = { sentAtMs: clock.nowMs(), waitedMs: 0, movedBytes: 0 };
     ping = sent;
     const answered = (): void => {
       if (ping === sent) ping = undefined;
@@ -80,6 +84,7 @@ function watchAnswers<Cell extends WatchedCell>(cell: Cell, options: CellWatchOp
     };
     // A ping that fails is one without an answer.
     cell.ping().then(answered, () => {});
+    sent.movedBytes = cell.movedBytes;
   };
 
   return repeat(
@@ -92,12 +97,20 @@ function watchAnswers<Cell extends WatchedCell>(cell: Cell, options: CellWatchOp
       const isExcused = lateMs > intervalMs / 2 && !wasLate;
       wasLate = isExcused;
       if (ping === undefined) send();
+      else if (hasMoved(ping, cell)) ping.waitedMs = 0;
       else if (!isExcused) ping.waitedMs += delayMs;
       if (ping === undefined || ping.waitedMs < pingTimeoutMs) return "go on";
       cell.kill("unresponsive");
       return "stop";
     },
   );
+}
+
+/** Whether the cell has taken or sent anything since the last look, as hundreds of megabytes can take long to. */
+function hasMoved(ping: Ping, { movedBytes }: WatchedCell): boolean {
+  const hasMoved = movedBytes !== ping.movedBytes;
+  ping.movedBytes = movedBytes;
+  return hasMoved;
 }
 
 /** Reads a cell's memory from time to time. The returned function stops it. */

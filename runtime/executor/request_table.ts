@@ -28,9 +28,13 @@ interface Request {
   readonly facts: RequestFacts;
   readonly resolve: (answer: CellAnswer<unknown>) => void;
   linesSeen: number;
+  /** How often it was seen overdue. */
+  overdueLooks: number;
   /** The answer, while log lines that precede it are still on their way. */
   answer: { readonly frame: Frame; readonly logLines: number } | undefined;
 }
+
+const OVERDUE_LOOKS = 3;
 
 /** The requests of one cell. */
 export class RequestTable {
@@ -39,7 +43,7 @@ export class RequestTable {
   /** Adds a request. */
   add(id: number, facts: RequestFacts): Promise<CellAnswer<unknown>> {
     return new Promise((resolve) => {
-      this.#requests.set(id, { facts, resolve, linesSeen: 0, answer: undefined });
+      this.#requests.set(id, { facts, resolve, linesSeen: 0, overdueLooks: 0, answer: undefined });
     });
   }
 
@@ -77,13 +81,20 @@ export class RequestTable {
     return digests;
   }
 
-  /** By how much the most overdue request has missed its deadline; negative if none has. */
-  overdueMs(nowMs: number): number {
-    let overdueMs = -Infinity;
-    for (const { facts, answer } of this.#requests.values()) {
-      if (answer === undefined) overdueMs = Math.max(overdueMs, nowMs - facts.deadlineAtMs);
+  /**
+   * Whether a request is unanswered that the cell has failed to stop. To be asked before each ping, of which one is
+   * under way at a time. Frames keep their order, so what was overdue at the first look had reached the cell when it
+   * answered the ping of that look, and its answer, if there is one, precedes that to the ping of the second: at the
+   * third look nothing that is merely slow on its way is left.
+   */
+  isStuck(nowMs: number, overdueMsMax: number): boolean {
+    let isStuck = false;
+    for (const request of this.#requests.values()) {
+      if (request.answer !== undefined || nowMs - request.facts.deadlineAtMs <= overdueMsMax) continue;
+      request.overdueLooks++;
+      isStuck ||= request.overdueLooks >= OVERDUE_LOOKS;
     }
-    return overdueMs;
+    return isStuck;
   }
 
   /** The cell is dead: what it had answered is answered, the rest died with it. */

@@ -46,11 +46,12 @@ export interface SpawnedChild {
   readonly frame: Frame;
 }
 
-/** A connection that remembers when something was last read from it. */
+/** A connection that remembers what was read from it, and when last. */
 export class TimedSource implements ByteSource {
   readonly #source: ByteSource;
   readonly #clock: Clock;
   lastReadMs: number;
+  readBytes = 0;
 
   constructor(source: ByteSource, clock: Clock) {
     this.#source = source;
@@ -61,6 +62,7 @@ export class TimedSource implements ByteSource {
   async read(target: Uint8Array): Promise<number | null> {
     const count = await this.#source.read(target);
     this.lastReadMs = this.#clock.nowMs();
+    this.readBytes += count ?? 0;
     return count;
   }
 }

@@ -22,6 +22,7 @@ export class FrameWriter {
   readonly #schedule: ((drain: () => void) => void) | undefined;
   #pending: Uint8Array[] = [];
   #backlogBytes = 0;
+  #takenBytes = 0;
   #writing = false;
   #failed = false;
   #idle: PromiseWithResolvers<void> | undefined;
@@ -59,6 +60,11 @@ export class FrameWriter {
     return this.#backlogBytes;
   }
 
+  /** Bytes that the system has taken, from the first on. */
+  get takenBytes(): number {
+    return this.#takenBytes;
+  }
+
   /** Resolves when everything sent so far has been handed to the system, or a write has failed. */
   flushed(): Promise<void> {
     if (!this.#writing) return Promise.resolve();
@@ -71,9 +77,11 @@ export class FrameWriter {
       while (this.#pending.length > 0) {
         const chunk = this.#takeNext();
         for (let offset = 0; offset < chunk.length;) {
-          offset += await this.#sink.write(offset === 0 ? chunk : chunk.subarray(offset));
+          const count = await this.#sink.write(offset === 0 ? chunk : chunk.subarray(offset));
+          offset += count;
+          this.#backlogBytes -= count;
+          this.#takenBytes += count;
         }
-        this.#backlogBytes -= chunk.length;
       }
     } catch (error) {
       this.#failed = true;

@@ -30,6 +30,7 @@ class FakeCell implements WatchedCell {
   readonly pid = 77;
   isDead = false;
   residentBytes: number | undefined;
+  movedBytes = 0;
   readonly killed: string[] = [];
   readonly #end = Promise.withResolvers<void>();
   readonly ended = this.#end.promise;
@@ -211,6 +212,32 @@ Deno.test("CellWatch judges also when every one of its timers is late, after twi
     steps++;
   }
   assert.equal(steps, 10);
+});
+
+Deno.test("CellWatch bears with a cell whose answer stands behind bytes that move", async () => {
+  const setup = new Setup();
+  setup.cell.answers = false;
+  await setup.pass(1000);
+  for (let i = 0; i < 20; i++) {
+    setup.cell.movedBytes++;
+    await setup.pass(5000);
+    assert.deepEqual(setup.cell.killed, [], `after ${i} times`);
+  }
+  // The last of them was seen 1 s after it had moved.
+  await setup.pass(999);
+  assert.deepEqual(setup.cell.killed, []);
+  await setup.pass(1);
+  assert.deepEqual([setup.cell.killed, setup.cell.pingsCount], [["unresponsive"], 1]);
+});
+
+Deno.test("CellWatch does not count what had moved before the ping", async () => {
+  const setup = new Setup();
+  setup.cell.answers = false;
+  setup.cell.movedBytes = 1000;
+  await setup.pass(5999);
+  assert.deepEqual(setup.cell.killed, []);
+  await setup.pass(1);
+  assert.deepEqual(setup.cell.killed, ["unresponsive"]);
 });
 
 Deno.test("CellWatch kills nobody who is dead already, and stops asking", async () => {

@@ -103,15 +103,26 @@ Deno.test("RequestTable.digests() are of what is inside and unanswered, each onc
   assert.deepEqual([...table.digests()], []);
 });
 
-Deno.test("RequestTable.overdueMs() is of the most overdue that is unanswered", () => {
+Deno.test("RequestTable.isStuck() when one request was seen overdue three times", () => {
   const table = new RequestTable();
-  assert.equal(table.overdueMs(1000), -Infinity);
+  assert.equal(table.isStuck(1000, 20), false);
   void table.add(1, facts({ deadlineAtMs: 100 }));
-  void table.add(2, facts({ deadlineAtMs: 150 }));
-  assert.equal(table.overdueMs(90), -10);
-  assert.equal(table.overdueMs(130), 30);
-  table.answer(frame(1), 1);
-  assert.equal(table.overdueMs(130), -20);
+  for (let look = 0; look < 5; look++) assert.equal(table.isStuck(120, 20), false, `look ${look}`);
+  assert.deepEqual([121, 121, 121].map((nowMs) => table.isStuck(nowMs, 20)), [false, false, true]);
+});
+
+Deno.test("RequestTable.isStuck() not while it is another request at each look", () => {
+  const table = new RequestTable();
+  for (let id = 1; id <= 10; id++) void table.add(id, facts({ deadlineAtMs: 100 }));
+  assert.deepEqual([table.isStuck(200, 20), table.isStuck(200, 20)], [false, false]);
+  for (let id = 1; id <= 9; id++) table.answer(frame(id), 0);
+  // Answered, though a log line of it is still on its way.
+  table.answer(frame(10), 1);
+  for (let id = 11; id <= 20; id++) {
+    void table.add(id, facts({ deadlineAtMs: 100 }));
+    assert.equal(table.isStuck(200, 20), false, `request ${id}`);
+    table.answer(frame(id), 0);
+  }
 });
 
 Deno.test("RequestTable.takeChunk() hands chunks to their call, in order, and none after its answer", () => {

@@ -70,7 +70,7 @@ Deno.test("FrameWriter reports a failing sink once and discards later frames", a
 });
 
 Deno.test("FrameWriter knows how many bytes the system has not taken yet", async () => {
-  const taken = [Promise.withResolvers<number>(), Promise.withResolvers<number>()];
+  const taken = [1, 2, 3].map(() => Promise.withResolvers<number>());
   let writes = 0;
   const writer = new FrameWriter({ write: () => taken[writes++]?.promise ?? Promise.resolve(0) }, fail);
   const blob = new Uint8Array(100_000);
@@ -80,8 +80,12 @@ Deno.test("FrameWriter knows how many bytes the system has not taken yet", async
   taken[0]?.resolve(head);
   await taken[0]?.promise;
   await Promise.resolve();
-  assert.equal(writer.backlogBytes, blob.length);
-  taken[1]?.resolve(blob.length);
+  assert.deepEqual([writer.backlogBytes, writer.takenBytes], [blob.length, head]);
+  taken[1]?.resolve(60_000);
+  await taken[1]?.promise;
+  await Promise.resolve();
+  assert.deepEqual([writer.backlogBytes, writer.takenBytes], [40_000, head + 60_000]);
+  taken[2]?.resolve(40_000);
   await writer.flushed();
-  assert.equal(writer.backlogBytes, 0);
+  assert.deepEqual([writer.backlogBytes, writer.takenBytes], [0, head + blob.length]);
 });
