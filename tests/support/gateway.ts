@@ -1,7 +1,8 @@
 /**
  * A real gateway in a child process, as users start it, with its log lines at hand.
  *
- * Everything it leaves behind (process, data folder) is gone when it is disposed.
+ * Everything it leaves behind (process, data folder, sockets of cells that were starting when it was killed) is gone
+ * when it is disposed.
  */
 import { readGuest } from "./guests.ts";
 
@@ -38,12 +39,15 @@ const PING_TIMEOUT_MS = 30_000;
 export class TestGateway implements AsyncDisposable {
   readonly url: string;
   readonly dataFolder: string;
+  readonly #temporaryFolder: string;
   readonly #child: Deno.ChildProcess;
   readonly #output: GatewayOutput;
   readonly #ownsFolder: boolean;
 
   static async start(options: GatewayOptions = {}): Promise<TestGateway> {
     const dataFolder = options.dataFolder ?? await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
+    // What a killed gateway leaves, only the next one of the same data folder finds, and most have no next one.
+    const temporaryFolder = await Deno.makeTempDir({ prefix: "tensor-wasm-test-" });
     const [program = "", ...before] = [...options.launcher ?? [], Deno.execPath()];
     const child = new Deno.Command(program, {
       args: [
@@ -62,7 +66,7 @@ export class TestGateway implements AsyncDisposable {
         ...["--ping-timeout-ms", String(PING_TIMEOUT_MS), ...options.flags ?? []],
       ],
       cwd: ROOT,
-      env: { ...options.env },
+      env: { TMPDIR: temporaryFolder, ...options.env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -72,21 +76,24 @@ export class TestGateway implements AsyncDisposable {
     const url = /^listening on (http:\/\/\S+)$/.exec(first)?.[1];
     if (url === undefined) {
       await child.status;
+      await Deno.remove(temporaryFolder, { recursive: true });
       if (options.dataFolder === undefined) await Deno.remove(dataFolder, { recursive: true });
       throw new Error(`Gateway did not start: ${first}${await output.stderr}`);
     }
-    return new TestGateway(url, dataFolder, child, output, options.dataFolder === undefined);
+    return new TestGateway(url, dataFolder, temporaryFolder, child, output, options.dataFolder === undefined);
   }
 
   private constructor(
     url: string,
     dataFolder: string,
+    temporaryFolder: string,
     child: Deno.ChildProcess,
     output: GatewayOutput,
     ownsFolder: boolean,
   ) {
     this.url = url;
     this.dataFolder = dataFolder;
+    this.#temporaryFolder = temporaryFolder;
     this.#child = child;
     this.#output = output;
     this.#ownsFolder = ownsFolder;
@@ -158,6 +165,7 @@ export class TestGateway implements AsyncDisposable {
     }
     await this.#child.status;
     await this.#output.ended;
+    await Deno.remove(this.#temporaryFolder, { recursive: true }).catch(() => {});
     if (this.#ownsFolder) await Deno.remove(this.dataFolder, { recursive: true }).catch(() => {});
   }
 }
