@@ -2,13 +2,16 @@
  * Answers: large bodies that are whole, on their way to clients, and the memory that they hold meanwhile.
  *
  * Owns the bytes of all of them together, and who gives way when those are too many: clients that read slowly. Small
- * bodies are the server's from the start. It makes no body. Invariants: a body leaves as it is or is broken off, and is
- * counted out once; one whose client has read nothing for `streamDrainMs` is broken off; over `answersBytesMax` those
- * are of which least was read for their age, so that clients who do not read cannot fill the memory together.
+ * bodies are the server's from the start. It makes no body. Invariants: a body leaves as it is or is broken off, is
+ * counted out once and its end told once; one whose client has read nothing for `streamDrainMs` is broken off; over
+ * `answersBytesMax` those are of which least was read for their age, so that clients who do not read cannot fill the
+ * memory together.
  */
 import type { Gauge, Logger, SpanIds, Telemetry } from "../../telemetry/mod.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Limits } from "../model/limits.ts";
+import type { BrokenOff, SentBody } from "./body_end.ts";
+import type { AnswerBody } from "./respond.ts";
 import { StreamBroken } from "./stream/stream_body.ts";
 
 /** Up to this size a body is handed to the server whole, and so are the pieces of a larger one. */
@@ -36,7 +39,7 @@ interface Reading {
   readBytes: number;
   readMs: number;
   readonly ids: SpanIds | undefined;
-  readonly breakOff: (error: StreamBroken) => void;
+  readonly breakOff: (ending: BrokenOff) => void;
 }
 
 /** The large answers of a gateway. */
@@ -65,15 +68,20 @@ export class Answers implements Disposable {
     return this.#heldBytes;
   }
 
-  /** The response with that body, under the active span. */
+  /**
+   * The response with that body, under the active span.
+   *
+   * @param follow given the end of a large body; a small one is over when its head leaves
+   */
   respond(
-    body: string | Uint8Array<ArrayBuffer>,
-    headers: Readonly<Record<string, string>>,
-    status = 200,
+    { body, headers, status = 200 }: AnswerBody,
+    follow: (sent: Promise<SentBody>) => void,
   ): Response {
     if (body.length <= PIECE_BYTES_MAX) return new Response(body, { status, headers });
     const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-    return new Response(this.#readable(bytes), {
+    const sent = Promise.withResolvers<SentBody>();
+    follow(sent.promise);
+    return new Response(this.#readable(bytes, sent.resolve), {
       status,
       headers: { ...headers, "content-length": String(bytes.length) },
     });
@@ -85,7 +93,7 @@ export class Answers implements Disposable {
    *
    * @param breakOff called at most once, when its client gives way
    */
-  depart(body: Uint8Array<ArrayBuffer>, breakOff: (error: StreamBroken) => void): Departure {
+  depart(body: Uint8Array<ArrayBuffer>, breakOff: (ending: BrokenOff) => void): Departure {
     const nowMs = this.#parts.clock.nowMs();
     const ids = this.#parts.telemetry.tracer.activeIds();
     const reading: Reading = {
@@ -109,26 +117,41 @@ export class Answers implements Disposable {
 
   /** Breaks off what there still is: the gateway ends. */
   [Symbol.dispose](): void {
-    this.#cancelLook?.();
     for (const reading of [...this.#readings]) {
       this.#leave(reading);
-      reading.breakOff(new StreamBroken("gateway_closed"));
+      reading.breakOff("gateway_closed");
     }
   }
 
-  #readable(body: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
+  #readable(
+    body: Uint8Array<ArrayBuffer>,
+    end: (sent: SentBody) => void,
+  ): ReadableStream<Uint8Array<ArrayBuffer>> {
     let departure: Departure | undefined;
+    let chunks = 0;
+    let bytes = 0;
     return new ReadableStream({
       start: (controller) => {
-        departure = this.depart(body, (error) => controller.error(error));
+        departure = this.depart(body, (ending) => {
+          end({ ending, chunks, bytes });
+          controller.error(new StreamBroken(ending));
+        });
       },
       pull: (controller) => {
         const piece = departure?.next();
-        if (piece !== undefined) return controller.enqueue(piece);
+        if (piece !== undefined) {
+          chunks++;
+          bytes += piece.length;
+          return controller.enqueue(piece);
+        }
         departure?.[Symbol.dispose]();
         controller.close();
+        end({ ending: "finished", chunks, bytes });
       },
-      cancel: () => departure?.[Symbol.dispose](),
+      cancel: () => {
+        departure?.[Symbol.dispose]();
+        end({ ending: "client_gone", chunks, bytes });
+      },
     }, { highWaterMark: 0 });
   }
 
@@ -150,7 +173,8 @@ export class Answers implements Disposable {
       for (const reading of this.#readings) {
         const ageMs = nowMs - reading.beganMs;
         const rate = reading.readBytes / ageMs;
-        if (ageMs < LOOK_MS || rate >= lowestRate) continue;
+        // A small one, the end of a job's events, would make no room.
+        if (reading.body.length <= PIECE_BYTES_MAX || ageMs < LOOK_MS || rate >= lowestRate) continue;
         slowest = reading;
         lowestRate = rate;
       }
@@ -164,7 +188,12 @@ export class Answers implements Disposable {
     this.#parts.telemetry.metrics.counter("tensor_wasm_answers_broken_off_total", { reason }).inc();
     const { body, readBytes, ids } = reading;
     this.#log.warn("answer.broken_off", { reason, bytes: body.length, read_bytes: readBytes }, ids);
-    reading.breakOff(new StreamBroken(`client_${reason}`));
+    reading.breakOff(`client_${reason}`);
+  }
+
+  #stopLooking(): void {
+    this.#cancelLook?.();
+    this.#cancelLook = undefined;
   }
 
   #enter(reading: Reading): void {
@@ -177,6 +206,7 @@ export class Answers implements Disposable {
 
   #leave(reading: Reading): void {
     if (!this.#readings.delete(reading)) return;
+    if (this.#readings.size === 0) this.#stopLooking();
     const { body } = reading;
     const readers = (this.#readers.get(body) ?? 1) - 1;
     if (readers > 0) return void this.#readers.set(body, readers);

@@ -59,13 +59,13 @@ export interface Dependencies {
   readonly version: string;
 }
 
-/** How a response's body ended that was made while it was sent. */
+/** How a response's body ended that left after its head. */
 export interface BodyEnd {
   /** A word for it, for logs. */
   readonly ending: string;
-  /** The status for metrics: what its head would have said, had it been known. */
-  readonly status: number;
-  /** Present if it failed: the kind of the error, or what broke it off. */
+  /** Present if it failed: the status for metrics, which its head would have said, had it been known. */
+  readonly status?: number;
+  /** Likewise: the kind of the error, or what broke it off. */
   readonly failure?: string;
   readonly chunks: number;
   readonly bytes: number;
@@ -74,7 +74,7 @@ export interface BodyEnd {
 /**
  * How far a request has come, which is where it failed if it does: `route` nothing took it, `tenant` who asks,
  * `request` headers and query, `function` which one, `body`, `arguments`, `module` what is deployed, `submit`
- * a job taken on, `queue` no cell has begun, `run` the guest.
+ * a job taken on, `queue` no cell has begun, `run` the guest, `answer` on its way after its head.
  */
 export type Stage =
   | "route"
@@ -86,7 +86,8 @@ export type Stage =
   | "module"
   | "submit"
   | "queue"
-  | "run";
+  | "run"
+  | "answer";
 
 /** Set by middleware, read by handlers. */
 export interface RequestVariables {
@@ -98,7 +99,7 @@ export interface RequestVariables {
   deadlineMs: number;
   /** What the call used, once it has ended. */
   usage?: Usage;
-  /** Of a response whose body is still being made when its head leaves: resolves when it has ended. */
+  /** Of a response whose body leaves after its head: resolves when it has ended. Never rejects. */
   bodyEnd?: Promise<BodyEnd>;
 }
 

@@ -30,8 +30,8 @@ export function reportFailure(
   else log[status >= 500 ? "error" : "warn"]("request.failed", { ...fields, error: message });
 }
 
-/** How a client has failed its answer: it has left, or does not read the rest of it. */
-export type Departure = "client_gone" | "client_stalled";
+/** How a client has failed its answer: it has left, or reads the rest of it too slowly, or not at all. */
+export type Departure = "client_gone" | "client_slow" | "client_stalled";
 
 /** Logs that nobody takes the answer any more. It is no failure of ours and counts as none. */
 export function reportDeparture(telemetry: Telemetry, kind: Departure, status: number, stage: Stage): void {

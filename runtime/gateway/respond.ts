@@ -43,6 +43,8 @@ export function callEnvelope(
 export interface AnswerBody {
   readonly body: string | Uint8Array<ArrayBuffer>;
   readonly headers: Readonly<Record<string, string>>;
+  /** 200 without it. */
+  readonly status?: number;
 }
 
 /** The answer to an execution that succeeded; throws the fault of one that did not. */

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { TestGateway } from "../support/gateway.ts";
 import { readGuest } from "../support/guests.ts";
+import { linesOf } from "./call_trace.ts";
 import {
   cancelJob,
   endedJob,
@@ -157,6 +158,16 @@ Deno.test("wait: at once when it has ended, later as it is, and never for longer
       const response = await fetch(`${gateway.url}/jobs/${waiting}?wait=${bad}`);
       await assertProblem(response, { status: 400, kind: "bad_request" });
     }
+    for (
+      const twice of ["?wait=1ms&wait=2ms", "?wait=1ms&wait=1ms", "?wait&wait=1ms", "?wait=1ms&x=1&wait=60s"]
+    ) {
+      const response = await fetch(`${gateway.url}/jobs/${waiting}${twice}`);
+      await assertProblem(response, {
+        status: 400,
+        kind: "bad_request",
+        message: /wait is given more than once/,
+      });
+    }
     const long = await fetch(`${gateway.url}/jobs/${waiting}?wait=61s`);
     await assertProblem(long, {
       status: 400,
@@ -210,6 +221,47 @@ Deno.test("events: the state at once, each change once, the result last", async 
       "completed",
     ]]);
   });
+});
+
+/** What the lines of a request whose body has ended say of that, the first line left out. */
+async function endOf(traceId: string): Promise<unknown[]> {
+  const [first, ...lines] = await linesOf(gateway, traceId);
+  assert.equal(first?.message, "request.received");
+  return lines.map((line) => [line.message, line["kind"], line["stage"], line["ending"], line["status"]]);
+}
+
+Deno.test("a request for events lasts until the last of them has left, or its client", async () => {
+  const labels = { route: "/jobs/:id/events", method: "GET" };
+  const scrape = async () => parsePrometheusText(await (await fetch(`${gateway.url}/metrics`)).text());
+  const timed = async (status: string): Promise<number> =>
+    valueOf(await scrape(), "tensor_wasm_http_request_duration_seconds_count", { ...labels, status });
+  const [finishedBefore, leftBefore] = [await timed("200"), await timed("499")];
+  const traces = { read: "d".repeat(32), left: "e".repeat(32), head: "f".repeat(32) };
+  await whileOneRuns(async (running) => {
+    const follow = (traceId: string, method = "GET"): Promise<Response> =>
+      fetch(`${gateway.url}/jobs/${running}/events`, {
+        method,
+        headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
+      });
+    await follow(traces.head, "HEAD");
+    const [read, left] = [await follow(traces.read), await follow(traces.left)];
+    assert.equal(valueOf(await scrape(), "tensor_wasm_http_requests_in_flight", labels), 2);
+    await left.body?.cancel();
+    assert.deepEqual(await endOf(traces.left), [
+      ["request.failed", "client_gone", "answer", undefined, 499],
+      ["request.completed", undefined, undefined, "client_gone", 200],
+    ]);
+    await cancelJob(gateway, running);
+    const events = await read.bytes();
+    const lines = await linesOf(gateway, traces.read);
+    assert.deepEqual([lines.at(-1)?.["chunks"], lines.at(-1)?.["bytes"]], [3, events.length]);
+  });
+  const finished = ["request.completed", undefined, undefined, "finished", 200];
+  assert.deepEqual(await endOf(traces.read), [finished]);
+  assert.deepEqual(await endOf(traces.head), [finished.with(3, undefined)]);
+  assert.equal(valueOf(await scrape(), "tensor_wasm_http_requests_in_flight", labels), 0);
+  // That of HEAD has a series of its own.
+  assert.deepEqual([await timed("200") - finishedBefore, await timed("499") - leftBefore], [1, 1]);
 });
 
 Deno.test("HEAD of a job's events leaves no watcher behind", async () => {

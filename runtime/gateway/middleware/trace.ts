@@ -109,7 +109,7 @@ export function traceRequests(
 /** The message of a request's error status: of its own, or of a body that broke off after a good head. */
 function failureOf(status: number, end: BodyEnd | undefined): string | undefined {
   if (status >= 500) return `HTTP ${status}`;
-  return end !== undefined && end.status >= 500 ? end.failure : undefined;
+  return end?.status !== undefined && end.status >= 500 ? end.failure : undefined;
 }
 
 /** Written out: copies of copies took as long as the rest of the line. */

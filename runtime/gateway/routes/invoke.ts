@@ -7,6 +7,7 @@
  */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Span } from "../../../telemetry/mod.ts";
+import { endWithBody } from "../body_end.ts";
 import { applyDeadlineHeader, CALL_REQUEST, holdBody, namedFunction, readCall } from "../call_request.ts";
 import { cancellationOf } from "../environment.ts";
 import type { Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
@@ -63,12 +64,13 @@ async function invokeUnder(
   c: GatewayContext,
   dependencies: Dependencies,
 ): Promise<Response> {
+  const { answers, executor, limits, telemetry } = dependencies;
   applyDeadlineHeader(c, dependencies);
   const record = namedFunction(span, c, dependencies);
   using hold = holdBody(c, dependencies);
   const { parts, hasInput } = await readCall(c, record, hold, dependencies);
   c.set("stage", "queue");
-  const execution = await dependencies.executor.run({
+  const execution = await executor.run({
     ...parts,
     deadlineMs: c.get("deadlineMs"),
     deadlineAtMs: c.get("deadlineAtMs"),
@@ -76,11 +78,11 @@ async function invokeUnder(
   });
   c.set("stage", "run");
   c.set("usage", execution.usage);
-  const { body, headers } = respond(execution, {
+  const answer = respond(execution, {
     functionId: record.id,
     hasInput,
     accept: c.req.header("accept"),
-    jsonBytesMax: dependencies.limits.jsonBodyBytesMax,
+    jsonBytesMax: limits.jsonBodyBytesMax,
   });
-  return dependencies.answers.respond(body, headers);
+  return answers.respond(answer, (sent) => endWithBody(c, telemetry, sent));
 }

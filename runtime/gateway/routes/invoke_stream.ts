@@ -9,17 +9,16 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Span } from "../../../telemetry/mod.ts";
 import { ClientGone } from "../../executor/admission.ts";
-import { fault } from "../../model/fault.ts";
 import type { FunctionRecord } from "../../model/function_record.ts";
 import type { Cancellation, Execution } from "../../model/invocation.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { NO_USAGE } from "../../model/usage.ts";
 import { windowBytesFor } from "../../model/stream_window.ts";
 import { resultToJson } from "../arguments.ts";
+import { reportEnd, toBodyEnd } from "../body_end.ts";
 import { applyDeadlineHeader, CALL_REQUEST, holdBody, namedFunction, readCall } from "../call_request.ts";
 import { cancellationOf } from "../environment.ts";
 import type { BodyEnd, Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
-import { reportDeparture, reportFailure } from "../failure_report.ts";
 import { toProblem } from "../problem.ts";
 import { valuesOf } from "../respond.ts";
 import { errorResponses } from "../schemas.ts";
@@ -27,12 +26,6 @@ import { negotiateFraming } from "../stream/framing.ts";
 import type { Framing, StreamEnd } from "../stream/framing.ts";
 import { Outbox } from "../stream/outbox.ts";
 import { StreamBody } from "../stream/stream_body.ts";
-import type { Ending } from "../stream/stream_body.ts";
-
-/** The status that metrics have of a stream that was broken off, whatever its head said. */
-const STATUS_OF_ENDING = { client_gone: 499, client_stalled: 499, gateway_closed: 503 } as const;
-/** For the log: the client of such a stream does not read, so nobody else is told. */
-const CUT_OFF = "Stream was cut off: the gateway is shutting down";
 
 const route = createRoute({
   method: "post",
@@ -205,34 +198,13 @@ class StreamedCall {
     const failure = await running.then(({ outcome }) => failureOf(outcome), (error: unknown) => error);
     if (failure instanceof ClientGone) body.abort("client_gone");
     const ending = await body.done;
-    const end = this.#bodyEnd(ending, failure);
-    const { chunks, bytes } = end;
+    const { chunks, bytes } = this.#outbox;
+    const sent = { ending, failure, chunks, bytes };
+    const end = toBodyEnd(sent);
     this.#span.setAttributes({ chunks, bytes, ending });
     if (end.failure !== undefined) this.#span.fail(end.failure);
-    this.#report(ending, failure);
+    reportEnd(this.#c, this.#dependencies.telemetry, sent);
     return end;
-  }
-
-  /** Says why it did not finish; whoever has left or does not read is not told of what else went wrong. */
-  #report(ending: Ending, failure: unknown): void {
-    const { telemetry } = this.#dependencies;
-    const stage = this.#c.get("stage");
-    if (ending === "finished") return;
-    if (ending === "client_gone" || ending === "client_stalled") {
-      return reportDeparture(telemetry, ending, STATUS_OF_ENDING[ending], stage);
-    }
-    const error = ending === "failed" ? failure : fault("capacity_exhausted", CUT_OFF);
-    reportFailure(telemetry, toProblem(error), { stage, error, ids: this.#c.get("span").ids });
-  }
-
-  #bodyEnd(ending: Ending, failure: unknown): BodyEnd {
-    const { chunks, bytes } = this.#outbox;
-    if (ending === "finished") return { ending, status: 200, chunks, bytes };
-    if (ending === "failed") {
-      const { status, kind } = toProblem(failure);
-      return { ending, status, failure: kind, chunks, bytes };
-    }
-    return { ending, status: STATUS_OF_ENDING[ending], failure: ending, chunks, bytes };
   }
 }
 

@@ -10,11 +10,12 @@ import { isFinal, JOB_STATES } from "../../model/job.ts";
 import type { JobRecord } from "../../model/job.ts";
 import { limitMessage } from "../../model/limits.ts";
 import { parseCursor, toCursor } from "../../registry/function_page.ts";
+import { endWithBody } from "../body_end.ts";
 import { cancellationOf } from "../environment.ts";
 import type { Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
 import { guestHeaders } from "../guest_output.ts";
 import { endFault, JobBody, toJobBody } from "../job_body.ts";
-import { jobEvents } from "../job_events.ts";
+import { JobEvents } from "../job_events.ts";
 import { JobTexts } from "../job_texts.ts";
 import { JSON_HEADERS } from "../respond.ts";
 import { errorResponses, TenantHeaders } from "../schemas.ts";
@@ -113,10 +114,15 @@ const cancelJob = createRoute({
 
 /** Adds the routes. */
 export function addJobRoutes(app: GatewayApp, dependencies: Dependencies): void {
-  const { answers, jobs, limits } = dependencies;
+  const { answers, jobs, limits, telemetry } = dependencies;
   const texts = new JobTexts(jobs, limits.jsonBodyBytesMax);
-  const answer = async (record: JobRecord, status = 200): Promise<Response> =>
-    answers.respond(await texts.of(record), JSON_HEADERS, status);
+  const answer = async (c: GatewayContext, record: JobRecord, status = 200): Promise<Response> => {
+    const body = await texts.of(record);
+    return answers.respond(
+      { body, headers: JSON_HEADERS, status },
+      (sent) => endWithBody(c, telemetry, sent),
+    );
+  };
   app.openapi(listJobs, (c) => {
     const { limit, cursor, state, function: ref } = c.req.valid("query");
     const tenant = c.get("tenant");
@@ -133,14 +139,14 @@ export function addJobRoutes(app: GatewayApp, dependencies: Dependencies): void 
   });
   for (const route of [readJob, readOutput, followJob, cancelJob]) app.openAPIRegistry.registerPath(route);
   app.get("/jobs/:id", async (c) => {
-    const waitMs = parseWait(c.req.query("wait"), limits.jobWaitMsMax);
-    return await answer(await jobs.wait(idOf(c), c.get("tenant"), waitMs, cancellationOf(c)));
+    const waitMs = parseWait(c.req.queries("wait"), limits.jobWaitMsMax);
+    return await answer(c, await jobs.wait(idOf(c), c.get("tenant"), waitMs, cancellationOf(c)));
   });
-  app.get("/jobs/:id/output", async (c) => await output(jobs.find(idOf(c), c.get("tenant")), dependencies));
-  app.get("/jobs/:id/events", (c) => events(jobs.find(idOf(c), c.get("tenant")), texts, dependencies));
+  app.get("/jobs/:id/output", async (c) => await output(c, dependencies));
+  app.get("/jobs/:id/events", (c) => events(c, texts, dependencies));
   app.delete("/jobs/:id", async (c) => {
     const record = await jobs.cancel(idOf(c), c.get("tenant"), CANCEL_WAIT_MS);
-    return await answer(record, isFinal(record.state) ? 200 : 202);
+    return await answer(c, record, isFinal(record.state) ? 200 : 202);
   });
 }
 
@@ -155,8 +161,10 @@ function functionIdOf(text: string, tenant: string, { registry }: Dependencies):
 }
 
 /** Milliseconds of a `wait`; zero without one. */
-function parseWait(text: string | undefined, waitMsMax: number): number {
+function parseWait(texts: readonly string[] | undefined, waitMsMax: number): number {
+  const [text, ...others] = texts ?? [];
   if (text === undefined) return 0;
+  if (others.length > 0) throw fault("bad_request", "Query parameter wait is given more than once");
   const [, count, unit = "s"] = WAIT.exec(text) ?? [];
   if (count === undefined) throw fault("bad_request", "Query parameter wait is not a time like 10s or 500ms");
   const waitMs = Number(count) * (UNIT_MS[unit] ?? 1);
@@ -169,20 +177,32 @@ function parseWait(text: string | undefined, waitMsMax: number): number {
   return waitMs;
 }
 
-async function output(record: JobRecord, { answers, jobs }: Dependencies): Promise<Response> {
+async function output(
+  c: GatewayContext,
+  { answers, jobs, telemetry }: Dependencies,
+): Promise<Response> {
+  const record = jobs.find(idOf(c), c.get("tenant"));
   if (record.end === undefined) {
     throw fault("job_unfinished", `Job ${record.id} has not ended yet`, { retryAfterSeconds: 1 });
   }
   const error = endFault(record.end);
   if (error !== undefined) throw error;
   const contentType = record.end.type === "ran" ? record.end.contentType : undefined;
-  return answers.respond(await jobs.output(record.id), guestHeaders(contentType));
+  const body = await jobs.output(record.id);
+  return answers.respond(
+    { body, headers: guestHeaders(contentType) },
+    (sent) => endWithBody(c, telemetry, sent),
+  );
 }
 
-function events(record: JobRecord, texts: JobTexts, dependencies: Dependencies): Response {
-  const { answers, jobs, clock, telemetry: { tracer } } = dependencies;
+function events(c: GatewayContext, texts: JobTexts, dependencies: Dependencies): Response {
+  const { answers, jobs, clock, telemetry } = dependencies;
+  const { tracer } = telemetry;
   const result = (ended: JobRecord): Promise<Uint8Array<ArrayBuffer>> => texts.of(ended);
-  return new Response(jobEvents(record, { answers, jobs, clock, tracer, result }), {
+  const record = jobs.find(idOf(c), c.get("tenant"));
+  const { readable, sent } = new JobEvents(record, { answers, jobs, clock, tracer, result });
+  endWithBody(c, telemetry, sent);
+  return new Response(readable, {
     headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
   });
 }

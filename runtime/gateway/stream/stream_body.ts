@@ -8,6 +8,7 @@
  */
 import type { Tracer } from "../../../telemetry/mod.ts";
 import type { Clock } from "../../model/clock.ts";
+import type { Ending } from "../body_end.ts";
 import type { Framing, StreamEnd } from "./framing.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -16,8 +17,8 @@ const PIECE_BYTES_MAX = 64 * 1024;
 /** An idle stream of events sends a comment as often: proxies close what is silent for a minute. */
 const KEEP_ALIVE_MS = 15_000;
 
-/** How a body ended. */
-export type Ending = "finished" | "failed" | "client_gone" | "client_stalled" | "gateway_closed";
+/** How such a body ended. */
+type StreamEnding = Exclude<Ending, "client_slow" | "drained">;
 
 /** What breaks a response off. It was told already when it is thrown: nobody has to report it again. */
 export class StreamBroken extends Error {
@@ -44,10 +45,10 @@ type Controller = ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
 export class StreamBody {
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** Resolves when the last byte was handed on, or none will be any more. */
-  readonly done: Promise<Ending>;
+  readonly done: Promise<StreamEnding>;
   readonly #parts: StreamBodyParts;
-  readonly #done = Promise.withResolvers<Ending>();
-  #ending: Ending | undefined;
+  readonly #done = Promise.withResolvers<StreamEnding>();
+  #ending: StreamEnding | undefined;
   #cancelTimer: (() => void) | undefined;
   #controller: Controller | undefined;
 
@@ -68,7 +69,7 @@ export class StreamBody {
   }
 
   /** Breaks the response off, if it has not ended. */
-  abort(ending: Ending): void {
+  abort(ending: StreamEnding): void {
     if (this.#settle(ending)) this.#controller?.error(new StreamBroken(ending));
   }
 
@@ -106,7 +107,7 @@ export class StreamBody {
     if (this.#settle("client_gone")) this.#parts.onLeave();
   }
 
-  #settle(ending: Ending): boolean {
+  #settle(ending: StreamEnding): boolean {
     if (this.#ending !== undefined) return false;
     this.#ending = ending;
     this.#cancelTimer?.();
