@@ -47,6 +47,22 @@ const END_MS_MAX = 3_000;
 
 const ignoreLine = (): void => {};
 
+/** A call on a module that the cell was sent. */
+export interface CellCall {
+  /** Of the module's artifact; see `sendModule`. */
+  readonly key: string;
+  /** Of the module itself: the cell's crash is held against it. */
+  readonly digest: string;
+  readonly meta: Omit<CallMeta, "module" | "deadlineAtMs">;
+  readonly input: Uint8Array;
+  /** On the gateway's clock. */
+  readonly deadlineAtMs: number;
+  /** Gets the guest's log lines, all before the answer. */
+  readonly onLine: (line: CellLogLine) => void;
+  /** Gets its output if that is streamed, likewise. */
+  readonly onChunk: RequestFacts["onChunk"] | undefined;
+}
+
 /** A call under way. */
 export interface RunningCall {
   readonly answer: Promise<CellAnswer<ResultMeta>>;
@@ -188,19 +204,8 @@ export class CellProcess {
     this.#writer.send(FRAME.module, number, undefined, instrumented);
   }
 
-  /**
-   * Runs a call on a module sent before. `onLine` gets the guest's log lines and `onChunk` its output if that is
-   * streamed, all before the answer.
-   */
-  call(
-    key: string,
-    digest: string,
-    meta: Omit<CallMeta, "module" | "deadlineAtMs">,
-    input: Uint8Array,
-    deadlineAtMs: number,
-    onLine: (line: CellLogLine) => void,
-    onChunk?: RequestFacts["onChunk"],
-  ): RunningCall {
+  /** Runs a call on a module sent before. */
+  call({ key, digest, meta, input, deadlineAtMs, onLine, onChunk }: CellCall): RunningCall {
     if (this.isDead) {
       return { answer: Promise.resolve(this.#died()), cancel: () => {}, credit: () => {} };
     }

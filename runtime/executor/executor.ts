@@ -191,10 +191,10 @@ export class Executor {
     const initialize = needsInitialize(invocation);
     const { stream } = invocation;
     const sentAtMs = clock.nowMs();
-    const call = cell.call(
-      artifact.key,
-      invocation.function.digest,
-      {
+    const call = cell.call({
+      key: artifact.key,
+      digest: invocation.function.digest,
+      meta: {
         tenant: invocation.tenant,
         fuelMax: limits.fuelMax,
         outputBytesMax: limits.outputBytesMax,
@@ -209,11 +209,11 @@ export class Executor {
         deadlineMs: invocation.deadlineMs,
         remainingMs: Math.max(0, invocation.deadlineAtMs - sentAtMs),
       },
-      invocation.input,
-      invocation.deadlineAtMs,
-      (line) => this.#options.guestLines.log(invocation, spawn, line),
-      stream && ((bytes, meta) => stream.take(bytes, meta?.contentType)),
-    );
+      input: invocation.input,
+      deadlineAtMs: invocation.deadlineAtMs,
+      onLine: (line) => this.#options.guestLines.log(invocation, spawn, line),
+      onChunk: stream && ((bytes, meta) => stream.take(bytes, meta?.contentType)),
+    });
     stream?.open((bytes) => call.credit(bytes));
     const answer = await this.#whileRunning(call, invocation);
     if (answer.type !== "died") permit?.settle((answer.meta.gpu?.deviceUs ?? 0) / 1000);
