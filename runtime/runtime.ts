@@ -204,17 +204,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     readiness,
     version: VERSION,
   });
-  return new RunningRuntime(
-    config,
-    telemetry,
-    lifecycle,
-    cells,
-    executor,
-    jobs,
-    app.fetch,
-    clock,
-    stack.move(),
-  );
+  return new RunningRuntime({
+    ...{ config, clock, telemetry, lifecycle, cells, executor, jobs },
+    fetch: app.fetch,
+    stack: stack.move(),
+  });
 }
 
 /** Traces of earlier runs come back. A disk that refuses them is no reason not to start. */
@@ -269,49 +263,37 @@ function watchStore({ health }: Store, telemetry: Telemetry): void {
 
 type Fetch = (request: Request) => Response | Promise<Response>;
 
+/** What a running runtime serves with and takes down. */
+interface RunningParts {
+  readonly config: RuntimeConfig;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly lifecycle: Lifecycle;
+  readonly cells: Cells;
+  readonly executor: Executor;
+  readonly jobs: Jobs;
+  readonly fetch: Fetch;
+  /** Ends everything, the latest first. */
+  readonly stack: AsyncDisposableStack;
+}
+
 class RunningRuntime implements Runtime {
-  readonly #config: RuntimeConfig;
-  readonly #telemetry: Telemetry;
-  readonly #lifecycle: Lifecycle;
-  readonly #cells: Cells;
-  readonly #executor: Executor;
-  readonly #jobs: Jobs;
-  readonly #fetch: Fetch;
-  readonly #clock: Clock;
-  readonly #stack: AsyncDisposableStack;
+  readonly #parts: RunningParts;
   #listener: Listener | undefined;
   #drained: Promise<void> | undefined;
 
-  constructor(
-    config: RuntimeConfig,
-    telemetry: Telemetry,
-    lifecycle: Lifecycle,
-    cells: Cells,
-    executor: Executor,
-    jobs: Jobs,
-    fetch: Fetch,
-    clock: Clock,
-    stack: AsyncDisposableStack,
-  ) {
-    this.#config = config;
-    this.#telemetry = telemetry;
-    this.#lifecycle = lifecycle;
-    this.#cells = cells;
-    this.#executor = executor;
-    this.#jobs = jobs;
-    this.#fetch = fetch;
-    this.#clock = clock;
-    this.#stack = stack;
+  constructor(parts: RunningParts) {
+    this.#parts = parts;
   }
 
-  readonly fetch = (request: Request): Response | Promise<Response> => this.#fetch(request);
+  readonly fetch = (request: Request): Response | Promise<Response> => this.#parts.fetch(request);
 
   listen(): Deno.NetAddr {
-    const { hostname, port } = this.#config;
-    const log = this.#telemetry.processLog("tensor_wasm");
+    const { config: { hostname, port }, clock, telemetry, fetch } = this.#parts;
+    const log = telemetry.processLog("tensor_wasm");
     try {
       this.#listener = new Listener({
-        ...{ hostname, port, clock: this.#clock, answer: this.#fetch },
+        ...{ hostname, port, clock, answer: fetch },
         answerBug: (error) => this.#answerBug(error),
         failed: (error) => log.error("listener.failed", { error }),
         recovered: () => log.info("listener.recovered", {}),
@@ -328,7 +310,7 @@ class RunningRuntime implements Runtime {
   /** What the router did not answer; the server asks for it for bodies that break off as well. */
   #answerBug(error: unknown): Response {
     if (!(error instanceof StreamBroken)) {
-      this.#telemetry.log("tensor_wasm").error("server.failed", { error });
+      this.#parts.telemetry.log("tensor_wasm").error("server.failed", { error });
     }
     return new Response(null, { status: 500 });
   }
@@ -339,18 +321,18 @@ class RunningRuntime implements Runtime {
   }
 
   flushLog(timeoutMs: number): void {
-    this.#telemetry.flushLog(timeoutMs);
+    this.#parts.telemetry.flushLog(timeoutMs);
   }
 
   async reload(): Promise<void> {
-    this.#telemetry.reopenLog();
-    await this.#telemetry.reload();
+    this.#parts.telemetry.reopenLog();
+    await this.#parts.telemetry.reload();
   }
 
   async fail(error: unknown, timeoutMs: number): Promise<void> {
-    this.#telemetry.processLog("tensor_wasm").error("process.failed", { error });
-    await this.#telemetry.flush(timeoutMs);
-    this.#telemetry.flushLog(timeoutMs);
+    this.#parts.telemetry.processLog("tensor_wasm").error("process.failed", { error });
+    await this.#parts.telemetry.flush(timeoutMs);
+    this.#parts.telemetry.flushLog(timeoutMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -358,33 +340,34 @@ class RunningRuntime implements Runtime {
   }
 
   async #drain(): Promise<void> {
-    const log = this.#telemetry.processLog("tensor_wasm");
-    this.#lifecycle.markUnready();
-    log.info("drain.started", { in_flight: this.#lifecycle.inFlight });
-    if (this.#config.drainDelayMs > 0) await this.#pause(this.#config.drainDelayMs);
-    this.#lifecycle.markDraining();
-    const timeoutAtMs = this.#clock.nowMs() + this.#config.drainTimeoutMs;
-    await Promise.race([this.#lifecycle.idle(), this.#pause(this.#config.drainTimeoutMs)]);
-    const abandoned = this.#lifecycle.inFlight;
+    const { config, clock, telemetry, lifecycle, cells, executor, jobs, stack } = this.#parts;
+    const log = telemetry.processLog("tensor_wasm");
+    lifecycle.markUnready();
+    log.info("drain.started", { in_flight: lifecycle.inFlight });
+    if (config.drainDelayMs > 0) await this.#pause(config.drainDelayMs);
+    lifecycle.markDraining();
+    const timeoutAtMs = clock.nowMs() + config.drainTimeoutMs;
+    await Promise.race([lifecycle.idle(), this.#pause(config.drainTimeoutMs)]);
+    const abandoned = lifecycle.inFlight;
     log[abandoned === 0 ? "info" : "warn"]("drain.finished", { abandoned });
     const stopped = this.#listener?.shutdown() ?? Promise.resolve();
     // Calls that outlasted the timeout are stopped and answered; what does not stop ends with its cell. A
     // client that stalls, with its request half sent or its answer half read, has what is left of the timeout,
     // and then is cut off.
-    this.#jobs.endWatches();
-    this.#executor.cancelAll();
-    if (abandoned > 0) await Promise.race([this.#lifecycle.idle(), this.#pause(CANCEL_MS_MAX)]);
-    await this.#cells.kill("closed");
-    const patienceMs = Math.max(STALLED_MS_MIN, timeoutAtMs - this.#clock.nowMs());
+    jobs.endWatches();
+    executor.cancelAll();
+    if (abandoned > 0) await Promise.race([lifecycle.idle(), this.#pause(CANCEL_MS_MAX)]);
+    await cells.kill("closed");
+    const patienceMs = Math.max(STALLED_MS_MIN, timeoutAtMs - clock.nowMs());
     // Not awaited beyond that: a server whose shutdown has begun cannot be aborted in this Deno. Its last
     // connections end with the process.
     await Promise.race([stopped, this.#pause(patienceMs)]);
-    await this.#stack.disposeAsync();
+    await stack.disposeAsync();
   }
 
   #pause(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#clock.after(delayMs, resolve);
+      this.#parts.clock.after(delayMs, resolve);
     });
   }
 }
