@@ -25,6 +25,9 @@ import { TenantTable } from "./executor/tenant_series.ts";
 import { Answers } from "./gateway/answers.ts";
 import { createApp } from "./gateway/app.ts";
 import { BodyBudget } from "./gateway/body_budget.ts";
+import { ClosedPeers } from "./gateway/closed_peers.ts";
+import type { Connection } from "./gateway/closed_peers.ts";
+import { ConnectionTables } from "./gateway/connection_tables.ts";
 import { Lifecycle } from "./gateway/lifecycle.ts";
 import { Listener } from "./gateway/listener.ts";
 import { StreamBroken } from "./gateway/stream/stream_body.ts";
@@ -182,6 +185,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     }),
   );
   await jobs.open();
+  const connectionTables = stack.use(new ConnectionTables());
   const app = createApp({
     telemetry,
     clock,
@@ -195,6 +199,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     lifecycle,
     answers: stack.use(new Answers({ telemetry, clock, limits: config.limits })),
     bodies: new BodyBudget(config.limits),
+    closedPeers: stack.use(new ClosedPeers(clock, () => connectionTables.read())),
     streams,
     device: {
       plan,
@@ -206,7 +211,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   });
   return new RunningRuntime({
     ...{ config, clock, telemetry, lifecycle, cells, executor, jobs },
-    fetch: app.fetch,
+    fetch: (request, connection) => app.fetch(request, connection === undefined ? {} : { connection }),
     stack: stack.move(),
   });
 }
@@ -261,7 +266,7 @@ function watchStore({ health }: Store, telemetry: Telemetry): void {
   });
 }
 
-type Fetch = (request: Request) => Response | Promise<Response>;
+type Fetch = (request: Request, connection?: Connection) => Response | Promise<Response>;
 
 /** What a running runtime serves with and takes down. */
 interface RunningParts {

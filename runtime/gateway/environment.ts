@@ -12,13 +12,13 @@ import type { Executor } from "../executor/executor.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Clock } from "../model/clock.ts";
 import type { DeviceFacts, GpuPlan } from "../model/gpu.ts";
-import type { Cancellation } from "../model/invocation.ts";
 import type { Limits } from "../model/limits.ts";
 import type { LimitsOf } from "../model/tenant_limits.ts";
 import type { Usage } from "../model/usage.ts";
 import type { FunctionRegistry } from "../registry/functions.ts";
 import type { Answers } from "./answers.ts";
 import type { BodyBudget } from "./body_budget.ts";
+import type { ClosedPeers, Connection } from "./closed_peers.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Streams } from "./stream/streams.ts";
 
@@ -46,6 +46,7 @@ export interface Dependencies {
   readonly lifecycle: Lifecycle;
   readonly answers: Answers;
   readonly bodies: BodyBudget;
+  readonly closedPeers: ClosedPeers;
   readonly streams: Streams;
   /** Which parts can serve right now. */
   readonly readiness: {
@@ -105,8 +106,12 @@ export interface RequestVariables {
 
 /** The hono environment of the gateway. */
 export interface GatewayEnv {
-  /** Of a request of HEAD: the answer that GET would have had. */
-  Bindings: { whole?: Response };
+  Bindings: {
+    /** Of a request of HEAD: the answer that GET would have had. */
+    whole?: Response;
+    /** Of a request that came by a socket. */
+    connection?: Connection;
+  };
   Variables: RequestVariables;
 }
 
@@ -114,17 +119,3 @@ export interface GatewayEnv {
 export type GatewayApp = OpenAPIHono<GatewayEnv>;
 /** A request in the gateway. */
 export type GatewayContext = Context<GatewayEnv>;
-
-/**
- * The cancellation of a request: its client leaving. The signal is asked for only by a call that must wait;
- * deno.json turns off this Deno's older way, in which it aborts on success as well.
- */
-export function cancellationOf(c: GatewayContext): Cancellation {
-  return {
-    onCancel: (callback) => {
-      const { signal } = c.req.raw;
-      if (signal.aborted) callback();
-      else signal.addEventListener("abort", callback, { once: true });
-    },
-  };
-}

@@ -7,6 +7,7 @@
  * to; requests under way are not touched by that.
  */
 import type { Clock } from "../model/clock.ts";
+import type { Connection } from "./closed_peers.ts";
 
 /** How soon it is tried again where listening fails. */
 const RETRY_MS = 100;
@@ -15,7 +16,7 @@ const RETRY_MS = 100;
 export interface ListenerOptions {
   readonly hostname: string;
   readonly port: number;
-  readonly answer: (request: Request) => Response | Promise<Response>;
+  readonly answer: (request: Request, connection: Connection) => Response | Promise<Response>;
   /** The answer to what `answer` threw, and to bodies that break off. */
   readonly answerBug: (error: unknown) => Response;
   /** Told once when it has stopped listening, and once when it listens again. */
@@ -53,9 +54,9 @@ export class Listener {
 
   #serve(port: number): Deno.HttpServer<Deno.NetAddr> {
     const { hostname, answer, answerBug } = this.#options;
-    const server = Deno.serve(
+    const server: Deno.HttpServer<Deno.NetAddr> = Deno.serve(
       { hostname, port, onListen: () => {}, onError: answerBug },
-      (request) => answer(request),
+      (request, info) => answer(request, { info, localPort: server.addr.port }),
     );
     server.finished.catch((error) => {
       if (this.#isClosed) return;

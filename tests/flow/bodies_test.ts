@@ -250,6 +250,26 @@ for (
   });
 }
 
+Deno.test("a client that leaves stops its guest, also when its body came after its head", async () => {
+  const traceId = "a1".repeat(16);
+  {
+    using connection = await RawConnection.open(gateway.url);
+    await connection.sendHead("POST /functions/spin/invoke", [
+      "content-type: application/json",
+      "content-length: 16",
+      "x-tensorwasm-deadline-ms: 30000",
+      `traceparent: 00-${traceId}-00f067aa0ba902b7-01`,
+    ]);
+    await gateway.line(isReceived(traceId));
+    await connection.send('{"export":"run"}');
+    await awaitSlotUsed(gateway);
+  }
+  const left = await gateway.line((line) =>
+    line.message === "request.completed" && line.trace_id === traceId
+  );
+  assert.equal(left["status"], 499);
+});
+
 Deno.test("a client that leaves while its call waits for a cell takes the call along", async () => {
   const [spinning, waiting] = ["8".repeat(32), "9".repeat(32)];
   const client = new AbortController();

@@ -9,7 +9,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { Span } from "../../../telemetry/mod.ts";
 import { endWithBody } from "../body_end.ts";
 import { applyDeadlineHeader, CALL_REQUEST, holdBody, namedFunction, readCall } from "../call_request.ts";
-import { cancellationOf } from "../environment.ts";
+import { cancellationOf } from "../client_cancellation.ts";
 import type { Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
 import { inSpan } from "../in_span.ts";
 import { respond } from "../respond.ts";
@@ -70,11 +70,12 @@ async function invokeUnder(
   using hold = holdBody(c, dependencies);
   const { parts, hasInput } = await readCall(c, record, hold, dependencies);
   c.set("stage", "queue");
+  using cancellation = cancellationOf(c, dependencies);
   const execution = await executor.run({
     ...parts,
     deadlineMs: c.get("deadlineMs"),
     deadlineAtMs: c.get("deadlineAtMs"),
-    cancellation: cancellationOf(c),
+    cancellation,
   });
   c.set("stage", "run");
   c.set("usage", execution.usage);

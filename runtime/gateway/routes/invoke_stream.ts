@@ -17,7 +17,7 @@ import { windowBytesFor } from "../../model/stream_window.ts";
 import { resultToJson } from "../arguments.ts";
 import { reportEnd, toBodyEnd } from "../body_end.ts";
 import { applyDeadlineHeader, CALL_REQUEST, holdBody, namedFunction, readCall } from "../call_request.ts";
-import { cancellationOf } from "../environment.ts";
+import { cancellationOf } from "../client_cancellation.ts";
 import type { BodyEnd, Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
 import { toProblem } from "../problem.ts";
 import { valuesOf } from "../respond.ts";
@@ -115,11 +115,12 @@ class StreamedCall {
       using hold = holdBody(this.#c, this.#dependencies);
       const { parts } = await readCall(this.#c, record, hold, this.#dependencies);
       this.#c.set("stage", "queue");
+      using client = cancellationOf(this.#c, this.#dependencies);
       const execution = await executor.run({
         ...parts,
         deadlineMs: this.#c.get("deadlineMs"),
         deadlineAtMs: this.#c.get("deadlineAtMs"),
-        cancellation: this.#cancellation(),
+        cancellation: this.#cancellation(client),
         stream: this.#outbox,
       });
       this.#c.set("stage", "run");
@@ -131,12 +132,11 @@ class StreamedCall {
   }
 
   /** The client leaves before the head was sent, or while it reads. */
-  #cancellation(): Cancellation {
-    const request = cancellationOf(this.#c);
+  #cancellation(client: Cancellation): Cancellation {
     const { signal } = this.#left;
     return {
       onCancel: (callback) => {
-        request.onCancel(callback);
+        client.onCancel(callback);
         if (signal.aborted) callback();
         else signal.addEventListener("abort", callback, { once: true });
       },

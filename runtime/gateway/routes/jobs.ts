@@ -11,7 +11,7 @@ import type { JobRecord } from "../../model/job.ts";
 import { limitMessage } from "../../model/limits.ts";
 import { parseCursor, toCursor } from "../../registry/function_page.ts";
 import { endWithBody } from "../body_end.ts";
-import { cancellationOf } from "../environment.ts";
+import { cancellationOf } from "../client_cancellation.ts";
 import type { Dependencies, GatewayApp, GatewayContext } from "../environment.ts";
 import { guestHeaders } from "../guest_output.ts";
 import { endFault, JobBody, toJobBody } from "../job_body.ts";
@@ -140,7 +140,8 @@ export function addJobRoutes(app: GatewayApp, dependencies: Dependencies): void 
   for (const route of [readJob, readOutput, followJob, cancelJob]) app.openAPIRegistry.registerPath(route);
   app.get("/jobs/:id", async (c) => {
     const waitMs = parseWait(c.req.queries("wait"), limits.jobWaitMsMax);
-    return await answer(c, await jobs.wait(idOf(c), c.get("tenant"), waitMs, cancellationOf(c)));
+    using cancellation = cancellationOf(c, dependencies);
+    return await answer(c, await jobs.wait(idOf(c), c.get("tenant"), waitMs, cancellation));
   });
   app.get("/jobs/:id/output", async (c) => await output(c, dependencies));
   app.get("/jobs/:id/events", (c) => events(c, texts, dependencies));

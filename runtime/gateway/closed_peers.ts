@@ -1,0 +1,151 @@
+/**
+ * ClosedPeers: notices that the other end of a connection was closed while a call of it runs.
+ *
+ * Owns asking the system. Deno's server tells of a client that leaves by the request's signal, but never once a body has
+ * come in a later packet than its head. Linux's tables of connections say it all the same: one look for all calls, seldom,
+ * and none while no call lasts that long. Where there are no such tables nothing is noticed. Invariant: a call is told
+ * at most once, and not after it was unwatched; one look is under way at a time.
+ */
+import type { Clock } from "../model/clock.ts";
+import { LinkedList } from "../model/linked_list.ts";
+import type { Link } from "../model/linked_list.ts";
+
+/** Calls are looked for that have lasted from one to two of these. */
+export const LOOK_EVERY_MS = 250;
+/** The next look comes after so many times what the last one took, so that long tables cost little of the time. */
+const PAUSE_FACTOR = 20;
+/** TCP_CLOSE_WAIT of Linux's include/net/tcp_states.h, as its tables print it: the peer has closed its end. */
+const CLOSE_WAIT = "08";
+/** A table is no snapshot: a connection that is in none of so many looks running was reset. */
+const MISSING_LOOKS = 2;
+/** How an IPv4 address stands in the table of IPv6, its word apart. */
+const MAPPED_PREFIX = "0000000000000000FFFF0000";
+
+/** Both ends of a request's connection. */
+export interface Connection {
+  /** Asked for its address only if the call lasts. */
+  readonly info: { readonly remoteAddr: { readonly hostname: string; readonly port: number } };
+  readonly localPort: number;
+}
+
+/** The texts of Linux's tables of TCP connections, those of IPv4 and of IPv6; empty where there are none. */
+export type ReadConnections = () => Promise<string>;
+
+interface Watched {
+  /** What the connection's row has for it: the local port, and the peer in either table. */
+  readonly keys: readonly string[];
+  readonly gone: () => void;
+  missingCount: number;
+  /** Whether it was there at a look before. */
+  isOld: boolean;
+  /** Its place; undefined once it is unwatched or told. */
+  link: Link<Watched> | undefined;
+}
+
+/** Watches the other ends of connections. */
+export class ClosedPeers implements Disposable {
+  readonly #clock: Clock;
+  readonly #read: ReadConnections;
+  readonly #watched = new LinkedList<Watched>();
+  #cancelTimer: (() => void) | undefined;
+  #isLooking = false;
+  #isDisposed = false;
+
+  constructor(clock: Clock, read: ReadConnections) {
+    this.#clock = clock;
+    this.#read = read;
+  }
+
+  /** Calls `gone` when the peer has closed its end, until the returned function is called. */
+  watch({ info, localPort }: Connection, gone: () => void): () => void {
+    const { hostname, port } = info.remoteAddr;
+    const keys = peerWords(hostname).map((words) => `${hexPort(localPort)} ${words}:${hexPort(port)}`);
+    const watched: Watched = { keys, gone, missingCount: 0, isOld: false, link: undefined };
+    watched.link = this.#watched.push(watched);
+    this.#lookAfter(LOOK_EVERY_MS);
+    return () => this.#unwatch(watched);
+  }
+
+  [Symbol.dispose](): void {
+    this.#isDisposed = true;
+    this.#cancelTimer?.();
+  }
+
+  #unwatch(watched: Watched): void {
+    if (watched.link !== undefined) this.#watched.remove(watched.link);
+    watched.link = undefined;
+  }
+
+  #lookAfter(delayMs: number): void {
+    if (this.#isLooking || this.#isDisposed) return;
+    this.#cancelTimer ??= this.#clock.after(delayMs, () => {
+      this.#cancelTimer = undefined;
+      this.#isLooking = true;
+      void this.#look();
+    });
+  }
+
+  async #look(): Promise<void> {
+    const startMs = this.#clock.nowMs();
+    const due: Watched[] = [];
+    for (let link = this.#watched.first; link !== undefined; link = link.next) {
+      if (link.value.isOld) due.push(link.value);
+      link.value.isOld = true;
+    }
+    if (due.length > 0) {
+      const states = statesOf(await this.#read());
+      for (const watched of due) {
+        if (watched.link === undefined || !isGone(watched, states)) continue;
+        this.#unwatch(watched);
+        watched.gone();
+      }
+    }
+    this.#isLooking = false;
+    if (this.#watched.size === 0) return;
+    this.#lookAfter(Math.max(LOOK_EVERY_MS, PAUSE_FACTOR * (this.#clock.nowMs() - startMs)));
+  }
+}
+
+function isGone(watched: Watched, states: ReadonlyMap<string, string>): boolean {
+  // Without a table nobody can be missing from it.
+  if (states.size === 0) return false;
+  const state = watched.keys.map((key) => states.get(key)).find((found) => found !== undefined);
+  watched.missingCount = state === undefined ? watched.missingCount + 1 : 0;
+  return state === CLOSE_WAIT || watched.missingCount === MISSING_LOOKS;
+}
+
+/** The state of each connection by its local port and its peer: proc(5), /proc/net/tcp. */
+function statesOf(tables: string): ReadonlyMap<string, string> {
+  const states = new Map<string, string>();
+  for (
+    const [, port, peer, state] of tables.matchAll(/^ *\d+: [0-9A-F]+:(\w{4}) ([0-9A-F]+:\w{4}) (\w\w) /gm)
+  ) {
+    states.set(`${port} ${peer}`, state ?? "");
+  }
+  return states;
+}
+
+/** How an address may stand in the tables: words of 32 bits, each as this machine's byte order prints it. */
+function peerWords(hostname: string): readonly string[] {
+  const ipv4 = /(?:^|:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(hostname);
+  if (ipv4 !== null) {
+    const word = wordOf(ipv4.slice(1).map(Number));
+    return [word, MAPPED_PREFIX + word];
+  }
+  const [head = [], tail] = hostname.replace(/%.*$/, "").split("::").map((half) =>
+    half.split(":").filter(Boolean)
+  );
+  const missing = tail === undefined ? [] : Array<string>(8 - head.length - tail.length).fill("0");
+  const groups = [...head, ...missing, ...tail ?? []].map((group) => Number.parseInt(group, 16));
+  const bytes = groups.flatMap((group) => [group >> 8, group & 255]);
+  return [[0, 4, 8, 12].map((start) => wordOf(bytes.slice(start, start + 4))).join("")];
+}
+
+/** Little-endian, as all machines are that Deno runs on. */
+function wordOf(bytes: readonly number[]): string {
+  return [...bytes].reverse().map((byte) => byte.toString(16).toUpperCase().padStart(2, "0")).join("");
+}
+
+function hexPort(port: number): string {
+  return port.toString(16).toUpperCase().padStart(4, "0");
+}
