@@ -155,13 +155,22 @@ export class RingPool implements Disposable {
 
   /** Back from somebody who has no copy under way. */
   giveBack(ring: PinnedRing): void {
-    const isKept = this.#context.isUsable && this.#idle.length < IDLE_MAX && ring.isIdle &&
-      ring.byteLength > 0;
-    if (isKept) this.#idle.push(ring);
+    const isWanted = this.#context.isUsable && this.#idle.length < IDLE_MAX && ring.byteLength > 0;
+    if (isWanted && isSurelyIdle(ring)) this.#idle.push(ring);
     else ring[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {
     for (const ring of this.#idle.splice(0)) ring[Symbol.dispose]();
+  }
+}
+
+/** One whose driver does not say so is of no use to anybody else; who gives it back has more to give back. */
+function isSurelyIdle(ring: PinnedRing): boolean {
+  try {
+    return ring.isIdle;
+  } catch (error) {
+    if (error instanceof GpuError) return false;
+    throw error;
   }
 }

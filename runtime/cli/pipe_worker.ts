@@ -31,7 +31,8 @@ scope.onmessage = ({ data }): void => {
       while (at < data.bytes.length) at = writeLines(file, data.bytes, at);
     }
   } catch {
-    // Nobody reads any more, and nobody will.
+    // Nobody reads any more, and nobody will until it is told to begin anew.
+    closeFile();
     Atomics.store(state, FAILED_INDEX, 1);
   }
   Atomics.add(state, LOST_INDEX, countLines(data.bytes, at));
@@ -40,9 +41,13 @@ scope.onmessage = ({ data }): void => {
 };
 
 function beginAnew(state: Int32Array): void {
-  file?.close();
-  file = undefined;
+  closeFile();
   Atomics.store(state, FAILED_INDEX, 0);
+}
+
+function closeFile(): void {
+  if (file !== Deno.stdout) file?.close();
+  file = undefined;
 }
 
 /** Writes the lines that fit into one write; returns where the rest begins. */
