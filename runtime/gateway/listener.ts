@@ -31,7 +31,6 @@ export class Listener {
   readonly #addr: Deno.NetAddr;
   #server: Deno.HttpServer<Deno.NetAddr>;
   #isClosed = false;
-  #failedAtMs = -Infinity;
   #cancelRetry: (() => void) | undefined;
 
   /** Begins. Throws what the system does where it does not let it. */
@@ -62,27 +61,20 @@ export class Listener {
     server.finished.catch((error) => {
       if (this.#isClosed) return;
       this.#options.failed(error);
-      const { clock } = this.#options;
-      const sinceMs = clock.nowMs() - this.#failedAtMs;
-      this.#failedAtMs = clock.nowMs();
-      // Once at once; what fails again right away has a reason that lasts.
-      if (sinceMs > RETRY_MS) this.#serveAgain();
-      else this.#serveLater();
+      this.#serveLater();
     });
     return server;
   }
 
   #serveLater(): void {
-    this.#cancelRetry = this.#options.clock.after(RETRY_MS, () => this.#serveAgain());
-  }
-
-  #serveAgain(): void {
-    try {
-      this.#server = this.#serve(this.#addr.port);
-    } catch {
-      // As long as the reason lasts; it was told.
-      return this.#serveLater();
-    }
-    this.#options.recovered();
+    this.#cancelRetry = this.#options.clock.after(RETRY_MS, () => {
+      try {
+        this.#server = this.#serve(this.#addr.port);
+      } catch {
+        // As long as the reason lasts; it was told.
+        return this.#serveLater();
+      }
+      this.#options.recovered();
+    });
   }
 }
