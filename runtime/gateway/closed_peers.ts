@@ -21,11 +21,17 @@ const MISSING_LOOKS = 2;
 /** How an IPv4 address stands in the table of IPv6, its word apart. */
 const MAPPED_PREFIX = "0000000000000000FFFF0000";
 
+/** The other end of a connection. */
+export interface Peer {
+  readonly hostname: string;
+  readonly port: number;
+}
+
 /** Both ends of a request's connection. */
 export interface Connection {
-  /** Asked for its address only if the call lasts. */
-  readonly info: { readonly remoteAddr: { readonly hostname: string; readonly port: number } };
   readonly localPort: number;
+  /** Asked only if the call lasts. Undefined once the request is over for the server, whose answer nobody reads. */
+  peer(): Peer | undefined;
 }
 
 /** The texts of Linux's tables of TCP connections, those of IPv4 and of IPv6; empty where there are none. */
@@ -56,10 +62,15 @@ export class ClosedPeers implements Disposable {
     this.#read = read;
   }
 
-  /** Calls `gone` when the peer has closed its end, until the returned function is called. */
-  watch({ info, localPort }: Connection, gone: () => void): () => void {
-    const { hostname, port } = info.remoteAddr;
-    const keys = peerWords(hostname).map((words) => `${hexPort(localPort)} ${words}:${hexPort(port)}`);
+  /** Calls `gone` when the peer has closed its end, at once if that is known, until the returned function is called. */
+  watch(connection: Connection, gone: () => void): () => void {
+    const peer = connection.peer();
+    if (peer === undefined) {
+      gone();
+      return () => {};
+    }
+    const local = hexPort(connection.localPort);
+    const keys = peerWords(peer.hostname).map((words) => `${local} ${words}:${hexPort(peer.port)}`);
     const watched: Watched = { keys, gone, missingCount: 0, isOld: false, link: undefined };
     watched.link = this.#watched.push(watched);
     this.#lookAfter(LOOK_EVERY_MS);

@@ -7,7 +7,7 @@
  * to; requests under way are not touched by that.
  */
 import type { Clock } from "../model/clock.ts";
-import type { Connection } from "./closed_peers.ts";
+import type { Connection, Peer } from "./closed_peers.ts";
 
 /** How soon it is tried again where listening fails. */
 const RETRY_MS = 100;
@@ -56,7 +56,7 @@ export class Listener {
     const { hostname, answer, answerBug } = this.#options;
     const server: Deno.HttpServer<Deno.NetAddr> = Deno.serve(
       { hostname, port, onListen: () => {}, onError: answerBug },
-      (request, info) => answer(request, { info, localPort: server.addr.port }),
+      (request, info) => answer(request, { localPort: server.addr.port, peer: () => peerOf(info) }),
     );
     server.finished.catch((error) => {
       if (this.#isClosed) return;
@@ -76,5 +76,15 @@ export class Listener {
       }
       this.#options.recovered();
     });
+  }
+}
+
+/** Deno throws when it is asked about a request that is over, as that of a stream whose client has left. */
+function peerOf(info: Deno.ServeHandlerInfo<Deno.NetAddr>): Peer | undefined {
+  try {
+    return info.remoteAddr;
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
   }
 }

@@ -218,6 +218,17 @@ Deno.test("chunks are counted, those that are refused to the guest apart", async
   assert.deepEqual(after.map((value, index) => value - (before[index] ?? 0)), [4, 1, 100]);
 });
 
+Deno.test("clients that leave as soon as they have the first chunk end their guests, and harm nobody", async () => {
+  for (let round = 0; round < 60; round++) {
+    const connections = [];
+    for (let count = 0; count < 4; count++) connections.push(await openSlowly(gateway, { export: "spin" }));
+    await Promise.all(connections.map((connection) => connection.readSome()));
+    for (const connection of connections) connection[Symbol.dispose]();
+    await awaitMetric(gateway, "tensor_wasm_streams_active", (value) => value === 0);
+  }
+  await awaitMetric(gateway, "tensor_wasm_active_instances", (value) => value === 0);
+});
+
 // Limits.
 
 Deno.test("a stream past its bytes or its chunks ends, and says which limit it was", async () => {

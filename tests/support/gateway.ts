@@ -82,6 +82,8 @@ export class TestGateway implements AsyncDisposable {
     }
     return new TestGateway(url, dataFolder, temporaryFolder, child, output, options.dataFolder === undefined);
   }
+  /** Whether a test told it to end, or waits for its end. */
+  #mayEnd = false;
 
   private constructor(
     url: string,
@@ -105,6 +107,7 @@ export class TestGateway implements AsyncDisposable {
 
   /** Resolves when the process has ended. */
   get status(): Promise<Deno.CommandStatus> {
+    this.#mayEnd = true;
     return this.#child.status;
   }
 
@@ -129,6 +132,7 @@ export class TestGateway implements AsyncDisposable {
   }
 
   signal(signal: Deno.Signal): void {
+    this.#mayEnd = true;
     this.#child.kill(signal);
   }
 
@@ -157,16 +161,21 @@ export class TestGateway implements AsyncDisposable {
     });
   }
 
+  /** Throws if the gateway ended although no test made it, or asked for that. */
   async [Symbol.asyncDispose](): Promise<void> {
+    let endedByItself = false;
     try {
       this.#child.kill("SIGTERM");
     } catch {
-      // It has ended already.
+      endedByItself = !this.#mayEnd;
     }
     await this.#child.status;
     await this.#output.ended;
     await Deno.remove(this.#temporaryFolder, { recursive: true }).catch(() => {});
     if (this.#ownsFolder) await Deno.remove(this.dataFolder, { recursive: true }).catch(() => {});
+    if (endedByItself) {
+      throw new Error(`The gateway has ended by itself: ${JSON.stringify(this.lines.at(-1))}`);
+    }
   }
 }
 

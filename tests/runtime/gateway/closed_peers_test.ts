@@ -30,8 +30,7 @@ class Scene implements Disposable {
   });
 
   watch(hostname: string, port: number): () => void {
-    const connection = { info: { remoteAddr: { hostname, port } }, localPort: 8080 };
-    return this.peers.watch(connection, () => this.goneCount++);
+    return this.peers.watch({ localPort: 8080, peer: () => ({ hostname, port }) }, () => this.goneCount++);
   }
 
   /** Lets so many looks pass. */
@@ -95,6 +94,13 @@ Deno.test("a connection that is missing once stands, one that is missing twice r
   assert.equal(scene.goneCount, 1);
 });
 
+Deno.test("whose request is over for the server is gone at once, and not looked for", () => {
+  using scene = new Scene();
+  const unwatch = scene.peers.watch({ localPort: 8080, peer: () => undefined }, () => scene.goneCount++);
+  assert.deepEqual([scene.goneCount, scene.clock.timerCount], [1, 0]);
+  unwatch();
+});
+
 Deno.test("where there are no tables nobody is gone", async () => {
   using scene = new Scene();
   scene.watch("127.0.0.1", 50676);
@@ -134,7 +140,7 @@ Deno.test("the longer a table takes to read, the longer the pause", async () => 
     scene.clock.advance(100);
     return HEADER;
   });
-  slow.watch({ info: { remoteAddr: { hostname: "::1", port: 1 } }, localPort: 8080 }, () => {});
+  slow.watch({ localPort: 8080, peer: () => ({ hostname: "::1", port: 1 }) }, () => {});
   await scene.looks(2);
   assert.equal(scene.readCount, 1);
   await scene.looks(7);
