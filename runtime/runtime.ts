@@ -199,7 +199,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     lifecycle,
     answers: stack.use(new Answers({ telemetry, clock, limits: config.limits })),
     bodies: new BodyBudget(config.limits),
-    closedPeers: stack.use(new ClosedPeers(clock, () => connectionTables.read())),
+    closedPeers: stack.use(new ClosedPeers(clock, (take) => connectionTables.read(take))),
     streams,
     device: {
       plan,

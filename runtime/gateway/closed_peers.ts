@@ -18,6 +18,8 @@ const PAUSE_FACTOR = 20;
 const CLOSE_WAIT = "08";
 /** A table is no snapshot: a connection that is in none of so many looks running was reset. */
 const MISSING_LOOKS = 2;
+/** A connection by its local port and its peer, and its state: proc(5), /proc/net/tcp. */
+const ROW = /^ *\d+: [0-9A-F]+:(\w{4}) ([0-9A-F]+:\w{4}) (\w\w) /gm;
 /** How an IPv4 address stands in the table of IPv6, its word apart. */
 const MAPPED_PREFIX = "0000000000000000FFFF0000";
 
@@ -34,8 +36,11 @@ export interface Connection {
   peer(): Peer | undefined;
 }
 
-/** The texts of Linux's tables of TCP connections, those of IPv4 and of IPv6; empty where there are none. */
-export type ReadConnections = () => Promise<string>;
+/**
+ * Reads Linux's tables of TCP connections, piece by piece as they come, so that long ones do not hold the event loop.
+ * @returns whether that was all of them
+ */
+export type ReadConnections = (take: (text: string) => void) => Promise<boolean>;
 
 interface Watched {
   /** What the connection's row has for it: the local port, and the peer in either table. */
@@ -104,9 +109,9 @@ export class ClosedPeers implements Disposable {
       link.value.isOld = true;
     }
     if (due.length > 0) {
-      const states = statesOf(await this.#read());
+      const states = await this.#statesOf(new Set(due.flatMap(({ keys }) => keys)));
       for (const watched of due) {
-        if (watched.link === undefined || !isGone(watched, states)) continue;
+        if (states === undefined || watched.link === undefined || !isGone(watched, states)) continue;
         this.#unwatch(watched);
         watched.gone();
       }
@@ -115,25 +120,30 @@ export class ClosedPeers implements Disposable {
     if (this.#watched.size === 0) return;
     this.#lookAfter(Math.max(LOOK_EVERY_MS, PAUSE_FACTOR * (this.#clock.nowMs() - startMs)));
   }
+
+  /** The states of those connections that are there, by their keys; undefined if the tables are not, or not whole. */
+  async #statesOf(keys: ReadonlySet<string>): Promise<ReadonlyMap<string, string> | undefined> {
+    const states = new Map<string, string>();
+    let rest = "";
+    let rowCount = 0;
+    const isWhole = await this.#read((text) => {
+      rest += text;
+      const end = rest.lastIndexOf("\n") + 1;
+      for (const [, port, peer, state] of rest.slice(0, end).matchAll(ROW)) {
+        rowCount++;
+        const key = `${port} ${peer}`;
+        if (keys.has(key)) states.set(key, state ?? "");
+      }
+      rest = rest.slice(end);
+    });
+    return isWhole && rowCount > 0 ? states : undefined;
+  }
 }
 
 function isGone(watched: Watched, states: ReadonlyMap<string, string>): boolean {
-  // Without a table nobody can be missing from it.
-  if (states.size === 0) return false;
   const state = watched.keys.map((key) => states.get(key)).find((found) => found !== undefined);
   watched.missingCount = state === undefined ? watched.missingCount + 1 : 0;
   return state === CLOSE_WAIT || watched.missingCount === MISSING_LOOKS;
-}
-
-/** The state of each connection by its local port and its peer: proc(5), /proc/net/tcp. */
-function statesOf(tables: string): ReadonlyMap<string, string> {
-  const states = new Map<string, string>();
-  for (
-    const [, port, peer, state] of tables.matchAll(/^ *\d+: [0-9A-F]+:(\w{4}) ([0-9A-F]+:\w{4}) (\w\w) /gm)
-  ) {
-    states.set(`${port} ${peer}`, state ?? "");
-  }
-  return states;
 }
 
 /** How an address may stand in the tables: words of 32 bits, each as this machine's byte order prints it. */

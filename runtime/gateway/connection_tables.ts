@@ -10,38 +10,45 @@ const TABLES = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
 /** Tables once for each line that it is sent, and a line with a full stop. `self` is whoever reads, in the same network. */
 const SCRIPT = `while read -r line; do cat ${TABLES.join(" ")} 2>/dev/null; echo .; done`;
 const END = "\n.\n";
+const PIECE_BYTES = 64 * 1024;
+
+/** Takes a piece of a text. */
+type Take = (text: string) => void;
 
 interface Shell {
   readonly input: WritableStreamDefaultWriter<Uint8Array>;
   readonly output: ReadableStreamDefaultReader<string>;
+  readonly ended: Promise<unknown>;
 }
 
 /** Reads the tables. One caller at a time. */
 export class ConnectionTables implements AsyncDisposable {
+  readonly #readFiles: (take: Take) => Promise<void>;
   #shell: Shell | undefined;
   #isReadable = Deno.build.os === "linux";
-  #ended: Promise<unknown> | undefined;
-  readonly #readFiles: () => Promise<string>;
 
   /** `readFiles` is how they are read without a shell. */
-  constructor(readFiles: () => Promise<string> = readTables) {
+  constructor(readFiles: (take: Take) => Promise<void> = readTables) {
     this.#readFiles = readFiles;
   }
 
-  /** Both tables, one after the other; empty where they cannot be had. */
-  async read(): Promise<string> {
-    if (!this.#isReadable) return "";
+  /** Both tables, one after the other, in pieces as they come. @returns whether that was all of them */
+  async read(take: Take): Promise<boolean> {
+    if (!this.#isReadable) return false;
     try {
-      if (this.#shell === undefined) return await this.#readFiles();
+      if (this.#shell === undefined) {
+        await this.#readFiles(take);
+        return true;
+      }
     } catch {
       // Not ours to read.
     }
     try {
-      return await ask(this.#shell ??= this.#start());
+      await ask(this.#shell ??= startShell(), take);
+      return true;
     } catch {
-      this.#isReadable = false;
       await this[Symbol.asyncDispose]();
-      return "";
+      return false;
     }
   }
 
@@ -51,41 +58,46 @@ export class ConnectionTables implements AsyncDisposable {
     this.#shell = undefined;
     await shell?.input.close().catch(() => {});
     await shell?.output.cancel().catch(() => {});
-    await this.#ended;
-  }
-
-  #start(): Shell {
-    const child = new Deno.Command("sh", {
-      args: ["-c", SCRIPT],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    this.#ended = child.status;
-    return {
-      input: child.stdin.getWriter(),
-      output: child.stdout.pipeThrough(new TextDecoderStream()).getReader(),
-    };
+    await shell?.ended;
   }
 }
 
-async function ask({ input, output }: Shell): Promise<string> {
+function startShell(): Shell {
+  const child = new Deno.Command("sh", {
+    args: ["-c", SCRIPT],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  return {
+    input: child.stdin.getWriter(),
+    output: child.stdout.pipeThrough(new TextDecoderStream()).getReader(),
+    ended: child.status,
+  };
+}
+
+async function ask({ input, output }: Shell, take: Take): Promise<void> {
   await input.write(Uint8Array.of(10));
-  let text = "";
-  while (!text.endsWith(END) && text !== END.slice(1)) {
+  for (let end = "\n"; end !== END;) {
     const { value, done } = await output.read();
     if (done) throw new Error("The shell that reads tables of connections has ended");
-    text += value;
+    take(value);
+    end = (end + value).slice(-END.length);
   }
-  return text.slice(0, 1 - END.length);
 }
 
-async function readTables(): Promise<string> {
-  const texts = await Promise.all(TABLES.map((path) => Deno.readTextFile(path).catch(emptyIfMissing)));
-  return texts.join("");
+async function readTables(take: Take): Promise<void> {
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(PIECE_BYTES);
+  for (const path of TABLES) {
+    using file = await Deno.open(path).catch(undefinedIfMissing);
+    for (let count = await file?.read(buffer); count !== null && count !== undefined;) {
+      take(decoder.decode(buffer.subarray(0, count)));
+      count = await file?.read(buffer);
+    }
+  }
 }
 
-function emptyIfMissing(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "";
-  throw error;
+function undefinedIfMissing(error: unknown): undefined {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }

@@ -24,9 +24,12 @@ class Scene implements Disposable {
   table = HEADER;
   readCount = 0;
   goneCount = 0;
-  readonly peers = new ClosedPeers(this.clock, () => {
+  isWhole = true;
+  readonly peers = new ClosedPeers(this.clock, (take) => {
     this.readCount++;
-    return Promise.resolve(this.table);
+    // In pieces that end in the middle of a row.
+    for (let at = 0; at < this.table.length; at += 50) take(this.table.slice(at, at + 50));
+    return Promise.resolve(this.isWhole);
   });
 
   watch(hostname: string, port: number): () => void {
@@ -110,6 +113,15 @@ Deno.test("where there are no tables nobody is gone", async () => {
   assert.equal(scene.readCount, 4);
 });
 
+Deno.test("nobody is missing from a table that was cut short", async () => {
+  using scene = new Scene();
+  scene.watch("127.0.0.1", 50676);
+  scene.table = HEADER + row("0100007F:0001", OPEN);
+  scene.isWhole = false;
+  await scene.looks(5);
+  assert.equal(scene.goneCount, 0);
+});
+
 Deno.test("calls that end before the second look cost no reading, and the last look sets no timer", async () => {
   using scene = new Scene();
   for (let index = 0; index < 3; index++) {
@@ -138,7 +150,7 @@ Deno.test("the longer a table takes to read, the longer the pause", async () => 
     scene.readCount++;
     await Promise.resolve();
     scene.clock.advance(100);
-    return HEADER;
+    return true;
   });
   slow.watch({ localPort: 8080, peer: () => ({ hostname: "::1", port: 1 }) }, () => {});
   await scene.looks(2);
