@@ -169,6 +169,8 @@ export class TestGateway implements AsyncDisposable {
     } catch {
       endedByItself = !this.#mayEnd;
     }
+    // Again it is disposed of by somebody who need not know of the first time.
+    this.#mayEnd = true;
     await this.#child.status;
     await this.#output.ended;
     await Deno.remove(this.#temporaryFolder, { recursive: true }).catch(() => {});
